@@ -1,0 +1,48 @@
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+SHELL := /bin/bash
+
+VENV := .venv/bin
+# Written by infra/setup.sh when it is through; older than what it was made from, it runs again.
+SETUP := .venv/.setup
+
+.PHONY: help setup demo test test-all format lint type-check bench ui clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(SETUP): constraints.txt pyproject.toml infra/setup.sh
+	@infra/setup.sh
+
+setup: ## Install what is missing: system packages, .venv, pinned Python packages, FFCV
+	@infra/setup.sh
+
+demo: $(SETUP) ## Run the main study in miniature (about ten minutes on two cores)
+	@$(VENV)/python sweeps/init_distance.py --preset mini $(ARGS)
+
+test: $(SETUP) ## Run the tests, slow ones left out
+	@$(VENV)/python -m pytest $(ARGS)
+
+test-all: $(SETUP) ## Run all tests
+	@$(VENV)/python -m pytest -m "" $(ARGS)
+
+format: $(SETUP) ## Format the code and fix what ruff can fix
+	@$(VENV)/ruff check --fix-only --quiet .
+	@$(VENV)/ruff format .
+
+lint: $(SETUP) ## Check style and formatting
+	@$(VENV)/ruff check .
+	@$(VENV)/ruff format --check .
+
+type-check: $(SETUP) ## Check types
+	@$(VENV)/mypy
+
+bench: $(SETUP) ## Measure step, loaders, overhead and memory on this machine
+	@$(VENV)/python tests/benchmarks/run.py $(ARGS)
+
+ui: $(SETUP) ## Open the results in MLflow, on this machine only
+	@$(VENV)/randteach ui $(ARGS)
+
+clean: ## Remove caches; results (out/) and the environment (.venv/) stay
+	@rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis build *.egg-info
+	@find . -path ./.venv -prune -o -path ./out -prune -o -type d -name __pycache__ -prune -exec rm -rf {} +

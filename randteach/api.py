@@ -1,0 +1,42 @@
+"""For notebooks: a trained encoder by its key, and a study's numbers."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from torch import nn
+
+from randteach import nets
+from randteach.config import Net, UserError
+from randteach.report import table as tables
+from randteach.store import Store
+from randteach.study import recorded
+
+STORE = Path("out/store")
+
+
+def load(key: str, step: int | None = None, store: str | Path = STORE) -> nn.Module:
+    """A student's encoder in evaluation mode: x_BCHW, normalised, to embedding_BD.
+
+    `key` may be shortened as far as it stays unique; without `step` it is the last snapshot that has
+    weights. Raises UserError where that names no snapshot, or several students.
+    """
+    place = Store(store)
+    found = [a for a in place.find(key) if a.kind == "distill" and step in (None, a.step)]
+    found = [a for a in found if "encoder.safetensors" in place.marker(a).files]
+    students = sorted({artifact.key for artifact in found})
+    if len(students) != 1:
+        what = f"fits {', '.join(students)}" if students else "is no student with such a snapshot"
+        raise UserError(f"key={key} step={step}: {what}, in {place.root}")
+    artifact = max(found, key=lambda a: a.step or 0)
+    config: dict[str, Any] = place.json(artifact, "config")
+    net, samples = Net(**config["teacher"]["net"]), config["samples"]
+    encoder = nets.build(net, samples["channels"], samples["size"])
+    encoder.load_state_dict(place.weights(artifact, "encoder"))
+    return encoder.eval()
+
+
+def table(study: str, store: str | Path = STORE) -> pd.DataFrame:
+    """The tidy table of the plan that a study ran last, from what the store holds of it."""
+    place = Store(store)
+    return tables.build(place, study, recorded(place, study))

@@ -1,0 +1,148 @@
+"""From a command line to a plan: what every sweep file calls, and the `randteach` command."""
+
+import argparse
+import os
+import sys
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+
+from loaders.datasets import DataError
+from randteach import estimate, overrides, study
+from randteach.config import UserError
+from randteach.engine.progress import duration
+from randteach.overrides import Axes
+from randteach.records import Job
+from randteach.store import Store
+from randteach.study import Plan, Study
+
+DAY = 86400
+MISTAKE = 2
+
+
+def main(sweep: Study, argv: Sequence[str] | None = None) -> None:
+    """Run a sweep file as a command; exits with 0, 1 (jobs failed), 2 (a mistake) or 130 (stopped)."""
+    given = sys.argv[1:] if argv is None else list(argv)
+    sys.exit(guarded(lambda: _sweep(sweep, given)))
+
+
+def command() -> None:
+    """The `randteach` command."""
+    from randteach import commands
+
+    sys.exit(guarded(lambda: commands.run(sys.argv[1:])))
+
+
+def guarded(action: Callable[[], int]) -> int:
+    """Run an action; a user's mistake is one message on stderr and exit code 2, no traceback."""
+    try:
+        return action()
+    except (UserError, DataError) as error:
+        Console(stderr=True, soft_wrap=True).print(f"[bold red]error:[/] {escape(str(error))}")
+        return MISTAKE
+
+
+def _sweep(sweep: Study, argv: Sequence[str]) -> int:
+    args = _arguments(sweep).parse_args(argv)
+    console = Console()
+    axes = _environment(overrides.parse(sweep.presets[args.preset], args.settings), console)
+    plan = study.expand(sweep, axes, args.name)
+    store = Store(args.store or Path(args.out) / "store")
+    store.check_format()
+    missing = plan.missing(store)
+    _show_plan(console, plan, missing, store)
+    if args.dry_run:
+        return 0
+    _check_time(missing, args, console)
+    store.prepare()
+    _check_room(missing, store)
+    from randteach.run import Request, run
+
+    request = Request(
+        out=Path(args.out),
+        store=store,
+        root=Path(axes.values.get("data.root", (None,))[0] or Path(args.out) / "data"),
+        loader=axes.values["loader"][0],
+        local=args.local,
+        address=args.address,
+        command=["python", *sys.argv],
+    )
+    return run(sweep, plan, missing, request, console)
+
+
+def _arguments(sweep: Study) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        description=sweep.question,
+        epilog="`randteach settings` lists all settings; commas sweep: alpha=0,0.5,1 seed=0,1",
+    )
+    parser.add_argument("--preset", choices=sorted(sweep.presets), default="paper")
+    parser.add_argument("--local", action="store_true", help="in this process, without Ray")
+    parser.add_argument("--dry-run", action="store_true", help="show the plan, run nothing")
+    parser.add_argument("--name", help=f"the study's name (default: {sweep.name})")
+    parser.add_argument("--out", default="out", help="folder for all that is written (default: out)")
+    parser.add_argument("--store", help="where artifacts are kept (default: OUT/store)")
+    parser.add_argument("--address", help="a running Ray cluster's address (default: start Ray here)")
+    parser.add_argument("--yes", action="store_true", help="run however long it takes")
+    parser.add_argument("settings", nargs="*", metavar="name=value", help="settings; commas sweep")
+    return parser
+
+
+def _environment(axes: Axes, console: Console) -> Axes:
+    """Fill in what depends on this machine and enters no key: the reader, and a GPU for students."""
+    import torch
+
+    from loaders import ffcv_available
+
+    values = dict(axes.values)
+    loader = values.get("loader", ("auto",))[0]
+    if loader != "memory" and not ffcv_available():
+        if loader == "ffcv":
+            raise UserError(
+                "loader=ffcv: FFCV is not installed; `make setup` installs it on Debian and Ubuntu, "
+                "loader=memory runs without it, to the same numbers"
+            )
+        console.print("FFCV is not installed: images are read from memory, to the same numbers")
+        loader = "memory"
+    values["loader"] = ("ffcv" if loader == "auto" else loader,)
+    if "resources.distill.gpus" not in values and torch.cuda.is_available():
+        values["resources.distill.gpus"] = (1.0,)
+    return replace(axes, values=values)
+
+
+def _show_plan(console: Console, plan: Plan, missing: Sequence[Job], store: Store) -> None:
+    todo, total = Counter(job.kind for job in missing), Counter(job.kind for job in plan.jobs)
+    console.print(f"[bold]{plan.study}[/]: {len(plan.jobs)} jobs, {len(missing)} missing")
+    for kind, count in total.items():
+        console.print(f"  {kind:8} {count:5}   done {count - todo[kind]:5}   missing {todo[kind]:5}")
+    if missing:
+        seconds = estimate.past_seconds(plan.jobs, missing, store)
+        spent = f"about {duration(seconds)} of one worker" if seconds else "time unknown, no past jobs"
+        console.print(f"  {estimate.size(estimate.storage(missing))} to store; {spent}", highlight=False)
+
+
+def _check_room(missing: Sequence[Job], store: Store) -> None:
+    need, free = estimate.storage(missing), store.free_bytes()
+    if need > free:
+        raise UserError(
+            f"--store {store.root}: the plan needs {estimate.size(need)}, {estimate.size(free)} are "
+            "free; give another place with --store, or fewer points"
+        )
+
+
+def _check_time(missing: Sequence[Job], args: argparse.Namespace, console: Console) -> None:
+    """Refuse days of training on a CPU, unless asked for."""
+    asked = args.preset != "paper" or args.yes or args.address
+    if asked or not missing or any(job.slot.gpus for job in missing):
+        return
+    cores = len(os.sched_getaffinity(0))
+    seconds = estimate.measured_seconds(missing, cores)
+    console.print(f"  without a GPU: about {duration(seconds)} on these {cores} cores")
+    if seconds > DAY:
+        raise UserError(
+            f"--preset paper: takes about {duration(seconds)} on {cores} CPU cores without a GPU; "
+            "--preset mini takes minutes, --yes runs this one all the same"
+        )

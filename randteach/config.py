@@ -1,0 +1,215 @@
+"""Every setting: typed, with its default, unit, bounds and whether it is part of a result's identity."""
+
+from dataclasses import dataclass, field, fields, is_dataclass
+from typing import Any, get_type_hints
+
+ARCHS = ("resnet18", "vgg11")
+
+
+class UserError(ValueError):
+    """A mistake that the user can mend: shown as one message without traceback, exit code 2."""
+
+
+def setting(
+    default: Any,
+    about: str,
+    *,
+    choices: tuple[str, ...] | None = None,
+    low: float | None = None,
+    high: float | None = None,
+    key: bool = True,
+) -> Any:
+    """A documented field; `low` and `high` are inclusive, `key` says whether it enters a key."""
+    meta = {"about": about, "choices": choices, "low": low, "high": high, "key": key}
+    if isinstance(default, list):
+        return field(default_factory=lambda: list(default), metadata=meta)
+    return field(default=default, metadata=meta)
+
+
+@dataclass
+class Seeds:
+    """Seeds of the single sources of randomness; what is not set follows `seed`."""
+
+    teacher: int | None = setting(None, "teacher's draw (null: seed)", low=0)
+    student: int | None = setting(None, "fresh draw that the student is mixed with (null: seed)", low=0)
+    order: int | None = setting(None, "order of the samples (null: seed)", low=0)
+    augment: int | None = setting(None, "augmentation (null: seed)", low=0)
+    probe: int = setting(0, "the probe's initial weights and order", low=0)
+
+
+@dataclass
+class Net:
+    """The encoder, the same for teacher and student."""
+
+    arch: str = setting("resnet18", "encoder", choices=ARCHS)
+    width: int = setting(64, "channels of the first stage; the embedding is 8x as wide", low=1)
+
+
+@dataclass
+class Head:
+    """The projection head between embedding and output, thrown away after distillation."""
+
+    hidden_dims: list[int] = setting([2048, 2048], "hidden layers, each followed by GELU", low=1)
+    bottleneck_dim: int = setting(256, "units that are L2-normalised before the last layer", low=1)
+    out_dim: int = setting(65536, "outputs", low=2)
+    weight_norm: bool = setting(False, "rows of the last layer normalised to 1 (as the paper writes)")
+
+
+@dataclass
+class Data:
+    """The inputs that the student learns from."""
+
+    name: str = setting("cifar10", "data set, or random inputs")
+    size: int | None = setting(None, "height and width in pixels (null: as they come)", low=1)
+    channels: int | None = setting(None, "colour channels; grey is repeated (null: as they come)", low=1)
+    train_size: int | None = setting(None, "samples to distil on, class-balanced (null: all)", low=1)
+    like: str | None = setting(None, "random inputs: the set whose shape they take, probed by default")
+    sigma: float = setting(1.0, "random inputs: standard deviation", low=0.0)
+    augment: str = setting("none", "augmentation in distillation", choices=("none", "flip_crop"))
+    root: str | None = setting(None, "folder of raw data (null: OUT/data)", key=False)
+
+
+@dataclass
+class Distill:
+    """The student's training."""
+
+    epochs: int | None = setting(None, "passes over the samples", low=0, key=False)
+    steps: int | None = setting(None, "optimiser steps, instead of epochs", low=0, key=False)
+    batch_size: int = setting(256, "samples a step", low=1)
+    drop_last: bool = setting(False, "leave out an epoch's last partial batch")
+    lr: float = setting(1e-3, "AdamW: learning rate, constant", low=0.0)
+    beta1: float = setting(0.9, "AdamW: decay of the first moment", low=0.0, high=1.0)
+    beta2: float = setting(0.999, "AdamW: decay of the second moment", low=0.0, high=1.0)
+    weight_decay: float = setting(0.0, "AdamW: weight decay, on every parameter", low=0.0)
+    loss: str = setting("ce", "loss on the outputs", choices=("ce", "ce_exact", "mse"))
+    teacher_temperature: float = setting(1.0, "the teacher's outputs are divided by it", low=1e-6)
+    student_temperature: float = setting(1.0, "the student's outputs are divided by it", low=1e-6)
+    teacher_norm: str = setting(
+        "identity",
+        "the teacher's BatchNorm: mean 0 and variance 1, statistics of the samples, or of each batch",
+        choices=("identity", "calibrated", "batch"),
+    )
+
+
+@dataclass
+class Probe:
+    """How features are judged: linear, linear on standardised features, nearest neighbours."""
+
+    data: str | None = setting(None, "labelled set (null: the distilled one, or data.like)")
+    at: list[int] = setting([0], "epochs of the student that are probed, its last one always", low=0, key=False)
+    train_size: int | None = setting(None, "training samples, class-balanced (null: all)", low=1)
+    test_size: int | None = setting(None, "test samples, class-balanced (null: all)", low=1)
+    val_fraction: float = setting(0.0, "share of the training samples held out to select on", low=0.0, high=0.5)
+    epochs: int = setting(10, "linear probe: epochs", low=0)
+    batch_size: int = setting(256, "linear probe: batch", low=1)
+    lr: float = setting(1e-3, "linear probe: AdamW's learning rate", low=0.0)
+    weight_decay: float = setting(0.01, "linear probe: AdamW's weight decay", low=0.0)
+    neighbours: int = setting(20, "kNN probe: k", low=1)
+
+
+@dataclass
+class Slot:
+    """What one job of a stage is given."""
+
+    cpus: int = setting(1, "CPU cores, and the number of threads", low=1, key=False)
+    gpus: float = setting(0.0, "GPUs, fractions allowed", low=0.0, key=False)
+
+
+@dataclass
+class Resources:
+    """Resources by stage."""
+
+    distill: Slot = field(default_factory=Slot)
+    probe: Slot = field(default_factory=Slot)
+
+
+@dataclass
+class Config:
+    """One point of a study."""
+
+    alpha: float = setting(0.0, "the student's start: 0 at the teacher, 1 at a fresh draw", low=0.0, high=1.0)
+    variance_preserving: bool = setting(True, "the mixed start is rescaled to keep the weights' variance")
+    seed: int = setting(0, "gives seeds.teacher, .student, .order and .augment their value", low=0)
+    seeds: Seeds = field(default_factory=Seeds)
+    net: Net = field(default_factory=Net)
+    head: Head = field(default_factory=Head)
+    data: Data = field(default_factory=Data)
+    distill: Distill = field(default_factory=Distill)
+    probe: Probe = field(default_factory=Probe)
+    loader: str = setting("auto", "image reader", choices=("auto", "ffcv", "memory"), key=False)
+    resources: Resources = field(default_factory=Resources)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A leaf of the records, as the command line and the documentation see it."""
+
+    name: str
+    type: str
+    default: Any
+    about: str
+    choices: tuple[str, ...] | None
+    low: float | None
+    high: float | None
+    key: bool
+
+
+def settings(record: Any = Config, prefix: str = "") -> dict[str, Setting]:
+    """All settings by dotted name, in the order in which the records declare them."""
+    found: dict[str, Setting] = {}
+    hints, default = get_type_hints(record), record()
+    for item in fields(record):
+        name, hint = prefix + item.name, hints[item.name]
+        if is_dataclass(hint):
+            found |= settings(hint, name + ".")
+        else:
+            spelled = hint.__name__ if isinstance(hint, type) and hint is not list else str(hint)
+            spelled = spelled.replace("None", "null")
+            found[name] = Setting(name, spelled, getattr(default, item.name), **item.metadata)
+    return found
+
+
+def get(config: Config, name: str) -> Any:
+    """The value of a dotted setting."""
+    value: Any = config
+    for part in name.split("."):
+        value = getattr(value, part)
+    return value
+
+
+def check(config: Config) -> None:
+    """Raise UserError where a value lies outside what its setting allows."""
+    for item in settings().values():
+        value = get(config, item.name)
+        for one in value if isinstance(value, list) else [value]:
+            _check_value(item, one)
+    if (config.distill.epochs is None) == (config.distill.steps is None):
+        raise UserError(
+            f"distill.epochs={config.distill.epochs} and distill.steps={config.distill.steps}: "
+            "set one of the two, e.g. distill.epochs=10"
+        )
+
+
+def _check_value(item: Setting, value: Any) -> None:
+    if value is None:
+        return
+    if item.choices and value not in item.choices:
+        raise UserError(f"{item.name}={value}: allowed are {', '.join(item.choices)}")
+    low = -float("inf") if item.low is None else item.low
+    high = float("inf") if item.high is None else item.high
+    if isinstance(value, int | float) and not low <= value <= high:
+        bounds = f"from {item.low:g}" + ("" if item.high is None else f" to {item.high:g}")
+        raise UserError(f"{item.name}={value}: allowed are numbers {bounds}")
+
+
+def table() -> str:
+    """The table of all settings in Markdown, as `docs/settings.md` holds it."""
+    lines = ["| setting | type | default | in the key | meaning |", "|---|---|---|---|---|"]
+    for item in settings().values():
+        allowed = f" ({', '.join(item.choices)})" if item.choices else ""
+        default = "null" if item.default is None else str(item.default).lower()
+        kind = item.type.replace(" | ", " or ")
+        lines.append(
+            f"| `{item.name}` | {kind} | `{default}` | {'yes' if item.key else 'no'} | {item.about}{allowed} |"
+        )
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,1 @@
+"""Making jobs: one way to execute one, two ways to run many."""

@@ -1,0 +1,116 @@
+"""What runs, how far, how long still: a live table on a terminal, plain lines elsewhere."""
+
+import time
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from statistics import mean
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from randteach.engine.execute import Event
+from randteach.records import Job
+
+
+class Progress:
+    """Follows the engine's events; used as a context while jobs run."""
+
+    def __init__(self, console: Console, jobs: Sequence[Job], cached: int) -> None:
+        self.console, self.cached = console, cached
+        self.jobs: Mapping[str, Job] = {job.key: job for job in jobs}
+        self.began = time.monotonic()
+        self.running: dict[str, float] = {}
+        self.rows: dict[str, Mapping[str, float]] = {}
+        self.counts: Counter[str] = Counter()
+        self.seconds: defaultdict[str, list[float]] = defaultdict(list)
+        self.failures: dict[str, str] = {}
+        self.live = Live(get_renderable=self._render, console=console, refresh_per_second=2, transient=True)
+
+    def __enter__(self) -> "Progress":
+        if self.console.is_terminal:
+            self.live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.console.is_terminal:
+            self.live.stop()
+
+    def handle(self, event: Event) -> None:
+        """Take an event of the engine."""
+        key, kind = event["key"], event["event"]
+        if kind == "start":
+            self.running.setdefault(key, time.monotonic())
+        elif kind == "row":
+            if key not in self.rows:
+                self.running[key] = time.monotonic()
+            self.rows[key] = event["row"]
+        elif kind == "end":
+            took = time.monotonic() - self.running.pop(key, time.monotonic())
+            self.counts[event["status"]] += 1
+            self.seconds[self.jobs[key].kind].append(took)
+            if event["status"] == "failed":
+                self.failures[key] = event["error"]
+            self._say(key, event["status"], took)
+
+    def _say(self, key: str, status: str, took: float) -> None:
+        if self.console.is_terminal and status == "done":
+            return
+        ended = sum(self.counts.values())
+        left = f", {duration(self.left())} left" if self.left() else ""
+        title = self.jobs[key].entry.title
+        self.console.print(
+            f"[{ended}/{len(self.jobs)}] {title}: {status} in {duration(took)}{left}", markup=False
+        )
+
+    def left(self) -> float:
+        """Seconds that the remaining jobs take, from those of their kind that have ended; 0: unknown."""
+        ended = sum(self.counts.values())
+        if not ended:
+            return 0.0
+        todo = Counter(job.kind for job in self.jobs.values())
+        for kind, seconds in self.seconds.items():
+            todo[kind] -= len(seconds)
+        if any(count and not self.seconds[kind] for kind, count in todo.items()):
+            return 0.0
+        work = sum(count * mean(self.seconds[kind]) for kind, count in todo.items() if count)
+        return work / max(1, len(self.running))
+
+    def _render(self) -> RenderableType:
+        table = Table(box=None, pad_edge=False)
+        for name in ("running", "epoch", "loss", "KL", "moved", "since"):
+            table.add_column(name, justify="left" if name == "running" else "right")
+        for key, since in list(self.running.items()):
+            job, row = self.jobs[key], self.rows.get(key, {})
+            epochs = f"{max(job.steps.values()):g}" if job.steps else ""
+            table.add_row(
+                job.entry.title,
+                f"{row.get('epoch', 0):g} / {epochs}" if epochs else "",
+                *(
+                    f"{row[name]:.4g}" if isinstance(row.get(name), float) else ""
+                    for name in ("loss", "kl", "distance_start_encoder")
+                ),
+                duration(time.monotonic() - since),
+            )
+        return Group(table, Text(self._counts(), style="bold"))
+
+    def _counts(self) -> str:
+        ended = sum(self.counts.values())
+        parts = [f"{ended} of {len(self.jobs)} jobs ended", f"{self.cached} cached"]
+        parts += [f"{count} {status}" for status, count in self.counts.items() if status != "done"]
+        parts.append(f"{duration(time.monotonic() - self.began)} so far")
+        left = self.left()
+        return ", ".join(parts + ([f"about {duration(left)} left"] if left else []))
+
+
+def duration(seconds: float) -> str:
+    """12 s, 3 min 05 s, 2 h 10 min, 3 days 4 h."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    if whole < 86400:
+        return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+    return f"{whole // 86400} days {whole % 86400 // 3600} h"

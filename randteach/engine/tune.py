@@ -1,0 +1,196 @@
+"""Jobs as Ray Tune trials: a searcher releases those whose parents are there.
+
+Each start is a fresh Tune experiment on what is missing; the store, not Tune, remembers. Tune asks the
+searcher for trials one by one and would count pending ones of all shapes together, so the searcher
+itself admits jobs: as many as fit of each shape, and one more, so that no slot waits for the driver.
+"""
+
+import os
+import tempfile
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from randteach.config import UserError
+from randteach.engine.execute import Context, Event, execute
+from randteach.engine.queue import Queue, Shape
+from randteach.records import Artifact, Job
+from randteach.store import Store
+
+LOOKAHEAD = 1
+SETTINGS = {
+    "RAY_AUTH_MODE": "token",  # Ray binds its ports on all interfaces; the token keeps strangers out
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",
+    "TUNE_MAX_PENDING_TRIALS_PG": "4096",
+    "TUNE_GLOBAL_CHECKPOINT_S": "3600",
+    "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
+    "RAY_AIR_NEW_OUTPUT": "0",
+}
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a worker makes its context from."""
+
+    store: str
+    root: str
+    cache: str
+    loader: str
+
+
+_contexts: dict[Options, Context] = {}
+
+
+def work(job: Job, options: Options) -> None:
+    """One trial, in a worker; the process keeps its context, and so its teachers' features."""
+    from ray import tune
+
+    if options not in _contexts:
+        _contexts[options] = Context(
+            Store(options.store), Path(options.root), Path(options.cache), options.loader
+        )
+    try:
+        execute(job, replace(_contexts[options], emit=tune.report))
+    except Exception:  # reported as the job's failure; the worker is reused for the next one
+        tune.report({"event": "failed", "key": job.key, "error": traceback.format_exc()})
+
+
+def run(
+    queue: Queue, options: Options, emit: Callable[[Event], None], address: str | None = None
+) -> None:
+    """Make all that the queue holds; a failed job does not stop the others.
+
+    Raises UserError where Ray can't be started or reached, or where a job can never be placed.
+    """
+    os.environ.update({name: os.environ.get(name, value) for name, value in SETTINGS.items()})
+    import ray
+    from ray import tune
+
+    _connect(address)
+    try:
+        slots = _slots(queue, ray.cluster_resources())
+        with tempfile.TemporaryDirectory(prefix="randteach-") as folder:
+            tuner = tune.Tuner(
+                tune.with_resources(_trainable(options), _placement),
+                tune_config=tune.TuneConfig(
+                    search_alg=_searcher(queue, slots, emit),
+                    num_samples=-1,
+                    reuse_actors=True,
+                    trial_name_creator=lambda trial: trial.trial_id,
+                    trial_dirname_creator=lambda trial: trial.trial_id,
+                ),
+                run_config=tune.RunConfig(
+                    storage_path=folder, verbose=0, failure_config=tune.FailureConfig(max_failures=0)
+                ),
+            )
+            tuner.fit()
+    finally:
+        ray.shutdown()
+
+
+def _connect(address: str | None) -> None:
+    import ray
+
+    try:
+        if address:
+            ray.init(address=address, log_to_driver=False)
+        else:
+            ray.init(
+                address="local",
+                include_dashboard=False,
+                log_to_driver=False,
+                logging_level="error",
+                object_store_memory=100 << 20,
+            )
+    except (ConnectionError, OSError, RuntimeError, ValueError) as error:
+        raise UserError(
+            f"--address {address or 'local'}: Ray can't be started or reached ({error}); "
+            "--local runs without it"
+        ) from None
+
+
+def _trainable(options: Options) -> Callable[[dict[str, Any]], None]:
+    def trial(config: dict[str, Any]) -> None:
+        work(config["job"], options)
+
+    return trial
+
+
+def _placement(config: dict[str, Any]) -> Any:
+    from ray import tune
+
+    slot = config["job"].slot
+    return tune.PlacementGroupFactory([{"CPU": slot.cpus, "GPU": slot.gpus}])
+
+
+def _slots(queue: Queue, have: dict[str, float]) -> dict[Shape, int]:
+    """How many jobs of each shape fit at once; UserError for a shape that never does."""
+    slots: dict[Shape, int] = {}
+    for job in queue.jobs.values():
+        cpus, gpus = at = (job.slot.cpus, job.slot.gpus)
+        if at not in slots:
+            fits = have.get("CPU", 0) / cpus
+            slots[at] = int(min(fits, have.get("GPU", 0) / gpus) if gpus else fits)
+        if not slots[at]:
+            raise UserError(
+                f"resources.{job.kind}: cpus={cpus} gpus={gpus:g} never fit; there are "
+                f"{have.get('CPU', 0):g} CPUs and {have.get('GPU', 0):g} GPUs; ask for less"
+            )
+    return slots
+
+
+def _searcher(queue: Queue, slots: dict[Shape, int], emit: Callable[[Event], None]) -> Any:
+    from ray.tune.search import Searcher
+
+    class Release(Searcher):  # type: ignore[misc]
+        """Hands out ready jobs, and hears of artifacts while their job still runs."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.trials: dict[str, Job] = {}
+            self.errors: dict[str, str] = {}
+
+        def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
+            job = queue.next(lambda at: queue.in_flight[at] < slots[at] + LOOKAHEAD)
+            if job:
+                self.trials[trial_id] = job
+                emit({"event": "start", "key": job.key})
+                return {"job": job}
+            return Searcher.FINISHED if queue.over else None
+
+        def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
+            job, kind = self.trials[trial_id], result.get("event")
+            if kind == "artifact":
+                queue.made(Artifact(job.kind, job.key, result["step"]))
+            elif kind == "failed":
+                self.errors[job.key] = result["error"]
+            if kind in ("artifact", "row"):
+                emit({name: result.get(name) for name in ("event", "key", "step", "row")})
+
+        def on_trial_complete(
+            self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
+        ) -> None:
+            job = self.trials.pop(trial_id)
+            if error:
+                self.errors[job.key] = "the worker process ended before the job did"
+            text = self.errors.get(job.key, "")
+            status = "failed" if text else "done"
+            queue.finish(job.key, status)
+            emit({"event": "end", "key": job.key, "status": status, "error": text})
+
+        def __reduce__(self) -> Any:
+            """Tune pickles its settings; a searcher read back from there is never used."""
+            return Searcher, ()
+
+        def save(self, checkpoint_path: str) -> None:
+            """Nothing to keep: the store remembers."""
+
+        def restore(self, checkpoint_path: str) -> None:
+            """Nothing to restore: each start is a fresh experiment."""
+
+    return Release()

@@ -1,0 +1,100 @@
+"""What a plan will take: room from the shapes of its networks, time from past jobs of its kinds."""
+
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from itertools import islice
+from statistics import mean
+
+import torch
+
+from randteach import nets
+from randteach.records import DistillSpec, Job
+from randteach.stages.losses import distillation_loss
+from randteach.store import Store
+
+FLOAT = 4
+SMALL = 4 << 10  # rows, config and provenance of an artifact
+LOOKED_AT = 100  # past artifacts of a kind
+
+
+def storage(jobs: Iterable[Job]) -> int:
+    """Bytes that the jobs' artifacts take."""
+    total = 0
+    counts: dict[str, tuple[int, int]] = {}
+    for job in jobs:
+        total += SMALL * len(job.artifacts)
+        if isinstance(job.spec, DistillSpec):
+            shape = repr((job.spec.teacher.net, job.spec.head, job.spec.samples.size))
+            if shape not in counts:
+                counts[shape] = parameters(job.spec)
+            encoder, head = counts[shape]
+            # A snapshot is the encoder; the last one's state is the head and two moments of both.
+            total += FLOAT * (encoder * len(job.artifacts) + 2 * encoder + 3 * head)
+    return total
+
+
+def parameters(spec: DistillSpec) -> tuple[int, int]:
+    """Parameters of encoder and head."""
+    net, samples = spec.teacher.net, spec.samples
+    with torch.device("meta"):
+        encoder = nets.build(net, samples.channels, samples.size)
+        head = nets.Head(spec.head, nets.embedding_dim(net, samples.size))
+    return sum(p.numel() for p in encoder.parameters()), sum(p.numel() for p in head.parameters())
+
+
+def past_seconds(jobs: Sequence[Job], missing: Sequence[Job], store: Store) -> float | None:
+    """Seconds of one worker that the missing jobs take, by this plan's finished jobs of their kinds.
+
+    None where a kind has no finished job to go by.
+    """
+    lacking = {job.key for job in missing}
+    past: defaultdict[str, list[float]] = defaultdict(list)
+    for job in islice((job for job in jobs if job.key not in lacking), 10 * LOOKED_AT):
+        if len(past[job.kind]) < LOOKED_AT:
+            seconds = sum(store.marker(artifact).seconds for artifact in job.artifacts)
+            past[job.kind].append(seconds / max(1, *job.steps))
+    if any(not past[job.kind] for job in missing):
+        return None
+    return sum(mean(past[job.kind]) * max(1, *job.steps) for job in missing)
+
+
+def measured_seconds(jobs: Sequence[Job], threads: int) -> float:
+    """Seconds of students' steps alone on this machine's CPU, from one timed step of each shape."""
+    timed: dict[str, float] = {}
+    total = 0.0
+    for job in jobs:
+        if isinstance(job.spec, DistillSpec):
+            spec = job.spec
+            shape = repr((spec.teacher.net, spec.head, spec.samples.size, spec.distill.batch_size))
+            if shape not in timed:
+                timed[shape] = _one_step(spec, threads)
+            total += timed[shape] * max(job.steps)
+    return total
+
+
+def _one_step(spec: DistillSpec, threads: int) -> float:
+    """Seconds of the second of two steps on made-up inputs."""
+    torch.set_num_threads(threads)
+    net, samples = spec.teacher.net, spec.samples
+    encoder = nets.draw_encoder(net, samples.channels, samples.size, "teacher", 0)
+    head = nets.draw_head(spec.head, nets.embedding_dim(net, samples.size), "teacher", 0)
+    shape = (spec.distill.batch_size, samples.channels, samples.size, samples.size)
+    x_BCHW = torch.zeros(shape).contiguous(memory_format=torch.channels_last)
+    seconds = 0.0
+    for _ in range(2):
+        began = time.monotonic()
+        logits = head(encoder(x_BCHW))
+        loss, _kl = distillation_loss(logits, logits.detach().clone())
+        loss.backward()  # type: ignore[no-untyped-call]
+        seconds = time.monotonic() - began
+    return seconds
+
+
+def size(count: float) -> str:
+    """Bytes for people."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} TB"

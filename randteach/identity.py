@@ -1,0 +1,57 @@
+"""Canonical form and key: what makes two results the same result.
+
+A key is a hash of a job's kind, the kind's revision and the job's record. In the record: data (name
+and the pinned checksum of its files), samples, network, draws, seeds, arithmetic, and the keys of
+parents. Left out, by `key=False` on a field: device, loader, worker count, host, paths, the length
+of a trajectory and the epochs at which it is looked at.
+
+A field that is added later names its frozen `absent` value in its metadata, the value that means
+"as before": with it the field is left out, so that no older key changes. It is never today's default.
+"""
+
+import hashlib
+import json
+import math
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+# Raised when a kind's meaning changes; every older result of the kind is then another result.
+REVISIONS = {"distill": 1, "state": 1, "probe": 1}
+KEY_DIGITS = 24  # 96 bits: a collision among 10^9 results has a chance below 10^-10
+_NEVER = object()
+
+
+def canonical(value: Any) -> Any:
+    """Plain JSON data with one spelling for each meaning; TypeError or ValueError for anything else."""
+    if is_dataclass(value) and not isinstance(value, type):
+        tag = getattr(value, "tag", None)
+        record = {"is": tag} if tag else {}
+        for item in fields(value):
+            content = getattr(value, item.name)
+            if item.metadata.get("key", True) and content != item.metadata.get("absent", _NEVER):
+                record[item.name] = canonical(content)
+        return record
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise ValueError(f"{value} has no place in a key")
+        return value + 0.0  # -0.0 becomes 0.0
+    if isinstance(value, list | tuple):
+        return [canonical(item) for item in value]
+    raise TypeError(f"{type(value).__name__} has no canonical form")
+
+
+def dumps(value: Any) -> str:
+    """The canonical form as text: sorted keys, no spaces, shortest float that reads back the same."""
+    return json.dumps(canonical(value), sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def digest(text: str, digits: int = KEY_DIGITS) -> str:
+    """The first hexadecimal digits of the text's SHA-256."""
+    return hashlib.sha256(text.encode()).hexdigest()[:digits]
+
+
+def key(kind: str, record: Any) -> str:
+    """The key of a job of `kind`: 24 hexadecimal digits."""
+    return digest(f"{kind}/{REVISIONS[kind]}/{dumps(record)}")

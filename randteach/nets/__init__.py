@@ -1,0 +1,7 @@
+"""Encoders from torchvision's modules, the projection head, random draws and theta_S(alpha)."""
+
+from randteach.nets.distance import distance, mix_
+from randteach.nets.draws import build, check_shape, draw_encoder, draw_head, embedding_dim
+from randteach.nets.head import Head
+
+__all__ = ["Head", "build", "check_shape", "distance", "draw_encoder", "draw_head", "embedding_dim", "mix_"]

@@ -1,0 +1,36 @@
+"""CIFAR ResNet18: torchvision's blocks behind a 3x3 stem of stride 1, no max-pool, of any width."""
+
+import torch
+from torch import nn
+from torchvision.models.resnet import BasicBlock
+
+BLOCKS = (2, 2, 2, 2)
+
+
+class ResNet18(nn.Module):
+    """x_BCHW -> embedding_BD with D = 8 * width; at width 64 it has 11,168,832 parameters."""
+
+    def __init__(self, channels: int, width: int) -> None:
+        super().__init__()
+        stem = nn.Conv2d(channels, width, 3, padding=1, bias=False)
+        layers: list[nn.Module] = [stem, nn.BatchNorm2d(width), nn.ReLU(inplace=True)]
+        have = width
+        for stage, count in enumerate(BLOCKS):
+            want = width * 2**stage
+            for block in range(count):
+                layers.append(_block(have, want, stride=2 if stage and not block else 1))
+                have = want
+        self.layers = nn.Sequential(*layers)
+        self.embedding_dim = have
+
+    def forward(self, x_BCHW: torch.Tensor) -> torch.Tensor:
+        """Embed a batch."""
+        embedding: torch.Tensor = self.layers(x_BCHW).mean(dim=(2, 3))
+        return embedding
+
+
+def _block(have: int, want: int, stride: int) -> nn.Module:
+    shortcut = None
+    if stride != 1 or have != want:
+        shortcut = nn.Sequential(nn.Conv2d(have, want, 1, stride, bias=False), nn.BatchNorm2d(want))
+    return BasicBlock(have, want, stride, shortcut)

@@ -1,0 +1,155 @@
+"""Figures, from the tidy table alone; readable in print and in colour blindness."""
+
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from randteach.report import paper
+from randteach.report.summary import half_width, label, swept
+
+TITLES = {"linear": "linear probe", "linear_std": "linear probe, standardised", "knn": "kNN probe"}
+INK, TEACHER, INPUT = "#222222", "#b35806", "#7f7f7f"
+MARKERS = "osD^vPX*<>h"
+STYLE: dict[str, Any] = {
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#e6e6e6",
+    "axes.axisbelow": True,
+    "legend.frameon": False,
+    "pdf.fonttype": 42,
+}
+PANEL_AXES = ("probed_on", "dataset", "arch", "width")
+
+
+def save(figure: Figure, folder: Path, name: str = "figure") -> None:
+    """NAME.png and NAME.pdf."""
+    for ending in ("png", "pdf"):
+        temporary = folder / f".{name}.{ending}"
+        figure.savefig(temporary, dpi=200, bbox_inches="tight")
+        temporary.replace(folder / f"{name}.{ending}")
+
+
+def init_distance(frame: pd.DataFrame, folder: Path) -> None:
+    """Accuracy against alpha, and against epochs by alpha (paper, figure 3).
+
+    One pair of rows a setting other than alpha and seed: above at the last epoch, with the teacher's
+    and the raw pixels' accuracy as lines; below along training.
+    """
+    probes = frame[(frame.kind == "probe") & (frame.split == "test")]
+    axes = [*PANEL_AXES, *swept(frame)]
+    students = probes[probes.role == "student"]
+    if students["value"].notna().sum() == 0:
+        return
+    groups = list(students.groupby(axes, dropna=False, sort=True))
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(10.5, 5.6 * len(groups) + 0.5), layout="constrained")
+        for part, (values, ours) in zip(
+            np.atleast_1d(figure.subfigures(len(groups), 1)), groups, strict=True
+        ):
+            part.suptitle(_title(axes, values, ours), fontsize=10, fontweight="bold")
+            panels = part.subplots(2, len(TITLES), sharey="row", squeeze=False)
+            teachers = probes[(probes.role == "teacher") & probes.teacher.isin(ours.teacher)]
+            teachers = teachers[teachers.probed_on.isin(ours.probed_on)]
+            pixels = probes[(probes.role == "input") & probes.probed_on.isin(ours.probed_on)]
+            for column, measure in enumerate(TITLES):
+                parts = [f[f.measure == measure] for f in (ours, teachers, pixels)]
+                _against_alpha(panels[0, column], measure, *parts)
+                _against_epochs(panels[1, column], *parts)
+            panels[0, 0].set_ylabel("test accuracy (%), last epoch")
+            panels[1, 0].set_ylabel("test accuracy (%)")
+            panels[0, 0].legend(handles=_roles(), loc="best", fontsize=8)
+            _alpha_legend(panels[1, -1], ours)
+        save(figure, folder)
+
+
+def _title(axes: list[str], values: tuple[Any, ...], ours: pd.DataFrame) -> str:
+    named = dict(zip(axes, values, strict=True))
+    seeds = ours.seed.nunique()
+    text = f"{named.pop('arch')} at width {named.pop('width')}, distilled on {named.pop('dataset')}"
+    text += f", probed on {named.pop('probed_on')}"
+    text += "".join(f", {name}={label(value)}" for name, value in named.items() if label(value))
+    spread = "bars: 95 % interval of the mean" if seeds > 2 else "bars: from lowest to highest"
+    return f"{text} (n = {seeds} seed{'s' if seeds > 1 else ''}{'; ' + spread if seeds > 1 else ''})"
+
+
+def _spread(values: pd.Series) -> tuple[float, float]:
+    """Lengths of the error bar below and above the mean: the range of two, else the 95 % interval."""
+    if len(values) > 2:
+        return half_width(values), half_width(values)
+    return values.mean() - values.min(), values.max() - values.mean()
+
+
+def _against_alpha(
+    panel: Axes, measure: str, ours: pd.DataFrame, teachers: pd.DataFrame, pixels: pd.DataFrame
+) -> None:
+    last = ours[ours.groupby(["alpha", "seed", "teacher"], dropna=False).step.transform("max") == ours.step]
+    for frame, color, style in ((teachers, TEACHER, "--"), (pixels, INPUT, ":")):
+        values = frame.drop_duplicates("key").value.dropna()
+        if len(values):
+            panel.axhline(values.mean(), color=color, linestyle=style, linewidth=1.6)
+            if len(values) > 1:
+                low, high = _spread(values)
+                panel.axhspan(values.mean() - low, values.mean() + high, color=color, alpha=0.12, lw=0)
+    points = last.dropna(subset="value").groupby("alpha").value
+    if len(points):
+        mean = points.mean()
+        bars = np.array([_spread(group) for _, group in points]).T
+        panel.errorbar(
+            mean.index, mean, yerr=bars, color=INK, marker="o", markersize=5, linewidth=1.6, capsize=3
+        )
+        for _, seed in last.groupby("seed"):
+            panel.plot(seed.alpha, seed.value, ".", color=INK, alpha=0.35, markersize=4, linewidth=0)
+    named = ours.iloc[0].to_dict() if len(ours) else {}
+    theirs = paper.beside({**named, "measure": measure, "alpha": 0.0}) if named else None
+    if theirs:
+        panel.plot(0, theirs.student, "*", color=INK, markersize=11, mfc="white", clip_on=False)
+        panel.plot(0, theirs.teacher, "*", color=TEACHER, markersize=11, mfc="white", clip_on=False)
+    panel.set_title(TITLES[measure])
+    panel.set_xlim(-0.04, 1.04)
+    panel.set_xlabel("init distance alpha (0: the teacher, 1: a fresh draw)")
+
+
+def _against_epochs(
+    panel: Axes, ours: pd.DataFrame, teachers: pd.DataFrame, pixels: pd.DataFrame
+) -> None:
+    alphas = sorted(ours.alpha.unique())
+    for number, alpha in enumerate(alphas):
+        curve = ours[ours.alpha == alpha].dropna(subset="value").groupby("epoch").value.mean()
+        panel.plot(curve.index, curve, **_alpha_style(number, len(alphas)))
+    for frame, color, style in ((teachers, TEACHER, "--"), (pixels, INPUT, ":")):
+        values = frame.drop_duplicates("key").value.dropna()
+        if len(values):
+            panel.axhline(values.mean(), color=color, linestyle=style, linewidth=1.2)
+    panel.set_xlabel("epochs of distillation")
+
+
+def _alpha_style(number: int, count: int) -> dict[str, Any]:
+    """Dark to light along alpha, and a marker of its own, so that grey print keeps them apart."""
+    color = mpl.colormaps["viridis"](0.9 * number / max(1, count - 1))
+    marker = MARKERS[number % len(MARKERS)]
+    return {"color": color, "marker": marker, "markersize": 4.5, "linewidth": 1.4}
+
+
+def _roles() -> list[Line2D]:
+    return [
+        Line2D([], [], color=INK, marker="o", markersize=5, label="student"),
+        Line2D([], [], color=TEACHER, linestyle="--", label="its teacher"),
+        Line2D([], [], color=INPUT, linestyle=":", label="raw pixels"),
+    ]
+
+
+def _alpha_legend(panel: Axes, ours: pd.DataFrame) -> None:
+    alphas = sorted(ours.alpha.unique())
+    handles = [
+        Line2D([], [], label=f"alpha {label(float(alpha))}", **_alpha_style(number, len(alphas)))
+        for number, alpha in enumerate(alphas)
+    ]
+    panel.legend(handles=handles, fontsize=8, loc="best")

@@ -1,0 +1,72 @@
+"""The tidy table: one row a number, from the store alone."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from randteach.records import Artifact, Entry
+from randteach.stages.recorder import DIVERGED
+from randteach.store import Store
+
+COLUMNS = (
+    "study key kind role teacher dataset probed_on arch width alpha seed epoch step round kept gamma "
+    "pair x y bn measure split value status numerics"
+).split()
+SKIPPED = "skipped: parent diverged"
+_PLACE = ("step", "epoch", "split")
+_SORTED_BY = [name for name in COLUMNS if name not in ("value", "status", "numerics")]
+
+
+def build(store: Store, study: str, entries: Iterable[Entry]) -> pd.DataFrame:
+    """All numbers of a plan's jobs that the store holds, sorted; settings that were swept come last.
+
+    A probe below a diverged student has one row, without a value.
+    """
+    frame = pd.DataFrame(row for entry in entries for row in _entry_rows(store, study, entry))
+    swept = sorted(set(frame.columns) - set(COLUMNS))
+    frame = frame.reindex(columns=[*COLUMNS, *swept])
+    for name in ("epoch", "alpha", "value", "kept", "gamma", "x", "y"):
+        frame[name] = pd.to_numeric(frame[name], errors="coerce").astype("float64")
+    for name in ("width", "seed", "step", "round"):
+        frame[name] = pd.array(frame[name], dtype="Int64")
+    order = [*_SORTED_BY[:-2], *swept, *_SORTED_BY[-2:]]
+    return frame.sort_values(order, kind="stable", na_position="first", ignore_index=True)
+
+
+def write(frame: pd.DataFrame, folder: Path) -> None:
+    """`results.csv`, floats in the shortest form that reads back the same, and `results.parquet`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, save in (("results.csv", _to_csv), ("results.parquet", _to_parquet)):
+        temporary = folder / f".{name}"
+        save(frame, temporary)
+        temporary.replace(folder / name)
+
+
+def _to_csv(frame: pd.DataFrame, path: Path) -> None:
+    frame.to_csv(path, index=False)
+
+
+def _to_parquet(frame: pd.DataFrame, path: Path) -> None:
+    frame.to_parquet(path, index=False)
+
+
+def _entry_rows(store: Store, study: str, entry: Entry) -> Iterator[dict[str, Any]]:
+    base = {"study": study, "key": entry.key, "kind": entry.kind, **entry.labels}
+    artifact = entry.artifacts[-1]
+    if not store.has(artifact):
+        if any(_diverged(store, parent) for parent in entry.parents):
+            yield base | {"measure": "linear", "split": "test", "status": SKIPPED}
+        return
+    marker = store.marker(artifact)
+    base |= {"status": marker.status, "numerics": marker.numerics}
+    for row in store.rows(artifact):
+        place = {name: row[name] for name in _PLACE if name in row}
+        for measure, value in row.items():
+            if measure not in _PLACE:
+                yield base | place | {"measure": measure, "value": value}
+
+
+def _diverged(store: Store, artifact: Artifact) -> bool:
+    return store.has(artifact) and store.marker(artifact).status == DIVERGED

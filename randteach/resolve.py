@@ -1,0 +1,140 @@
+"""A point's open values filled in, and every value that can't work refused before anything starts."""
+
+from dataclasses import replace
+
+from loaders import DATASETS
+from loaders.datasets import Dataset
+from randteach import nets
+from randteach.config import Config, UserError, check
+from randteach.records import Samples
+
+
+def resolve(config: Config, typed: frozenset[str] = frozenset()) -> Config:
+    """Seeds, shapes and sizes as numbers; sizes that the user did not type are ceilings."""
+    check(config)
+    config = _seeds(config)
+    config = _shape(config)
+    config = _probe_sizes(config, typed)
+    config = _train_size(config, typed)
+    if problem := nets.check_shape(config.net, config.data.size or 0):
+        raise UserError(problem)
+    _check_batches(config)
+    return config
+
+
+def distilled(config: Config) -> Samples:
+    """The samples that a resolved point's student learns from."""
+    data, known = config.data, DATASETS[config.data.name]
+    assert data.size and data.channels and data.train_size
+    shared = config.probe.data == data.name
+    return Samples(
+        name=data.name,
+        checksum=known.checksum,
+        channels=data.channels,
+        size=data.size,
+        count=data.train_size,
+        holdout=held_out(config) if shared else 0,
+        sigma=data.sigma if known.noise else None,
+    )
+
+
+def held_out(config: Config) -> int:
+    """Validation samples of the probed set, beside `probe.train_size` of a resolved point."""
+    assert config.probe.train_size
+    fraction = config.probe.val_fraction
+    return round(config.probe.train_size * fraction / (1 - fraction))
+
+
+def probed(config: Config) -> Samples:
+    """The labelled training samples that a resolved point's probes use."""
+    assert config.probe.data and config.probe.train_size and config.data.size and config.data.channels
+    return Samples(
+        name=config.probe.data,
+        checksum=DATASETS[config.probe.data].checksum,
+        channels=config.data.channels,
+        size=config.data.size,
+        count=config.probe.train_size,
+        holdout=held_out(config),
+    )
+
+
+def _known(setting: str, name: str) -> Dataset:
+    if name not in DATASETS:
+        raise UserError(f"{setting}={name}: no such data set; there are {', '.join(DATASETS)}")
+    return DATASETS[name]
+
+
+def _seeds(config: Config) -> Config:
+    given = config.seeds
+    own = {
+        name: config.seed if getattr(given, name) is None else getattr(given, name)
+        for name in ("teacher", "student", "order", "augment")
+    }
+    return replace(config, seeds=replace(given, **own))
+
+
+def _shape(config: Config) -> Config:
+    """Native size and channels where none is asked for; which set is probed."""
+    data, known = config.data, _known("data.name", config.data.name)
+    if known.noise and data.like is None:
+        raise UserError(f"data.name={data.name}: random inputs take their shape from data.like; set it")
+    shaped = _known("data.like", str(data.like)) if known.noise else known
+    probe_data = config.probe.data or (data.like if known.noise else data.name)
+    probe_known = _known("probe.data", str(probe_data))
+    if probe_known.noise or shaped.noise:
+        raise UserError(f"probe.data={probe_data}, data.like={data.like}: random inputs have no labels")
+    channels = data.channels or shaped.shape[0]
+    for setting, item in (("data.name", shaped), ("probe.data", probe_known)):
+        if item.shape[0] not in (1, channels):
+            raise UserError(
+                f"data.channels={channels}: {item.name} ({setting}) has {item.shape[0]} channels, which "
+                f"can't be made fewer; set data.channels={item.shape[0]}"
+            )
+    data = replace(data, size=data.size or shaped.shape[1], channels=channels)
+    return replace(config, data=data, probe=replace(config.probe, data=probe_data))
+
+
+def _probe_sizes(config: Config, typed: frozenset[str]) -> Config:
+    probe, known = config.probe, DATASETS[str(config.probe.data)]
+    most = known.train - round(known.train * probe.val_fraction)
+    train = _size("probe.train_size", probe.train_size, most, known, typed)
+    test = _size("probe.test_size", probe.test_size, known.test, known, typed)
+    if probe.neighbours > train:
+        raise UserError(f"probe.neighbours={probe.neighbours}: there are {train} training samples")
+    return replace(config, probe=replace(probe, train_size=train, test_size=test))
+
+
+def _train_size(config: Config, typed: frozenset[str]) -> Config:
+    data, known = config.data, DATASETS[config.data.name]
+    if known.noise:
+        count = data.train_size or DATASETS[str(data.like)].train
+    else:
+        most = known.train
+        if config.probe.data == data.name:
+            most -= held_out(config)
+        count = _size("data.train_size", data.train_size, most, known, typed)
+    return replace(config, data=replace(data, train_size=count))
+
+
+def _size(
+    setting: str, wanted: int | None, most: int, known: Dataset, typed: frozenset[str]
+) -> int:
+    if wanted is None:
+        return most
+    if wanted > most and setting in typed:
+        raise UserError(f"{setting}={wanted}: {known.name} has {most} such samples; give at most that")
+    return min(wanted, most)
+
+
+def _check_batches(config: Config) -> None:
+    count, batch = config.data.train_size or 0, config.distill.batch_size
+    if config.distill.drop_last and count < batch:
+        raise UserError(
+            f"distill.batch_size={batch}: with drop_last, {count} samples fill no batch; "
+            f"give at most {count}"
+        )
+    if config.net.arch == "resnet18" and not config.distill.drop_last and count % batch == 1:
+        raise UserError(
+            f"distill.batch_size={batch}: leaves one of {count} samples for the last batch, on which "
+            "BatchNorm has no statistics; give another size or distill.drop_last=true"
+        )

@@ -1,0 +1,188 @@
+"""Distillation: a student learns to match a frozen, randomly drawn teacher (paper, section 3)."""
+
+import math
+from collections.abc import Mapping
+from contextlib import closing
+from itertools import islice
+
+import numpy as np
+import torch
+
+from loaders import Batch, Split
+from loaders.batch import flip_crop
+from loaders.streams import stream
+from randteach import nets
+from randteach.records import DistillSpec
+from randteach.stages.embed import prepare, to_device
+from randteach.stages.losses import distillation_loss
+from randteach.stages.recorder import DIVERGED, OK, UNMOVED, Recorder, Result, Row, Tensors
+from randteach.stages.teacher import Cache, Teacher
+
+Resume = tuple[int, list[Row], Tensors, Tensors]
+MOMENTS = ("exp_avg", "exp_avg_sq")
+
+
+def distill(
+    spec: DistillSpec,
+    steps: Mapping[int, float],
+    data: Split,
+    indices: np.ndarray,
+    device: torch.device,
+    record: Recorder,
+    *,
+    resume: Resume | None = None,
+    cache: Cache | None = None,
+) -> None:
+    """Train until the last of `steps` (the keys), with a result at each of them.
+
+    `indices` are the samples of `data` to learn from; `resume` is (step, rows, encoder, state) of an
+    earlier result; the teacher's features are looked up in `cache`. A student whose loss or weights
+    are not finite ends as `diverged`, one that has not left its start as `unmoved`.
+    """
+    teacher = Teacher(spec, data, indices, device, {} if cache is None else cache)
+    student = Student(spec, teacher, data, indices, device)
+    if resume:
+        student.load(*resume)
+    last = max(steps)
+    with closing(student.reader):
+        while True:
+            if student.step in steps:
+                record.result(student.result(final=student.step == last))
+            if student.step >= last:
+                return
+            pause = min(step for step in steps if step > student.step)
+            row = student.advance(pause)
+            record.row(row)
+            if row.get("diverged_at"):
+                for step in sorted(step for step in steps if step >= student.step):
+                    record.result(Result(student.rows, status=DIVERGED, step=step))
+                return
+
+
+class Student:
+    """A student on its way: networks, optimiser, position and metric rows."""
+
+    def __init__(
+        self,
+        spec: DistillSpec,
+        teacher: Teacher,
+        data: Split,
+        indices: np.ndarray,
+        device: torch.device,
+    ) -> None:
+        self.spec, self.teacher, self.data, self.device = spec, teacher, data, device
+        net, size, config = spec.teacher.net, data.shape[-1], spec.distill
+        dim = nets.embedding_dim(net, size)
+        encoder = nets.draw_encoder(net, data.shape[0], size, "student", spec.seed_student)
+        head = nets.draw_head(spec.head, dim, "student", spec.seed_student)
+        nets.mix_(teacher.encoder, encoder, spec.alpha, spec.variance_preserving)
+        nets.mix_(teacher.head, head, spec.alpha, spec.variance_preserving)
+        self.encoder = to_device(encoder, device).train()
+        self.head = to_device(head, device)
+        self.start = {name: [p.detach().clone() for p in part] for name, part in self.parts()}
+        self.optimizer = torch.optim.AdamW(
+            [p for _, part in self.parts() for p in part],
+            lr=config.lr,
+            betas=(config.beta1, config.beta2),
+            weight_decay=config.weight_decay,
+            fused=True,
+        )
+        self.reader = data.reader(
+            config.batch_size, indices=indices, seed=spec.seed_order, drop_last=config.drop_last
+        )
+        self.samples = min(len(indices), len(self.reader) * config.batch_size)
+        self.step = 0
+        # Sums over the epoch so far: loss x samples, KL, steps whose loss is not finite.
+        self.totals = torch.zeros(3, dtype=torch.float64, device=device)
+        self.rows: list[Row] = [{"step": 0, "epoch": 0, **self._distances()}]
+
+    def parts(self) -> list[tuple[str, list[torch.nn.Parameter]]]:
+        """The trained parameters, encoder and head apart."""
+        return [("encoder", [*self.encoder.parameters()]), ("head", [*self.head.parameters()])]
+
+    def advance(self, pause: int) -> Row:
+        """Train to `pause` or the end of the epoch, whichever comes first, and take stock."""
+        epoch, done = divmod(self.step, len(self.reader))
+        count = min(pause - self.step, len(self.reader) - done)
+        for batch in islice(self.reader.epoch(epoch, start=done), count):
+            self._train_step(batch, epoch, done)
+            done += 1
+        self.step += count
+        self.rows = [row for row in self.rows if row["step"] % len(self.reader) == 0]
+        self.rows.append(self._row(done))
+        if done == len(self.reader):
+            self.totals.zero_()
+        return self.rows[-1]
+
+    def _train_step(self, batch: Batch, epoch: int, number: int) -> None:
+        """One step; nothing on the device is waited for."""
+        images, config = batch.images, self.spec.distill
+        if self.spec.seed_augment is not None:
+            images = flip_crop(images, stream("augment", self.spec.seed_augment, epoch, number))
+        x_BCHW = prepare(images, self.data, self.device)
+        teacher_BK = self.teacher.logits(batch.index, x_BCHW)
+        student_BK = self.head(self.encoder(x_BCHW))
+        loss, kl = distillation_loss(
+            student_BK, teacher_BK, config.loss, config.student_temperature, config.teacher_temperature
+        )
+        self.optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.optimizer.step()
+        loss = loss.detach()
+        self.totals += torch.stack((loss * len(x_BCHW), kl, (~loss.isfinite()).to(loss.dtype)))
+
+    def _row(self, done: int) -> Row:
+        """Means over the epoch's `done` batches; the one place where the host waits for the device."""
+        loss, kl, bad = self.totals.tolist()
+        seen = min(done * self.spec.distill.batch_size, self.samples)
+        epoch = self.step / len(self.reader)
+        row: Row = {"step": self.step, "epoch": int(epoch) if epoch.is_integer() else epoch}
+        row |= {"loss": loss / seen, "kl": kl / seen, **self._distances()}
+        if not all(math.isfinite(value) for value in row.values()):
+            row["diverged_at"] = self.step - int(bad) + 1 if bad else self.step
+        return row
+
+    def _distances(self) -> Row:
+        """L2 distance from the start and from the teacher, encoder and head apart."""
+        theirs = {"encoder": self.teacher.encoder, "head": self.teacher.head}
+        names, values = [], []
+        for part, ours in self.parts():
+            names += [f"distance_start_{part}", f"distance_teacher_{part}"]
+            values.append(nets.distance((p.detach() for p in ours), self.start[part]))
+            values.append(nets.distance((p.detach() for p in ours), theirs[part].parameters()))
+        return dict(zip(names, torch.stack(values).tolist(), strict=True))
+
+    def result(self, final: bool) -> Result:
+        """The snapshot at this step; the final one comes with all that a longer training needs."""
+        row = self.rows[-1]
+        still = not (row["distance_start_encoder"] or row["distance_start_head"])
+        return Result(
+            rows=list(self.rows),
+            weights={"encoder": self.encoder.state_dict()},
+            status=UNMOVED if still and self.step else OK,
+            step=self.step,
+            state=self._state() if final else None,
+        )
+
+    def _state(self) -> Tensors:
+        state = {f"head.{name}": value for name, value in self.head.state_dict().items()}
+        for number, moments in self.optimizer.state_dict()["state"].items():
+            state |= {f"{name}.{number}": moments[name] for name in MOMENTS}
+        return state | {"totals": self.totals}
+
+    def load(self, step: int, rows: list[Row], encoder: Tensors, state: Tensors) -> None:
+        """Go on from an earlier result, bit for bit; memory formats stay the student's own."""
+        self.step, self.rows = step, list(rows)
+        self.encoder.load_state_dict(encoder)
+        self.head.load_state_dict(
+            {name[5:]: value for name, value in state.items() if name.startswith("head.")}
+        )
+        self.totals.copy_(state["totals"])
+        if step:
+            for number, parameter in enumerate(p for _, part in self.parts() for p in part):
+                moments = {
+                    name: torch.zeros_like(parameter).copy_(state[f"{name}.{number}"])
+                    for name in MOMENTS
+                }
+                count = torch.tensor(float(step), device=self.device)
+                self.optimizer.state[parameter] = {"step": count, **moments}

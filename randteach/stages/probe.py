@@ -1,0 +1,122 @@
+"""Probes of a frozen reference: linear on raw and on standardised features, and kNN (paper, 4.1)."""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from loaders import Split
+from loaders.streams import stream
+from randteach.records import ProbeSpec
+from randteach.stages.embed import embed
+from randteach.stages.recorder import Recorder, Result
+
+KNN_CELLS = 1 << 24  # distances held at once
+
+
+def probe(
+    spec: ProbeSpec,
+    encoder: Callable[[torch.Tensor], torch.Tensor],
+    train: Split,
+    test: Split,
+    indices: dict[str, np.ndarray],
+    device: torch.device,
+    record: Recorder,
+) -> None:
+    """Accuracies in percent of `linear`, `linear_std` and `knn`, on `test` and, if asked for, `val`.
+
+    `indices` are the samples of "train", "test" and "val", the last ones held out of `train`. One
+    embedding pass of each serves all probes.
+    """
+    splits = {"train": train, "test": test, "val": train}
+    used = {name: ix for name, ix in indices.items() if len(ix)}
+    features = {name: embed(encoder, splits[name], ix, device) for name, ix in used.items()}
+    labels = {
+        name: torch.from_numpy(splits[name].labels[ix]).to(device) for name, ix in used.items()
+    }
+    classes = int(train.labels.max()) + 1
+    raw, std = linear_probe(spec, features["train"], labels["train"], classes)
+    rows = []
+    for split in sorted(set(used) - {"train"}):
+        x_ND, y_N = features[split], labels[split]
+        votes = knn(features["train"], labels["train"], x_ND, spec.neighbours, classes)
+        guesses = {"linear": raw(x_ND).argmax(1), "linear_std": std(x_ND).argmax(1), "knn": votes}
+        correct = {name: 100.0 * (guess == y_N).double().mean() for name, guess in guesses.items()}
+        rows.append({"split": split, **{name: value.item() for name, value in correct.items()}})
+    for row in rows:
+        record.row(row)
+    record.result(Result(rows))
+
+
+Classifier = Callable[[torch.Tensor], torch.Tensor]
+
+
+def linear_probe(
+    spec: ProbeSpec, x_ND: torch.Tensor, y_N: torch.Tensor, classes: int
+) -> tuple[Classifier, Classifier]:
+    """Two linear layers trained side by side, on raw and on standardised features.
+
+    Both start alike, U(-1/sqrt(D), 1/sqrt(D)), and see the same batches, one permutation in every
+    epoch; AdamW on weight and bias. A constant feature's standard deviation counts as 1.
+    """
+    count, dim = x_ND.shape
+    std_D, mean_D = torch.std_mean(x_ND.double(), dim=0, correction=0)
+    std_D = torch.where(std_D > 0, std_D, 1).to(x_ND.dtype)
+    mean_D = mean_D.to(x_ND.dtype)
+    # The bias is a further input of 1, so that both probes are one batched matrix product.
+    start = torch.rand(dim + 1, classes, generator=stream("probe/linear", spec.seed))
+    start = (2 * start - 1) / dim**0.5
+    weight_2DC = nn.Parameter(start.to(x_ND.device).repeat(2, 1, 1))
+    optimizer = torch.optim.AdamW(
+        [weight_2DC], lr=spec.lr, weight_decay=spec.weight_decay, fused=True
+    )
+    order = torch.randperm(count, generator=stream("probe/order", spec.seed)).to(x_ND.device)
+    for _ in range(spec.epochs):
+        for batch in order.split(spec.batch_size):
+            x_BD = x_ND[batch]
+            x_2BD = torch.stack((x_BD, (x_BD - mean_D) / std_D))
+            logits = torch.baddbmm(weight_2DC[:, -1:], x_2BD, weight_2DC[:, :-1])
+            target = y_N[batch].repeat(2)
+            # A sum of two means: each layer gets the gradient that it would get alone.
+            loss = 2 * F.cross_entropy(logits.flatten(0, 1), target)
+            optimizer.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+    raw_DC, std_DC = weight_2DC.detach()
+    return (
+        lambda x: x @ raw_DC[:-1] + raw_DC[-1],
+        lambda x: ((x - mean_D) / std_D) @ std_DC[:-1] + std_DC[-1],
+    )
+
+
+def knn(
+    train_ND: torch.Tensor, y_N: torch.Tensor, test_MD: torch.Tensor, k: int, classes: int
+) -> torch.Tensor:
+    """Unweighted majority of the k nearest by L2, in float64: classes_M.
+
+    A tie in distance goes to the lower training index, a tie in votes to the smallest label.
+    """
+    train = train_ND.double()
+    norms_N = train.square().sum(1)
+    votes = []
+    for test in test_MD.split(max(1, KNN_CELLS // len(train))):
+        # |x - y|^2 less |x|^2, which is the same for all neighbours of a sample.
+        distance_MN = torch.addmm(norms_N, test.double(), train.T, alpha=-2)
+        near_MK = nearest(distance_MN, k)
+        ballots = torch.zeros(len(test), classes, dtype=torch.long, device=test.device)
+        ballots.scatter_add_(1, y_N[near_MK], torch.ones_like(near_MK))
+        votes.append(ballots.argmax(1))
+    return torch.cat(votes)
+
+
+def nearest(distance_MN: torch.Tensor, k: int) -> torch.Tensor:
+    """Columns of each row's k smallest values, the lower column first among equals."""
+    values, columns = distance_MN.topk(k, largest=False)
+    edge = values[:, -1:]
+    # topk picks freely among columns that tie at the edge; only such rows need a stable sort.
+    tied = (distance_MN <= edge).sum(1) > k
+    if tied.any():
+        columns[tied] = distance_MN[tied].argsort(dim=1, stable=True)[:, :k]
+    return columns

@@ -1,0 +1,223 @@
+"""A study: from points to jobs with their parents, and which of them the store lacks."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from randteach import identity
+from randteach.config import Config, get
+from randteach.overrides import Axes
+from randteach.records import (
+    Artifact,
+    DistillSpec,
+    Draw,
+    Entry,
+    Job,
+    Pixels,
+    ProbeSpec,
+    Reference,
+    Snapshot,
+)
+from randteach.resolve import distilled, probed, resolve
+from randteach.store import Store
+
+# Swept settings that have a column of their own in the table.
+COLUMNS = {
+    "alpha": "alpha",
+    "seed": "seed",
+    "net.arch": "arch",
+    "net.width": "width",
+    "data.name": "dataset",
+    "probe.data": "probed_on",
+}
+# Swept settings, by their beginning, that a number of this role can depend on; students: all.
+RELEVANT = {
+    "teacher": ("net.", "data.size", "data.channels", "seeds.teacher", "distill.teacher_norm"),
+    "input": ("data.size", "data.channels"),
+}
+PROBE_ONLY = ("probe.", "seeds.probe")
+
+
+@dataclass(frozen=True)
+class Study:
+    """An experiment: its question, its presets as override texts, its jobs and its figure."""
+
+    name: str
+    question: str
+    presets: Mapping[str, Mapping[str, str]]
+    jobs: Callable[[Config], Iterable[Job]]
+    figure: Callable[[pd.DataFrame, Path], None]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All jobs of one invocation, parents first and seed by seed, and those that are missing."""
+
+    study: str
+    jobs: Sequence[Job]
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    def missing(self, store: Store) -> list[Job]:
+        """The jobs with an artifact that the store lacks, in order."""
+        done = {kind: store.done(kind) for kind in {job.kind for job in self.jobs}}
+        return [j for j in self.jobs if any(a.name not in done[j.kind] for a in j.artifacts)]
+
+    def record(self, store: Store) -> None:
+        """Keep the plan in the store, under a name that is a digest of it."""
+        content = {
+            "study": self.study,
+            "settings": dict(self.settings),
+            "jobs": [job.entry.as_json() for job in self.jobs],
+        }
+        store.record_plan(self.study, identity.digest(repr(content), 16), content)
+
+
+def recorded(store: Store, name: str) -> list[Entry]:
+    """The jobs of the plan that a study ran last."""
+    return [Entry.from_json(item) for item in store.plan(name)["jobs"]]
+
+
+def expand(study: Study, axes: Axes, name: str | None = None) -> Plan:
+    """The plan of a study's points: equal jobs made one, the steps wanted of a trajectory united."""
+    merged: dict[str, Job] = {}
+    seeds: dict[tuple[Any, ...], int] = {}
+    for number, point in enumerate(axes.points()):
+        config = resolve(point, axes.typed)
+        seed = (config.seed, *vars(config.seeds).values())
+        rank = seeds.setdefault(seed, len(seeds))
+        for job in study.jobs(config):
+            placed = replace(
+                job,
+                rank=(rank, *job.rank, number),
+                labels={**job.labels, **_swept_labels(job, config, axes.swept)},
+            )
+            have = merged.get(job.key)
+            merged[job.key] = _unite(have, placed) if have else placed
+    jobs = sorted(merged.values(), key=lambda job: job.rank)
+    values = {name: list(values) for name, values in axes.values.items()}
+    return Plan(name or study.name, jobs, values)
+
+
+def _unite(one: Job, other: Job) -> Job:
+    return replace(one, steps={**one.steps, **other.steps}, rank=min(one.rank, other.rank))
+
+
+def _swept_labels(job: Job, config: Config, swept: Iterable[str]) -> dict[str, Any]:
+    role = job.labels["role"]
+    labels = {}
+    for name in swept:
+        if name in COLUMNS:
+            continue
+        if name.startswith(PROBE_ONLY):
+            relevant = job.kind == "probe"
+        else:
+            relevant = role == "student" or name.startswith(RELEVANT[role])
+        if relevant:
+            value = get(config, name)
+            labels[name] = str(value) if isinstance(value, list) else value
+    return labels
+
+
+# The building blocks of a study's jobs; each takes a resolved point.
+
+
+def teacher_of(config: Config) -> Draw:
+    """The draw that a point's student copies."""
+    norm = config.distill.teacher_norm
+    assert config.data.channels and config.seeds.teacher is not None
+    return Draw(
+        role="teacher",
+        seed=config.seeds.teacher,
+        net=config.net,
+        channels=config.data.channels,
+        norm=norm,
+        calibrated_on=distilled(config) if norm == "calibrated" else None,
+    )
+
+
+def distill_job(config: Config) -> Job:
+    """A student's trajectory, with a snapshot at each probed epoch and at the last."""
+    samples, teacher, seeds = distilled(config), teacher_of(config), config.seeds
+    assert seeds.student is not None and seeds.order is not None
+    spec = DistillSpec(
+        samples=samples,
+        augment=config.data.augment,
+        teacher=teacher,
+        head=config.head,
+        alpha=config.alpha,
+        variance_preserving=config.variance_preserving,
+        distill=config.distill,
+        seed_student=seeds.student,
+        seed_order=seeds.order,
+        seed_augment=None if config.data.augment == "none" else seeds.augment,
+    )
+    labels = {
+        "role": "student",
+        "teacher": reference_id(teacher),
+        "dataset": config.data.name,
+        "arch": config.net.arch,
+        "width": config.net.width,
+        "alpha": config.alpha,
+        "seed": config.seed,
+    }
+    steps = _steps(config)
+    return Job("distill", spec, steps, slot=config.resources.distill, rank=(0,), labels=labels)
+
+
+def _steps(config: Config) -> dict[int, float]:
+    """Optimiser step -> epoch, for each snapshot of a trajectory."""
+    size, batch, distill = config.data.train_size or 0, config.distill.batch_size, config.distill
+    epoch = size // batch if distill.drop_last else -(-size // batch)
+    last = distill.steps if distill.steps is not None else (distill.epochs or 0) * epoch
+    steps = {e * epoch: e for e in sorted(config.probe.at) if e * epoch <= last}
+    steps.setdefault(last, last // epoch if last % epoch == 0 else last / epoch)
+    return dict(sorted(steps.items()))
+
+
+def probe_job(config: Config, reference: Reference, parent: Job | None = None) -> Job:
+    """A probe of a draw, of raw pixels, or of a snapshot of the job `parent`."""
+    assert config.probe.test_size
+    spec = ProbeSpec(
+        reference=reference,
+        samples=probed(config),
+        test_count=config.probe.test_size,
+        epochs=config.probe.epochs,
+        batch_size=config.probe.batch_size,
+        lr=config.probe.lr,
+        weight_decay=config.probe.weight_decay,
+        neighbours=config.probe.neighbours,
+        seed=config.seeds.probe,
+    )
+    labels: dict[str, Any] = {"role": "input"}
+    parents: tuple[Artifact, ...] = ()
+    if isinstance(reference, Draw):
+        labels = {"role": "teacher", "teacher": reference_id(reference), "seed": reference.seed}
+        if reference.calibrated_on:
+            labels["dataset"] = reference.calibrated_on.name
+    if isinstance(reference, Snapshot):
+        assert parent is not None
+        step = reference.step
+        labels = {**parent.labels, "step": step, "epoch": parent.steps[step]}
+        parents = (Artifact(parent.kind, parent.key, step),)
+    if not isinstance(reference, Pixels):
+        labels |= {"arch": config.net.arch, "width": config.net.width}
+    labels["probed_on"] = config.probe.data
+    return Job("probe", spec, {}, parents, config.resources.probe, (1,), labels)
+
+
+def snapshot_probes(config: Config, student: Job) -> list[Job]:
+    """A probe of each snapshot of a student."""
+    assert config.data.channels
+    return [
+        probe_job(config, Snapshot(student.key, step, config.net, config.data.channels), student)
+        for step in student.steps
+    ]
+
+
+def reference_id(draw: Draw) -> str:
+    """A short name by which students find their teacher in the table."""
+    return identity.digest(identity.dumps(draw), 12)
+

@@ -1,0 +1,69 @@
+"""How near to its random teacher must a student start to end with good features?
+
+Students start at theta_S(alpha) between a frozen random teacher (alpha = 0) and a fresh draw (alpha = 1),
+learn to copy the teacher's outputs on unlabelled images, and are probed along the way: paper, Figure 3,
+and Tables 1 and 3 at alpha = 0 (1e-10, as its authors ran it).
+
+    python sweeps/init_distance.py --preset mini            # Fashion-MNIST, minutes on two CPU cores
+    python sweeps/init_distance.py                          # the paper's setting, for GPUs
+
+Cost: `--dry-run` says what is missing, what it stores, and how long it takes by past jobs.
+"""
+
+from collections.abc import Iterator
+
+import randteach
+from randteach.config import Config
+from randteach.records import Job, Pixels
+from randteach.report import figures
+from randteach.study import Study, distill_job, probe_job, snapshot_probes, teacher_of
+
+MINI = {
+    "seed": "0,1",
+    "alpha": "1e-10,0.3,0.6,0.8,1",
+    "net.arch": "resnet18",
+    "net.width": "8",
+    "head.hidden_dims": "[256,256]",
+    "head.bottleneck_dim": "64",
+    "head.out_dim": "1024",
+    "data.name": "fashion_mnist",
+    "data.like": "fashion_mnist",
+    "data.size": "16",
+    "data.train_size": "10000",
+    "distill.batch_size": "128",
+    "distill.epochs": "10",
+    "probe.at": "[0,1,2,5,10]",
+    "probe.train_size": "10000",
+    "probe.test_size": "5000",
+}
+
+PAPER = {
+    "seed": "0,1,2",
+    "net.arch": "resnet18,vgg11",
+    "alpha": "1e-10,0.1,0.2,0.3,0.4,0.5,0.6,0.7,0.8,0.9,1",
+    "data.name": "cifar10",
+    "data.like": "cifar10",
+    "distill.epochs": "100",
+    "probe.at": "[0,1,2,5,10,20,30,40,50,60,70,80,90,100]",
+}
+
+
+def jobs(point: Config) -> Iterator[Job]:
+    """A student, a probe of each of its snapshots, and of what it is compared with."""
+    student = distill_job(point)
+    yield student
+    yield from snapshot_probes(point, student)
+    yield probe_job(point, teacher_of(point))
+    yield probe_job(point, Pixels())
+
+
+STUDY = Study(
+    name="init_distance",
+    question=(__doc__ or "").partition("\n")[0],
+    presets={"mini": MINI, "paper": PAPER},
+    jobs=jobs,
+    figure=figures.init_distance,
+)
+
+if __name__ == "__main__":
+    randteach.main(STUDY)

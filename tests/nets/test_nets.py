@@ -1,0 +1,167 @@
+"""Networks against the paper's counts, and draws and interpolation against sums done by hand."""
+
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from randteach import nets
+from randteach.config import Head, Net
+
+
+def count(module: nn.Module) -> int:
+    return sum(p.numel() for p in module.parameters())
+
+
+@pytest.mark.parametrize(("arch", "parameters"), [("resnet18", 11_168_832), ("vgg11", 9_220_480)])
+def test_the_papers_parameter_counts(arch: str, parameters: int) -> None:
+    assert count(nets.build(Net(arch, 64), channels=3, size=32)) == parameters
+
+
+@pytest.mark.parametrize(
+    ("arch", "width", "channels", "size", "embedding"),
+    [
+        ("resnet18", 8, 1, 16, 64),
+        ("resnet18", 3, 3, 33, 24),
+        ("resnet18", 4, 1, 1, 32),
+        ("vgg11", 8, 1, 32, 64),
+        ("vgg11", 4, 3, 64, 128),
+        ("vgg11", 4, 1, 70, 128),
+    ],
+)
+def test_shapes(arch: str, width: int, channels: int, size: int, embedding: int) -> None:
+    net = Net(arch, width)
+    encoder = nets.build(net, channels, size).eval()
+    assert encoder(torch.zeros(2, channels, size, size)).shape == (2, embedding)
+    assert nets.embedding_dim(net, size) == embedding
+    assert nets.check_shape(net, size) is None
+
+
+def test_vgg_refuses_small_inputs_and_says_which() -> None:
+    assert "data.size=32" in str(nets.check_shape(Net("vgg11", 8), 28))
+
+
+def test_resnet_is_torchvisions_behind_a_cifar_stem() -> None:
+    from torchvision.models import resnet18
+
+    theirs = resnet18(num_classes=1)
+    theirs.conv1 = nn.Conv2d(3, 64, 3, padding=1, bias=False)
+    theirs.maxpool = nn.Identity()
+    theirs.fc = nn.Identity()
+    ours = nets.draw_encoder(Net("resnet18", 64), 3, 32, "teacher", 0)
+    for mine, target in zip(ours.parameters(), theirs.parameters(), strict=True):
+        with torch.no_grad():
+            target.copy_(mine)
+    x = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(ours.eval()(x), theirs.eval()(x))
+
+
+def test_a_draw_is_a_function_of_role_and_seed_alone() -> None:
+    net = Net("resnet18", 4)
+    torch.manual_seed(1)
+    one = nets.draw_encoder(net, 1, 16, "teacher", 0).state_dict()
+    torch.manual_seed(2)
+    again = nets.draw_encoder(net, 1, 16, "teacher", 0).state_dict()
+    assert all(torch.equal(one[name], again[name]) for name in one)
+    for role, seed in (("student", 0), ("teacher", 1)):
+        other = nets.draw_encoder(net, 1, 16, role, seed).state_dict()
+        assert not torch.equal(one["layers.0.weight"], other["layers.0.weight"])
+
+
+def test_encoder_draw_is_kaiming_normal_fan_out() -> None:
+    encoder = nets.draw_encoder(Net("vgg11", 64), 3, 32, "teacher", 0)
+    for module in encoder.modules():
+        if isinstance(module, nn.Conv2d):
+            expected = math.sqrt(2 / (module.out_channels * 9))
+            error = expected / math.sqrt(2 * module.weight.numel())
+            assert abs(module.weight.std().item() - expected) < 5 * error
+            assert not module.bias.any()
+
+
+def test_head_by_hand() -> None:
+    """embedding 2 -> GELU hidden 2 -> bottleneck 2, normalised -> outputs 3, by explicit sums."""
+    config = Head(hidden_dims=[2], bottleneck_dim=2, out_dim=3, weight_norm=True)
+    head = nets.Head(config, 2)
+    values = {
+        "layers.0.weight": [[1.0, 2.0], [-1.0, 0.5]],
+        "layers.0.bias": [0.5, 0.0],
+        "layers.2.weight": [[1.0, -1.0], [2.0, 1.0]],
+        "layers.2.bias": [0.0, 1.0],
+        "last.weight": [[3.0, 4.0], [1.0, 0.0], [0.0, 2.0]],
+    }
+    head.load_state_dict({name: torch.tensor(value) for name, value in values.items()})
+
+    def gelu(value: float) -> float:
+        return value * 0.5 * (1 + math.erf(value / math.sqrt(2)))
+
+    hidden = [gelu(1 * 0.3 + 2 * -0.7 + 0.5), gelu(-1 * 0.3 + 0.5 * -0.7)]
+    raw = [hidden[0] - hidden[1], 2 * hidden[0] + hidden[1] + 1]
+    norm = math.hypot(*raw)
+    z = [raw[0] / norm, raw[1] / norm]
+    expected = [0.6 * z[0] + 0.8 * z[1], z[0], z[1]]
+    torch.testing.assert_close(head(torch.tensor([[0.3, -0.7]])), torch.tensor([expected]))
+    head.weight_norm = False
+    expected = [3 * z[0] + 4 * z[1], z[0], 2 * z[1]]
+    torch.testing.assert_close(head(torch.tensor([[0.3, -0.7]])), torch.tensor([expected]))
+
+
+def test_head_draw_is_truncated_normal() -> None:
+    head = nets.draw_head(Head(), 512, "teacher", 0)
+    weight = head.last.weight
+    assert weight.shape == (65536, 256)
+    assert abs(weight.std().item() - 0.02) < 1e-4
+    assert not head.layers[0].bias.any()
+
+
+def pair(teacher: list[float], fresh: list[float]) -> tuple[nn.Module, nn.Module]:
+    modules = []
+    for values in (teacher, fresh):
+        module = nn.BatchNorm1d(len(values))
+        nn.init.ones_(module.bias)
+        with torch.no_grad():
+            module.weight.copy_(torch.tensor(values))
+        modules.append(module)
+    return modules[0], modules[1]
+
+
+def test_interpolation_by_hand() -> None:
+    """(0.7 t + 0.3 f) / sqrt(0.3^2 + 0.7^2), norm weights too, buffers never."""
+    teacher, fresh = pair([1.0, -2.0], [4.0, 0.5])
+    teacher.running_mean.fill_(9)
+    mixed = nets.mix_(teacher, fresh, 0.3, variance_preserving=True)
+    scale = math.sqrt(0.09 + 0.49)
+    expected = [(0.7 * 1 + 0.3 * 4) / scale, (0.7 * -2 + 0.3 * 0.5) / scale]
+    torch.testing.assert_close(mixed.weight.data, torch.tensor(expected))
+    torch.testing.assert_close(mixed.bias.data, torch.full((2,), 1 / scale))
+    assert not mixed.running_mean.any()
+    mixed = nets.mix_(*pair([1.0, -2.0], [4.0, 0.5]), 0.3, variance_preserving=False)
+    torch.testing.assert_close(mixed.weight.data, torch.tensor([1.9, -1.25]))
+
+
+@pytest.mark.parametrize("alpha", [0.0, 1.0])
+def test_the_ends_are_exact(alpha: float) -> None:
+    teacher, fresh = pair([0.1, 0.7], [0.3, -0.9])
+    expected = (fresh if alpha else teacher).weight.detach().clone()
+    assert torch.equal(nets.mix_(teacher, fresh, alpha, True).weight.data, expected)
+
+
+def test_the_papers_alpha_moves_few_weights_by_one_unit() -> None:
+    """alpha = 1e-10 changes about 0.16 % of the weights, each by one unit in the last place."""
+    net = Net("vgg11", 16)
+    teacher = nets.draw_encoder(net, 1, 32, "teacher", 0)
+    student = nets.draw_encoder(net, 1, 32, "student", 0)
+    nets.mix_(teacher, student, 1e-10, True)
+    changed = total = 0
+    for ours, theirs in zip(student.parameters(), teacher.parameters(), strict=True):
+        gap = ours.data.view(torch.int32).long() - theirs.data.view(torch.int32).long()
+        assert gap.abs().max() <= 1 or theirs.data.abs().min() < 1e-9
+        changed += int((gap != 0).sum())
+        total += gap.numel()
+    assert 0.0005 < changed / total < 0.005
+
+
+def test_distance_by_hand() -> None:
+    one = [torch.tensor([1.0, 2.0]), torch.tensor([[0.0]])]
+    other = [torch.tensor([4.0, 2.0]), torch.tensor([[4.0]])]
+    assert nets.distance(one, other).item() == 5.0
