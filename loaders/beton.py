@@ -1,0 +1,132 @@
+"""Images to an FFCV file, written once, under a name that carries its content's digest."""
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from loaders.order import Indices
+from loaders.resize import Images
+
+Source = Callable[[], tuple[Images, Indices, tuple[float, ...], tuple[float, ...]]]
+VERSION = 1  # of what is written; a file of another version is written anew
+
+
+@dataclass(frozen=True)
+class Beton:
+    """An FFCV file that has been checked, and what a reader must know of it."""
+
+    path: Path
+    sha256: str
+    count: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+
+def ensure(name: str, cache: Path, source: Source) -> Beton:
+    """The file called `name` in `cache`, checked; written from `source` where it is missing or damaged.
+
+    One process writes while others wait; a writer that is killed leaves nothing that is ever read.
+    """
+    cache.mkdir(parents=True, exist_ok=True)
+    with _locked(cache / f".{name}.lock"):
+        index = cache / f"{name}.json"
+        if index.exists():
+            found = _read(index)
+            if found is not None:
+                return found
+            warnings.warn(f"{cache / name}: damaged, written anew", RuntimeWarning, stacklevel=2)
+        return _write(name, cache, source)
+
+
+def _read(index: Path) -> Beton | None:
+    """The indexed file, or None where file or index is not what was written."""
+    try:
+        content = json.loads(index.read_text())
+        path = index.parent / content["file"]
+        if content["version"] != VERSION or _digest(path) != content["sha256"]:
+            return None
+        mean, std = tuple(content["mean"]), tuple(content["std"])
+        return Beton(path, content["sha256"], content["count"], mean, std)
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def _write(name: str, cache: Path, source: Source) -> Beton:
+    images, labels, mean, std = source()
+    temporary = cache / f".{name}.{os.getpid()}"
+    try:
+        _write_ffcv(temporary, images, labels)
+        with open(temporary, "rb") as file:
+            os.fsync(file.fileno())
+        sha256 = _digest(temporary)
+        path = cache / f"{name}-{sha256[:12]}.beton"
+        temporary.replace(path)
+        beton = Beton(path, sha256, len(images), mean, std)
+        content = {**asdict(beton), "path": str(path), "file": path.name, "version": VERSION}
+        content.pop("path")
+        temporary.write_text(json.dumps(content))
+        temporary.replace(cache / f"{name}.json")
+    finally:
+        temporary.unlink(missing_ok=True)
+    return beton
+
+
+def _write_ffcv(path: Path, images: Images, labels: Indices) -> None:
+    with threads_kept():
+        from ffcv.fields import IntField, NDArrayField
+        from ffcv.writer import DatasetWriter
+
+        fields = {
+            "image": NDArrayField(np.dtype("uint8"), images.shape[1:]),
+            "label": IntField(),
+            "index": IntField(),
+        }
+        writer = DatasetWriter(str(path), fields, num_workers=1)
+        with open(os.devnull, "w") as nothing, contextlib.redirect_stderr(nothing):
+            writer.from_indexed_dataset(_Rows(images, labels))
+
+
+class _Rows:
+    """Samples as FFCV's writer wants them."""
+
+    def __init__(self, images: Images, labels: Indices) -> None:
+        self.images, self.labels = images, labels
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, index: int) -> tuple[Images, int, int]:
+        return self.images[index], int(self.labels[index]), int(index)
+
+
+@contextlib.contextmanager
+def threads_kept() -> Iterator[None]:
+    """FFCV sets torch's number of threads when imported and at work; put it back."""
+    import torch
+
+    threads = torch.get_num_threads()
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Hold the file's lock; the kernel frees it when its holder dies."""
+    with open(path, "w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _digest(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
