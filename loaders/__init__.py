@@ -4,13 +4,16 @@ import importlib.util
 from functools import cache
 from pathlib import Path
 
+import torch
+
 from loaders.beton import ensure
 from loaders.datasets import DATASETS, find, load
 from loaders.errors import DataError, LoaderError
 from loaders.memory import MemorySplit
 from loaders.noise import gaussian
+from loaders.order import Indices
 from loaders.protocol import Batch, Reader, Split
-from loaders.resize import resize, statistics
+from loaders.resize import Images, resize, statistics
 
 __all__ = [
     "DATASETS",
@@ -60,12 +63,12 @@ def open_split(
             name, split, ensure(about, cache, lambda: _arrays(name, split, size, channels, root))
         )
     images, labels, mean, std = _arrays(name, split, size, channels, root)
-    import torch
-
     return MemorySplit(name, split, torch.from_numpy(images), labels, mean, std, device)
 
 
-def _arrays(name, split, size, channels, root):  # type: ignore[no-untyped-def]
+def _arrays(
+    name: str, split: str, size: int, channels: int, root: Path
+) -> tuple[Images, Indices, tuple[float, ...], tuple[float, ...]]:
     """Resized images and labels of a split, with the statistics of its set's training split."""
     images, labels = load(name, split, root)
     images = resize(images, size, channels)

@@ -14,9 +14,9 @@ from loaders.order import Indices, permutation
 class Batch(NamedTuple):
     """Owned by the caller: no later batch changes it. Images are uint8, random inputs float32."""
 
-    index: torch.Tensor
-    images: torch.Tensor
-    labels: torch.Tensor | None
+    index_B: torch.Tensor
+    images_BCHW: torch.Tensor
+    labels_B: torch.Tensor | None
 
 
 @dataclass(frozen=True)
@@ -73,9 +73,7 @@ class Split(Protocol):
         """A reader of some of the samples."""
 
 
-def plan(
-    count: int, batch_size: int, indices: Indices | None, seed: int | None, drop_last: bool
-) -> Plan:
+def plan(count: int, batch_size: int, indices: Indices | None, seed: int | None, drop_last: bool) -> Plan:
     """A checked plan; DataError for no samples, or for an index that the split does not have."""
     chosen = np.arange(count) if indices is None else np.asarray(indices, dtype=np.int64)
     if not len(chosen):

@@ -39,6 +39,13 @@ def serve(out: Path, port: int) -> int:
     print(f"http://127.0.0.1:{port}  (Ctrl-C stops it)", flush=True)
     environment = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     environment |= {"MLFLOW_DISABLE_TELEMETRY": "true"}
-    command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", f"sqlite:///{database}"]
+    command = [
+        sys.executable,
+        "-m",
+        "mlflow",
+        "server",
+        "--backend-store-uri",
+        f"sqlite:///{database}",
+    ]
     command += ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
     os.execve(sys.executable, command, environment)

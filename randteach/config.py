@@ -86,7 +86,7 @@ class Distill:
     student_temperature: float = setting(1.0, "the student's outputs are divided by it", low=1e-6)
     teacher_norm: str = setting(
         "identity",
-        "the teacher's BatchNorm: mean 0 and variance 1, statistics of the samples, or of each batch",
+        "the teacher's BatchNorm: mean 0 and variance 1, statistics of all samples, or the batch's",
         choices=("identity", "calibrated", "batch"),
     )
 
@@ -96,10 +96,14 @@ class Probe:
     """How features are judged: linear, linear on standardised features, nearest neighbours."""
 
     data: str | None = setting(None, "labelled set (null: the distilled one, or data.like)")
-    at: list[int] = setting([0], "epochs of the student that are probed, its last one always", low=0, key=False)
+    at: list[int] = setting(
+        [0], "epochs of the student that are probed, its last one always", low=0, key=False
+    )
     train_size: int | None = setting(None, "training samples, class-balanced (null: all)", low=1)
     test_size: int | None = setting(None, "test samples, class-balanced (null: all)", low=1)
-    val_fraction: float = setting(0.0, "share of the training samples held out to select on", low=0.0, high=0.5)
+    val_fraction: float = setting(
+        0.0, "share of the training samples held out to select on", low=0.0, high=0.5
+    )
     epochs: int = setting(10, "linear probe: epochs", low=0)
     batch_size: int = setting(256, "linear probe: batch", low=1)
     lr: float = setting(1e-3, "linear probe: AdamW's learning rate", low=0.0)
@@ -209,7 +213,6 @@ def table() -> str:
         allowed = f" ({', '.join(item.choices)})" if item.choices else ""
         default = "null" if item.default is None else str(item.default).lower()
         kind = item.type.replace(" | ", " or ")
-        lines.append(
-            f"| `{item.name}` | {kind} | `{default}` | {'yes' if item.key else 'no'} | {item.about}{allowed} |"
-        )
+        about, key = item.about + allowed, "yes" if item.key else "no"
+        lines.append(f"| `{item.name}` | {kind} | `{default}` | {key} | {about} |")
     return "\n".join(lines) + "\n"

@@ -139,7 +139,13 @@ class Entry:
         parents = [[p.kind, p.key, p.step] for p in self.parents]
         steps = [[step, epoch] for step, epoch in sorted(self.steps.items())]
         labels = dict(self.labels)
-        return {"kind": self.kind, "key": self.key, "steps": steps, "parents": parents, "labels": labels}
+        return {
+            "kind": self.kind,
+            "key": self.key,
+            "steps": steps,
+            "parents": parents,
+            "labels": labels,
+        }
 
     @staticmethod
     def from_json(content: Mapping[str, Any]) -> "Entry":

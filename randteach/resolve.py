@@ -116,9 +116,7 @@ def _train_size(config: Config, typed: frozenset[str]) -> Config:
     return replace(config, data=replace(data, train_size=count))
 
 
-def _size(
-    setting: str, wanted: int | None, most: int, known: Dataset, typed: frozenset[str]
-) -> int:
+def _size(setting: str, wanted: int | None, most: int, known: Dataset, typed: frozenset[str]) -> int:
     if wanted is None:
         return most
     if wanted > most and setting in typed:
@@ -130,8 +128,7 @@ def _check_batches(config: Config) -> None:
     count, batch = config.data.train_size or 0, config.distill.batch_size
     if config.distill.drop_last and count < batch:
         raise UserError(
-            f"distill.batch_size={batch}: with drop_last, {count} samples fill no batch; "
-            f"give at most {count}"
+            f"distill.batch_size={batch}: with drop_last, {count} samples fill no batch; give at most {count}"
         )
     if config.net.arch == "resnet18" and not config.distill.drop_last and count % batch == 1:
         raise UserError(

@@ -81,9 +81,7 @@ def _make(queue: Queue, request: Request, context: Context, emit: Callable[[Even
     if request.local:
         local.run(queue, context, emit)
     else:
-        options = tune.Options(
-            str(context.store.root), str(context.root), str(context.cache), context.loader
-        )
+        options = tune.Options(str(context.store.root), str(context.root), str(context.cache), context.loader)
         tune.run(queue, options, emit, request.address)
 
 
@@ -100,9 +98,7 @@ def report(sweep: Study, plan: Plan, request: Request, console: Console) -> list
     return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
 
 
-def _close(
-    console: Console, plan: Plan, progress: Progress, request: Request, stopped: bool
-) -> None:
+def _close(console: Console, plan: Plan, progress: Progress, request: Request, stopped: bool) -> None:
     """The last lines: what was made, what failed, where to look, how to go on."""
     made = progress.counts["done"]
     parts = [f"{made} made", f"{progress.cached} cached"]

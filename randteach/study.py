@@ -172,7 +172,7 @@ def _steps(config: Config) -> dict[int, float]:
     size, batch, distill = config.data.train_size or 0, config.distill.batch_size, config.distill
     epoch = size // batch if distill.drop_last else -(-size // batch)
     last = distill.steps if distill.steps is not None else (distill.epochs or 0) * epoch
-    steps = {e * epoch: e for e in sorted(config.probe.at) if e * epoch <= last}
+    steps: dict[int, float] = {e * epoch: e for e in sorted(config.probe.at) if e * epoch <= last}
     steps.setdefault(last, last // epoch if last % epoch == 0 else last / epoch)
     return dict(sorted(steps.items()))
 
@@ -220,4 +220,3 @@ def snapshot_probes(config: Config, student: Job) -> list[Job]:
 def reference_id(draw: Draw) -> str:
     """A short name by which students find their teacher in the table."""
     return identity.digest(identity.dumps(draw), 12)
-

@@ -84,14 +84,15 @@ class Projector:
         self._client = client = MlflowClient(self.uri)
         found = client.get_experiment_by_name(self.study)
         self.experiment = (
-            found.experiment_id
-            if found
-            else client.create_experiment(self.study, self.artifacts)
+            found.experiment_id if found else client.create_experiment(self.study, self.artifacts)
         )
         token = None
         while True:
             page = client.search_runs(
-                [self.experiment], run_view_type=ViewType.ACTIVE_ONLY, max_results=1000, page_token=token
+                [self.experiment],
+                run_view_type=ViewType.ACTIVE_ONLY,
+                max_results=1000,
+                page_token=token,
             )
             for run in page:
                 key = run.data.tags.get(KEY)
@@ -179,7 +180,11 @@ class Projector:
             # A student's own run shows its features along training as curves.
             on = f"{entry.labels['probed_on']}/"
             self.client.log_batch(self.runs[entry.parents[0].key], metrics=_metrics(rows, step, on))
-        for name, value in (("status", marker.status), ("numerics", marker.numerics), (ROWS, stamp)):
+        for name, value in (
+            ("status", marker.status),
+            ("numerics", marker.numerics),
+            (ROWS, stamp),
+        ):
             self.client.set_tag(run, name, value)
         self.client.set_terminated(run, "FINISHED")
         self.written[entry.key] = stamp

@@ -55,9 +55,7 @@ def execute(job: Job, context: Context) -> None:
 class _Keeper:
     """A recorder that shows rows as events and commits results to the store."""
 
-    def __init__(
-        self, job: Job, context: Context, exact: numerics.Numerics, device: torch.device
-    ) -> None:
+    def __init__(self, job: Job, context: Context, exact: numerics.Numerics, device: torch.device) -> None:
         self.job, self.context, self.exact, self.device = job, context, exact, device
         self.clock = time.monotonic()
 
@@ -82,9 +80,7 @@ class _Keeper:
 
     def _commit(self, artifact: Artifact, files: dict[str, bytes], status: str) -> None:
         seconds = time.monotonic() - self.clock
-        self.context.store.commit(
-            artifact, files, status=status, seconds=seconds, numerics=self.exact.digest
-        )
+        self.context.store.commit(artifact, files, status=status, seconds=seconds, numerics=self.exact.digest)
 
     def _provenance(self) -> dict[str, Any]:
         return {
@@ -167,6 +163,7 @@ def _probe(spec: ProbeSpec, context: Context, device: torch.device, keeper: _Kee
     encoder = encoder_of(spec, context, device)
     train = open_samples(spec.samples, "train", context)
     test = open_samples(spec.samples, "test", context)
+    assert train.labels is not None and test.labels is not None
     indices = {
         "train": indices_of(train, spec.samples),
         "val": held_out(train.labels, spec.samples.holdout),

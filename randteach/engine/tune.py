@@ -5,6 +5,7 @@ searcher for trials one by one and would count pending ones of all shapes togeth
 itself admits jobs: as many as fit of each shape, and one more, so that no slot waits for the driver.
 """
 
+import logging
 import os
 import tempfile
 import traceback
@@ -60,9 +61,7 @@ def work(job: Job, options: Options) -> None:
         tune.report({"event": "failed", "key": job.key, "error": traceback.format_exc()})
 
 
-def run(
-    queue: Queue, options: Options, emit: Callable[[Event], None], address: str | None = None
-) -> None:
+def run(queue: Queue, options: Options, emit: Callable[[Event], None], address: str | None = None) -> None:
     """Make all that the queue holds; a failed job does not stop the others.
 
     Raises UserError where Ray can't be started or reached, or where a job can never be placed.
@@ -85,7 +84,9 @@ def run(
                     trial_dirname_creator=lambda trial: trial.trial_id,
                 ),
                 run_config=tune.RunConfig(
-                    storage_path=folder, verbose=0, failure_config=tune.FailureConfig(max_failures=0)
+                    storage_path=folder,
+                    verbose=0,
+                    failure_config=tune.FailureConfig(max_failures=0),
                 ),
             )
             tuner.fit()
@@ -104,7 +105,7 @@ def _connect(address: str | None) -> None:
                 address="local",
                 include_dashboard=False,
                 log_to_driver=False,
-                logging_level="error",
+                logging_level=logging.ERROR,
                 object_store_memory=100 << 20,
             )
     except (ConnectionError, OSError, RuntimeError, ValueError) as error:
@@ -147,7 +148,7 @@ def _slots(queue: Queue, have: dict[str, float]) -> dict[Shape, int]:
 def _searcher(queue: Queue, slots: dict[Shape, int], emit: Callable[[Event], None]) -> Any:
     from ray.tune.search import Searcher
 
-    class Release(Searcher):  # type: ignore[misc]
+    class Release(Searcher):
         """Hands out ready jobs, and hears of artifacts while their job still runs."""
 
         def __init__(self) -> None:
@@ -155,7 +156,7 @@ def _searcher(queue: Queue, slots: dict[Shape, int], emit: Callable[[Event], Non
             self.trials: dict[str, Job] = {}
             self.errors: dict[str, str] = {}
 
-        def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
+        def suggest(self, trial_id: str) -> Any:
             job = queue.next(lambda at: queue.in_flight[at] < slots[at] + LOOKAHEAD)
             if job:
                 self.trials[trial_id] = job

@@ -4,4 +4,13 @@ from randteach.nets.distance import distance, mix_
 from randteach.nets.draws import build, check_shape, draw_encoder, draw_head, embedding_dim
 from randteach.nets.head import Head
 
-__all__ = ["Head", "build", "check_shape", "distance", "draw_encoder", "draw_head", "embedding_dim", "mix_"]
+__all__ = [
+    "Head",
+    "build",
+    "check_shape",
+    "distance",
+    "draw_encoder",
+    "draw_head",
+    "embedding_dim",
+    "mix_",
+]

@@ -23,7 +23,5 @@ def mix_(teacher: nn.Module, fresh: nn.Module, alpha: float, variance_preserving
 @torch.no_grad()
 def distance(one: Iterable[torch.Tensor], other: Iterable[torch.Tensor]) -> torch.Tensor:
     """L2 distance over all tensors, a float64 scalar on their device."""
-    parts = [
-        torch.linalg.vector_norm(a - b, dtype=torch.float64) for a, b in zip(one, other, strict=True)
-    ]
+    parts = [torch.linalg.vector_norm(a - b, dtype=torch.float64) for a, b in zip(one, other, strict=True)]
     return torch.linalg.vector_norm(torch.stack(parts))

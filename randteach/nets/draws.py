@@ -1,6 +1,5 @@
 """Random draws of encoder and head: weights as a pure function of (architecture, role, seed)."""
 
-import torch
 from torch import nn
 
 from loaders.streams import stream
@@ -37,9 +36,7 @@ def draw_encoder(net: Net, channels: int, size: int, role: str, seed: int) -> nn
     encoder, generator = build(net, channels, size), stream(f"encoder/{role}", seed)
     for module in encoder.modules():
         if isinstance(module, nn.Conv2d):
-            nn.init.kaiming_normal_(
-                module.weight, mode="fan_out", nonlinearity="relu", generator=generator
-            )
+            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu", generator=generator)
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
     return encoder

@@ -16,7 +16,7 @@ from randteach.report.summary import half_width, label, swept
 TITLES = {"linear": "linear probe", "linear_std": "linear probe, standardised", "knn": "kNN probe"}
 INK, TEACHER, INPUT = "#222222", "#b35806", "#7f7f7f"
 MARKERS = "osD^vPX*<>h"
-STYLE: dict[str, Any] = {
+STYLE: Any = {
     "font.size": 9,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -51,18 +51,17 @@ def init_distance(frame: pd.DataFrame, folder: Path) -> None:
     groups = list(students.groupby(axes, dropna=False, sort=True))
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(10.5, 5.6 * len(groups) + 0.5), layout="constrained")
-        for part, (values, ours) in zip(
-            np.atleast_1d(figure.subfigures(len(groups), 1)), groups, strict=True
-        ):
+        parts: Any = figure.subfigures(len(groups), 1, squeeze=False)
+        for part, (values, ours) in zip(parts[:, 0], groups, strict=True):
             part.suptitle(_title(axes, values, ours), fontsize=10, fontweight="bold")
             panels = part.subplots(2, len(TITLES), sharey="row", squeeze=False)
             teachers = probes[(probes.role == "teacher") & probes.teacher.isin(ours.teacher)]
             teachers = teachers[teachers.probed_on.isin(ours.probed_on)]
             pixels = probes[(probes.role == "input") & probes.probed_on.isin(ours.probed_on)]
             for column, measure in enumerate(TITLES):
-                parts = [f[f.measure == measure] for f in (ours, teachers, pixels)]
-                _against_alpha(panels[0, column], measure, *parts)
-                _against_epochs(panels[1, column], *parts)
+                frames = [f[f.measure == measure] for f in (ours, teachers, pixels)]
+                _against_alpha(panels[0, column], measure, *frames)
+                _against_epochs(panels[1, column], *frames)
             panels[0, 0].set_ylabel("test accuracy (%), last epoch")
             panels[1, 0].set_ylabel("test accuracy (%)")
             panels[0, 0].legend(handles=_roles(), loc="best", fontsize=8)
@@ -103,7 +102,14 @@ def _against_alpha(
         mean = points.mean()
         bars = np.array([_spread(group) for _, group in points]).T
         panel.errorbar(
-            mean.index, mean, yerr=bars, color=INK, marker="o", markersize=5, linewidth=1.6, capsize=3
+            mean.index,
+            mean,
+            yerr=bars,
+            color=INK,
+            marker="o",
+            markersize=5,
+            linewidth=1.6,
+            capsize=3,
         )
         for _, seed in last.groupby("seed"):
             panel.plot(seed.alpha, seed.value, ".", color=INK, alpha=0.35, markersize=4, linewidth=0)
@@ -117,9 +123,7 @@ def _against_alpha(
     panel.set_xlabel("init distance alpha (0: the teacher, 1: a fresh draw)")
 
 
-def _against_epochs(
-    panel: Axes, ours: pd.DataFrame, teachers: pd.DataFrame, pixels: pd.DataFrame
-) -> None:
+def _against_epochs(panel: Axes, ours: pd.DataFrame, teachers: pd.DataFrame, pixels: pd.DataFrame) -> None:
     alphas = sorted(ours.alpha.unique())
     for number, alpha in enumerate(alphas):
         curve = ours[ours.alpha == alpha].dropna(subset="value").groupby("epoch").value.mean()

@@ -35,9 +35,7 @@ def gains(frame: pd.DataFrame, split: str = "test") -> pd.DataFrame:
     teachers = probes[probes.role == "teacher"]
     shared = [n for n in swept(frame) if teachers[n].notna().any()]
     on = ["teacher", "probed_on", "measure", *shared]
-    joined = students.merge(
-        teachers[[*on, "value"]], on=on, how="left", suffixes=("", "_teacher")
-    )
+    joined = students.merge(teachers[[*on, "value"]], on=on, how="left", suffixes=("", "_teacher"))
     joined["gain"] = joined["value"] - joined["value_teacher"]
     return joined
 
@@ -68,7 +66,10 @@ def show(frame: pd.DataFrame) -> Table:
     """The summary for the terminal, the paper's numbers beside ours where the setting is the paper's."""
     rows = summarise(frame)
     extra = [name for name in (*_AXES, *swept(frame)) if rows[name].nunique(dropna=False) > 1]
-    table = Table(title="accuracy in % on the test split at the last epoch; gain in points", title_style="bold")
+    table = Table(
+        title="accuracy in % on the test split at the last epoch; gain in points",
+        title_style="bold",
+    )
     for name in extra:
         table.add_column(name, justify="right")
     for name in ("measure", "n", "teacher", "student", "gain", "+- 95 %", "input", "paper t / s"):

@@ -10,10 +10,33 @@ from randteach.records import Artifact, Entry
 from randteach.stages.recorder import DIVERGED
 from randteach.store import Store
 
-COLUMNS = (
-    "study key kind role teacher dataset probed_on arch width alpha seed epoch step round kept gamma "
-    "pair x y bn measure split value status numerics"
-).split()
+COLUMNS = [
+    "study",
+    "key",
+    "kind",
+    "role",
+    "teacher",
+    "dataset",
+    "probed_on",
+    "arch",
+    "width",
+    "alpha",
+    "seed",
+    "epoch",
+    "step",
+    "round",
+    "kept",
+    "gamma",
+    "pair",
+    "x",
+    "y",
+    "bn",
+    "measure",
+    "split",
+    "value",
+    "status",
+    "numerics",
+]
 SKIPPED = "skipped: parent diverged"
 _PLACE = ("step", "epoch", "split")
 _SORTED_BY = [name for name in COLUMNS if name not in ("value", "status", "numerics")]

@@ -116,17 +116,21 @@ class Student:
 
     def _train_step(self, batch: Batch, epoch: int, number: int) -> None:
         """One step; nothing on the device is waited for."""
-        images, config = batch.images, self.spec.distill
+        images, config = batch.images_BCHW, self.spec.distill
         if self.spec.seed_augment is not None:
             images = flip_crop(images, stream("augment", self.spec.seed_augment, epoch, number))
         x_BCHW = prepare(images, self.data, self.device)
-        teacher_BK = self.teacher.logits(batch.index, x_BCHW)
+        teacher_BK = self.teacher.logits(batch.index_B, x_BCHW)
         student_BK = self.head(self.encoder(x_BCHW))
         loss, kl = distillation_loss(
-            student_BK, teacher_BK, config.loss, config.student_temperature, config.teacher_temperature
+            student_BK,
+            teacher_BK,
+            config.loss,
+            config.student_temperature,
+            config.teacher_temperature,
         )
         self.optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         self.optimizer.step()
         loss = loss.detach()
         self.totals += torch.stack((loss * len(x_BCHW), kl, (~loss.isfinite()).to(loss.dtype)))
@@ -181,8 +185,7 @@ class Student:
         if step:
             for number, parameter in enumerate(p for _, part in self.parts() for p in part):
                 moments = {
-                    name: torch.zeros_like(parameter).copy_(state[f"{name}.{number}"])
-                    for name in MOMENTS
+                    name: torch.zeros_like(parameter).copy_(state[f"{name}.{number}"]) for name in MOMENTS
                 }
                 count = torch.tensor(float(step), device=self.device)
                 self.optimizer.state[parameter] = {"step": count, **moments}

@@ -16,7 +16,7 @@ from randteach.records import Draw
 
 def to_device(module: nn.Module, device: torch.device) -> nn.Module:
     """The module on the device, its convolutions in the fixed memory format."""
-    return module.to(device=device, memory_format=MEMORY_FORMAT)  # type: ignore[call-overload, no-any-return]
+    return module.to(device=device, memory_format=MEMORY_FORMAT)  # type: ignore[call-overload]
 
 
 def prepare(images: torch.Tensor, data: Split, device: torch.device) -> torch.Tensor:
@@ -47,9 +47,7 @@ def drawn_encoder(
 
 
 @torch.no_grad()
-def calibrate(
-    encoder: nn.Module, data: Split, indices: np.ndarray, device: torch.device
-) -> None:
+def calibrate(encoder: nn.Module, data: Split, indices: np.ndarray, device: torch.device) -> None:
     """Set each BatchNorm's buffers to the average over batches of the samples' statistics."""
     norms = [m for m in encoder.modules() if isinstance(m, nn.BatchNorm2d)]
     momenta = [norm.momentum for norm in norms]
@@ -59,7 +57,7 @@ def calibrate(
     encoder.train()
     with closing(data.reader(EMBED_BATCH, indices=indices)) as reader:
         for batch in reader.epoch(0):
-            encoder(prepare(batch.images, data, device))
+            encoder(prepare(batch.images_BCHW, data, device))
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
 
@@ -75,5 +73,5 @@ def embed(
     parts = []
     with closing(data.reader(EMBED_BATCH, indices=indices)) as reader:
         for batch in reader.epoch(0):
-            parts.append(function(prepare(batch.images, data, device)))
+            parts.append(function(prepare(batch.images_BCHW, data, device)))
     return torch.cat(parts)

@@ -37,16 +37,19 @@ def distillation_loss(
 class _Loss(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, student_BK: torch.Tensor, teacher_BK: torch.Tensor, loss: str, t_s: float, t_t: float
+        ctx: Any,
+        student_BK: torch.Tensor,
+        teacher_BK: torch.Tensor,
+        loss: str,
+        t_s: float,
+        t_t: float,
     ) -> tuple[torch.Tensor, torch.Tensor]:
         batch, units = student_BK.shape
         rows = max(1, CHUNK // units) if student_BK.device.type == "cpu" else batch
         loss_B, kl_B = student_BK.new_empty(batch), student_BK.new_empty(batch)
         for at in range(0, batch, rows):
             part = slice(at, at + rows)
-            grad, loss_B[part], kl_B[part] = _rows(
-                student_BK[part], teacher_BK[part], loss, t_s, t_t, batch
-            )
+            grad, loss_B[part], kl_B[part] = _rows(student_BK[part], teacher_BK[part], loss, t_s, t_t, batch)
             student_BK[part] = grad
         ctx.grad_BK = student_BK
         kl = kl_B.sum()
@@ -54,7 +57,7 @@ class _Loss(torch.autograd.Function):
         return loss_B.mean(), kl
 
     @staticmethod
-    def backward(ctx: Any, grad_loss: torch.Tensor, _: torch.Tensor) -> tuple[torch.Tensor | None, ...]:  # type: ignore[override]
+    def backward(ctx: Any, grad_loss: torch.Tensor, _: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         # The training step calls backward on the loss itself, where grad_loss is exactly 1.
         return ctx.grad_BK.mul_(grad_loss), None, None, None, None
 
@@ -74,11 +77,10 @@ def _rows(
         return gap.mul_(2 / (batch * student.shape[1])), value, kl
     value = (p_t * log_s).sum(-1).neg_()
     if loss == "ce":
-        grad = torch.ops.aten._log_softmax_backward_data(
-            p_t.mul_(-1 / batch), log_s, -1, student.dtype
-        )
+        grad = torch.ops.aten._log_softmax_backward_data(p_t.mul_(-1 / batch), log_s, -1, student.dtype)
     else:
-        grad = (log_s.exp_() - p_t).mul_(1 / batch)
+        # Both by the same function, so that the gradient at the teacher is zero to the last bit.
+        grad = (scaled.softmax(-1) - p_t).mul_(1 / batch)
     return (grad if t_s == 1 else grad.div_(t_s)), value, kl
 
 

@@ -30,12 +30,12 @@ def probe(
     `indices` are the samples of "train", "test" and "val", the last ones held out of `train`. One
     embedding pass of each serves all probes.
     """
+    assert train.labels is not None and test.labels is not None
+    labelled = {"train": train.labels, "test": test.labels, "val": train.labels}
     splits = {"train": train, "test": test, "val": train}
     used = {name: ix for name, ix in indices.items() if len(ix)}
     features = {name: embed(encoder, splits[name], ix, device) for name, ix in used.items()}
-    labels = {
-        name: torch.from_numpy(splits[name].labels[ix]).to(device) for name, ix in used.items()
-    }
+    labels = {name: torch.from_numpy(labelled[name][ix]).to(device) for name, ix in used.items()}
     classes = int(train.labels.max()) + 1
     raw, std = linear_probe(spec, features["train"], labels["train"], classes)
     rows = []
@@ -69,9 +69,7 @@ def linear_probe(
     start = torch.rand(dim + 1, classes, generator=stream("probe/linear", spec.seed))
     start = (2 * start - 1) / dim**0.5
     weight_2DC = nn.Parameter(start.to(x_ND.device).repeat(2, 1, 1))
-    optimizer = torch.optim.AdamW(
-        [weight_2DC], lr=spec.lr, weight_decay=spec.weight_decay, fused=True
-    )
+    optimizer = torch.optim.AdamW([weight_2DC], lr=spec.lr, weight_decay=spec.weight_decay, fused=True)
     order = torch.randperm(count, generator=stream("probe/order", spec.seed)).to(x_ND.device)
     for _ in range(spec.epochs):
         for batch in order.split(spec.batch_size):
@@ -82,7 +80,7 @@ def linear_probe(
             # A sum of two means: each layer gets the gradient that it would get alone.
             loss = 2 * F.cross_entropy(logits.flatten(0, 1), target)
             optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             optimizer.step()
     raw_DC, std_DC = weight_2DC.detach()
     return (

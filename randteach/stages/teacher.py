@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from loaders import Split
 from randteach import identity, nets
 from randteach.records import DistillSpec
-from randteach.stages.embed import drawn_encoder, embed, to_device
+from randteach.stages.embed import drawn_encoder, embed
 
 Cache = dict[str, torch.Tensor]
 CACHED = 2  # feature tables kept by a worker, (samples, bottleneck) floats each: 51 MB for 50,000
@@ -17,13 +17,18 @@ class Teacher:
     """A random draw of encoder and head that answers with outputs for a batch."""
 
     def __init__(
-        self, spec: DistillSpec, data: Split, indices: np.ndarray, device: torch.device, cache: Cache
+        self,
+        spec: DistillSpec,
+        data: Split,
+        indices: np.ndarray,
+        device: torch.device,
+        cache: Cache,
     ) -> None:
         self.draw, size = spec.teacher, data.shape[-1]
         dim = nets.embedding_dim(self.draw.net, size)
         head = nets.draw_head(spec.head, dim, self.draw.role, self.draw.seed)
         self.encoder = drawn_encoder(self.draw, size, device, (data, indices))
-        self.head = to_device(head.requires_grad_(False), device)
+        self.head = head.requires_grad_(False).to(device)
         self.prototypes_KF = self.head.prototypes()
         # Neither augmentation nor the batch around it changes what the teacher makes of a sample.
         self.features_NF = None
