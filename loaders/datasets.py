@@ -128,7 +128,7 @@ def _idx(name: str, file: str, root: Path) -> NDArray[np.uint8]:
         raise DataError(f"{path}: only the packed official file can be checked; put {file}.gz there")
     dims = unpacked[3]
     shape = [int.from_bytes(unpacked[4 + 4 * i : 8 + 4 * i], "big") for i in range(dims)]
-    return np.frombuffer(unpacked, np.uint8, offset=4 + 4 * dims).reshape(shape)
+    return np.frombuffer(unpacked, np.uint8, offset=4 + 4 * dims).reshape(shape).copy()
 
 
 def _compare(path: Path, found: str, pinned: str) -> None:

@@ -53,10 +53,15 @@ def past_seconds(jobs: Sequence[Job], missing: Sequence[Job], store: Store) -> f
     for job in islice((job for job in jobs if job.key not in lacking), 10 * LOOKED_AT):
         if len(past[job.kind]) < LOOKED_AT:
             seconds = sum(store.marker(artifact).seconds for artifact in job.artifacts)
-            past[job.kind].append(seconds / max(1, *job.steps))
+            past[job.kind].append(seconds / length(job))
     if any(not past[job.kind] for job in missing):
         return None
-    return sum(mean(past[job.kind]) * max(1, *job.steps) for job in missing)
+    return sum(mean(past[job.kind]) * length(job) for job in missing)
+
+
+def length(job: Job) -> int:
+    """Steps of a trajectory; 1 for a job without steps."""
+    return max([1, *job.steps])
 
 
 def measured_seconds(jobs: Sequence[Job], threads: int) -> float:

@@ -1,7 +1,7 @@
 """A planned study, run: data made ready, jobs made, everything shown, and the figure drawn."""
 
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,7 +50,7 @@ def run(sweep: Study, plan: Plan, missing: Sequence[Job], request: Request, cons
 
         try:
             if missing:
-                _make(Queue(missing, request.store), request, context, emit)
+                _make(Queue(missing, request.store, emit), request, context)
         except KeyboardInterrupt:
             stopped = True
     files = report(sweep, plan, request, console)
@@ -77,12 +77,12 @@ def prepare_data(missing: Sequence[Job], context: Context) -> None:
             open_samples(samples, split, context)
 
 
-def _make(queue: Queue, request: Request, context: Context, emit: Callable[[Event], None]) -> None:
+def _make(queue: Queue, request: Request, context: Context) -> None:
     if request.local:
-        local.run(queue, context, emit)
+        local.run(queue, context)
     else:
         options = tune.Options(str(context.store.root), str(context.root), str(context.cache), context.loader)
-        tune.run(queue, options, emit, request.address)
+        tune.run(queue, options, request.address)
 
 
 def report(sweep: Study, plan: Plan, request: Request, console: Console) -> list[Path]:

@@ -108,7 +108,7 @@ class Projector:
 
     def _write(self, event: Event) -> None:
         kind = event["event"]
-        if kind == "start":
+        if kind == "begin":
             self.fresh.add(event["key"])
             self._run(self.entries[event["key"]])
         elif kind == "row":
@@ -118,7 +118,7 @@ class Projector:
             if event["status"] == "done":
                 self._project(entry)
             else:
-                self._fail(entry, event["error"])
+                self._fail(entry, event["status"], event["error"])
         elif kind == "finish":
             for entry in self.entries.values():
                 self._project(entry)
@@ -189,11 +189,12 @@ class Projector:
         self.client.set_terminated(run, "FINISHED")
         self.written[entry.key] = stamp
 
-    def _fail(self, entry: Entry, error: str) -> None:
+    def _fail(self, entry: Entry, status: str, error: str) -> None:
         run = self._run(entry)
-        self.client.set_tag(run, "status", "failed")
-        self.client.set_tag(run, "error", error[-4000:])
-        self.client.set_terminated(run, "FAILED")
+        self.client.set_tag(run, "status", status)
+        if error:
+            self.client.set_tag(run, "error", error[-4000:])
+        self.client.set_terminated(run, "FAILED" if error else "KILLED")
 
 
 def _metrics(rows: Iterable[Mapping[str, Any]], step: int, prefix: str = "") -> list[Any]:

@@ -44,6 +44,7 @@ def execute(job: Job, context: Context) -> None:
     wanted = [a for a in job.artifacts if not context.store.has(a)]
     if not wanted:
         return
+    context.emit({"event": "begin", "key": job.key})
     device, exact = numerics.set_up(job.slot.cpus, job.slot.gpus)
     keeper = _Keeper(job, context, exact, device)
     if isinstance(job.spec, ProbeSpec):

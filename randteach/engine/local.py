@@ -1,7 +1,6 @@
 """Jobs one after another in this process: no Ray, a debugger works."""
 
 import traceback
-from collections.abc import Callable
 from dataclasses import replace
 
 from randteach.engine.execute import Context, Event, execute
@@ -9,22 +8,20 @@ from randteach.engine.queue import Queue
 from randteach.records import Artifact
 
 
-def run(queue: Queue, context: Context, emit: Callable[[Event], None]) -> None:
+def run(queue: Queue, context: Context) -> None:
     """Make all that the queue holds; a failed job does not stop the others."""
     kinds = {key: job.kind for key, job in queue.jobs.items()}
 
     def receive(event: Event) -> None:
         if event["event"] == "artifact":
             queue.made(Artifact(kinds[event["key"]], event["key"], event["step"]))
-        emit(event)
+        queue.emit(event)
 
     context = replace(context, emit=receive)
     while job := queue.next():
-        emit({"event": "start", "key": job.key})
-        status, error = "done", ""
+        error = ""
         try:
             execute(job, context)
         except Exception:  # whatever a job does wrong is the job's failure
-            status, error = "failed", traceback.format_exc()
-        queue.finish(job.key, status)
-        emit({"event": "end", "key": job.key, "status": status, "error": error})
+            error = traceback.format_exc()
+        queue.finish(job.key, error)

@@ -40,14 +40,13 @@ class Progress:
     def handle(self, event: Event) -> None:
         """Take an event of the engine."""
         key, kind = event["key"], event["event"]
-        if kind == "start":
-            self.running.setdefault(key, time.monotonic())
+        if kind == "begin":
+            self.running[key] = time.monotonic()
         elif kind == "row":
-            if key not in self.rows:
-                self.running[key] = time.monotonic()
             self.rows[key] = event["row"]
         elif kind == "end":
-            took = time.monotonic() - self.running.pop(key, time.monotonic())
+            now = time.monotonic()
+            took = now - self.running.pop(key, now)
             self.counts[event["status"]] += 1
             self.seconds[self.jobs[key].kind].append(took)
             if event["status"] == "failed":
@@ -60,9 +59,9 @@ class Progress:
         ended = sum(self.counts.values())
         left = f", {duration(self.left())} left" if self.left() else ""
         title = self.jobs[key].entry.title
-        self.console.print(
-            f"[{ended}/{len(self.jobs)}] {title}: {status} in {duration(took)}{left}", markup=False
-        )
+        spent = f" in {duration(took)}" if took else ""
+        text = f"[{ended}/{len(self.jobs)}] {title}: {status}{spent}{left}"
+        self.console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     def left(self) -> float:
         """Seconds that the remaining jobs take, from those of their kind that have ended; 0: unknown."""
@@ -105,8 +104,10 @@ class Progress:
 
 
 def duration(seconds: float) -> str:
-    """12 s, 3 min 05 s, 2 h 10 min, 3 days 4 h."""
+    """1.2 s, 12 s, 3 min 05 s, 2 h 10 min, 3 days 4 h."""
     whole = round(seconds)
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
     if whole < 60:
         return f"{whole} s"
     if whole < 3600:

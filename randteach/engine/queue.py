@@ -5,6 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 
 from randteach.config import Slot
+from randteach.engine.execute import Event
 from randteach.records import Artifact, Job
 from randteach.stages.recorder import DIVERGED
 from randteach.store import Store
@@ -22,8 +23,8 @@ def shape(slot: Slot) -> Shape:
 class Queue:
     """The missing jobs of a plan; artifacts release them, failures and divergence end them."""
 
-    def __init__(self, missing: Iterable[Job], store: Store) -> None:
-        self.store = store
+    def __init__(self, missing: Iterable[Job], store: Store, emit: Callable[[Event], None]) -> None:
+        self.store, self.emit = store, emit
         self.jobs = {job.key: job for job in missing}
         self.ended: dict[str, str] = {}
         self.running: set[str] = set()
@@ -68,14 +69,14 @@ class Queue:
         self.in_flight[at] += 1
         return job
 
-    def finish(self, key: str, status: str = "done") -> None:
+    def finish(self, key: str, error: str = "") -> None:
         """A running job has ended; what waits for artifacts that it failed to make is skipped."""
         job = self.jobs[key]
         self.running.discard(key)
         self.in_flight[shape(job.slot)] -= 1
-        self.ended[key] = status
+        self._end(key, "failed" if error else "done", error)
         for artifact in job.artifacts:
-            if status == "done":
+            if not error:
                 self.made(artifact)
             elif artifact not in self._made:
                 self._skip(self._children.get(artifact, []), FAILED_PARENT)
@@ -92,4 +93,8 @@ class Queue:
     def _skip(self, keys: Iterable[str], status: str) -> None:
         for key in keys:
             if self._blocked.pop(key, None) is not None:
-                self.ended[key] = status
+                self._end(key, status)
+
+    def _end(self, key: str, status: str, error: str = "") -> None:
+        self.ended[key] = status
+        self.emit({"event": "end", "key": key, "status": status, "error": error})

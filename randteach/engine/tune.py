@@ -5,6 +5,7 @@ searcher for trials one by one and would count pending ones of all shapes togeth
 itself admits jobs: as many as fit of each shape, and one more, so that no slot waits for the driver.
 """
 
+import json
 import logging
 import os
 import tempfile
@@ -49,19 +50,24 @@ _contexts: dict[Options, Context] = {}
 
 def work(job: Job, options: Options) -> None:
     """One trial, in a worker; the process keeps its context, and so its teachers' features."""
-    from ray import tune
-
     if options not in _contexts:
         _contexts[options] = Context(
             Store(options.store), Path(options.root), Path(options.cache), options.loader
         )
     try:
-        execute(job, replace(_contexts[options], emit=tune.report))
+        execute(job, replace(_contexts[options], emit=_report))
     except Exception:  # reported as the job's failure; the worker is reused for the next one
-        tune.report({"event": "failed", "key": job.key, "error": traceback.format_exc()})
+        _report({"event": "failed", "key": job.key, "error": traceback.format_exc()})
 
 
-def run(queue: Queue, options: Options, emit: Callable[[Event], None], address: str | None = None) -> None:
+def _report(event: Event) -> None:
+    """Send an event to the driver, as text: Tune flattens what is nested."""
+    from ray import tune
+
+    tune.report({"event": json.dumps(event)})
+
+
+def run(queue: Queue, options: Options, address: str | None = None) -> None:
     """Make all that the queue holds; a failed job does not stop the others.
 
     Raises UserError where Ray can't be started or reached, or where a job can never be placed.
@@ -77,7 +83,7 @@ def run(queue: Queue, options: Options, emit: Callable[[Event], None], address: 
             tuner = tune.Tuner(
                 tune.with_resources(_trainable(options), _placement),
                 tune_config=tune.TuneConfig(
-                    search_alg=_searcher(queue, slots, emit),
+                    search_alg=_searcher(queue, slots),
                     num_samples=-1,
                     reuse_actors=True,
                     trial_name_creator=lambda trial: trial.trial_id,
@@ -145,7 +151,7 @@ def _slots(queue: Queue, have: dict[str, float]) -> dict[Shape, int]:
     return slots
 
 
-def _searcher(queue: Queue, slots: dict[Shape, int], emit: Callable[[Event], None]) -> Any:
+def _searcher(queue: Queue, slots: dict[Shape, int]) -> Any:
     from ray.tune.search import Searcher
 
     class Release(Searcher):
@@ -160,18 +166,19 @@ def _searcher(queue: Queue, slots: dict[Shape, int], emit: Callable[[Event], Non
             job = queue.next(lambda at: queue.in_flight[at] < slots[at] + LOOKAHEAD)
             if job:
                 self.trials[trial_id] = job
-                emit({"event": "start", "key": job.key})
                 return {"job": job}
             return Searcher.FINISHED if queue.over else None
 
         def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
-            job, kind = self.trials[trial_id], result.get("event")
-            if kind == "artifact":
-                queue.made(Artifact(job.kind, job.key, result["step"]))
-            elif kind == "failed":
-                self.errors[job.key] = result["error"]
-            if kind in ("artifact", "row"):
-                emit({name: result.get(name) for name in ("event", "key", "step", "row")})
+            if "event" not in result:  # Tune's own last word on a trial
+                return
+            job, event = self.trials[trial_id], json.loads(result["event"])
+            if event["event"] == "failed":
+                self.errors[job.key] = event["error"]
+                return
+            if event["event"] == "artifact":
+                queue.made(Artifact(job.kind, job.key, event["step"]))
+            queue.emit(event)
 
         def on_trial_complete(
             self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
@@ -179,10 +186,7 @@ def _searcher(queue: Queue, slots: dict[Shape, int], emit: Callable[[Event], Non
             job = self.trials.pop(trial_id)
             if error:
                 self.errors[job.key] = "the worker process ended before the job did"
-            text = self.errors.get(job.key, "")
-            status = "failed" if text else "done"
-            queue.finish(job.key, status)
-            emit({"event": "end", "key": job.key, "status": status, "error": text})
+            queue.finish(job.key, self.errors.get(job.key, ""))
 
         def __reduce__(self) -> Any:
             """Tune pickles its settings; a searcher read back from there is never used."""
