@@ -82,10 +82,11 @@ class FFCVReader:
             self._end(thread)
 
     def _end(self, thread: Any) -> None:
-        thread.close()
+        thread.iter_ixes = iter(())  # the batch that it is at is its last
         while thread.is_alive():
             _drain(thread)
-            thread.join(PATIENCE)
+            thread.join(0.001)
+        thread.close()
         if thread in self.open:
             self.open.remove(thread)
 

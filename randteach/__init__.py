@@ -1,7 +1,16 @@
 """Students of random teachers, as studies that can be stopped, resumed, extended and trusted."""
 
-from randteach.api import load, table
-from randteach.cli import main
-from randteach.study import Study
+from typing import Any
 
 __all__ = ["Study", "load", "main", "table"]
+
+_HOMES = {"Study": "study", "load": "api", "main": "cli", "table": "api"}
+
+
+def __getattr__(name: str) -> Any:
+    """Imported when first used: a mistake on the command line is answered before pandas is there."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -3,9 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from randteach import identity
 from randteach.config import Config, get
@@ -23,6 +21,9 @@ from randteach.records import (
 )
 from randteach.resolve import distilled, probed, resolve
 from randteach.store import Store
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # Swept settings that have a column of their own in the table.
 COLUMNS = {
@@ -49,7 +50,7 @@ class Study:
     question: str
     presets: Mapping[str, Mapping[str, str]]
     jobs: Callable[[Config], Iterable[Job]]
-    figure: Callable[[pd.DataFrame, Path], None]
+    figure: Callable[["pd.DataFrame", Path], None]
 
 
 @dataclass(frozen=True)

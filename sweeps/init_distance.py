@@ -11,12 +11,16 @@ Cost: `--dry-run` says what is missing, what it stores, and how long it takes by
 """
 
 from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import randteach
 from randteach.config import Config
 from randteach.records import Job, Pixels
-from randteach.report import figures
 from randteach.study import Study, distill_job, probe_job, snapshot_probes, teacher_of
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MINI = {
     "seed": "0,1",
@@ -57,12 +61,19 @@ def jobs(point: Config) -> Iterator[Job]:
     yield probe_job(point, Pixels())
 
 
+def figure(table: "pd.DataFrame", folder: Path) -> None:
+    """Accuracy against alpha, and against epochs by alpha."""
+    from randteach.report import figures
+
+    figures.init_distance(table, folder)
+
+
 STUDY = Study(
     name="init_distance",
     question=(__doc__ or "").partition("\n")[0],
     presets={"mini": MINI, "paper": PAPER},
     jobs=jobs,
-    figure=figures.init_distance,
+    figure=figure,
 )
 
 if __name__ == "__main__":

@@ -6,14 +6,16 @@ from loaders.streams import stream
 from randteach.config import Head as HeadConfig
 from randteach.config import Net
 from randteach.nets.head import Head
-from randteach.nets.resnet import ResNet18
-from randteach.nets.vgg import VGG11
 
 HEAD_STD = 0.02
 
 
 def build(net: Net, channels: int, size: int) -> nn.Module:
     """An encoder with whatever weights it comes with; `check_shape` says which shapes it takes."""
+    # Imported here: torchvision takes seconds, which a plan that is done already need not wait for.
+    from randteach.nets.resnet import ResNet18
+    from randteach.nets.vgg import VGG11
+
     if net.arch == "vgg11":
         return VGG11(channels, net.width, size)
     return ResNet18(channels, net.width)

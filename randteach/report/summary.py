@@ -5,7 +5,6 @@ from collections.abc import Sequence
 
 import pandas as pd
 from rich.table import Table
-from scipy import stats
 
 from randteach.report import paper
 from randteach.report.table import COLUMNS
@@ -56,6 +55,8 @@ def summarise(frame: pd.DataFrame, split: str = "test") -> pd.DataFrame:
 
 def half_width(values: Sequence[float]) -> float:
     """Half of the 95 % interval of the mean; nan for fewer than two values."""
+    from scipy import stats
+
     series = pd.Series(values).dropna()
     if len(series) < 2:
         return math.nan
