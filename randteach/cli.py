@@ -22,6 +22,7 @@ from randteach.study import Plan, Study
 
 DAY = 86400
 MISTAKE = 2
+WIDTH = 120
 
 
 def main(sweep: Study, argv: Sequence[str] | None = None) -> None:
@@ -48,7 +49,8 @@ def guarded(action: Callable[[], int]) -> int:
 
 def _sweep(sweep: Study, argv: Sequence[str]) -> int:
     args = _arguments(sweep).parse_args(argv)
-    console = Console()
+    # A file has no width of its own; a terminal and COLUMNS have.
+    console = Console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else WIDTH)
     axes = _environment(overrides.parse(sweep.presets[args.preset], args.settings), console)
     plan = study.expand(sweep, axes, args.name)
     store = Store(args.store or Path(args.out) / "store")

@@ -58,7 +58,11 @@ class _Keeper:
 
     def __init__(self, job: Job, context: Context, exact: numerics.Numerics, device: torch.device) -> None:
         self.job, self.context, self.exact, self.device = job, context, exact, device
-        self.clock = time.monotonic()
+        self.clock, self.opening = time.monotonic(), 0.0
+
+    def begin(self) -> None:
+        """Data and weights are there; from here on time is the stage's own."""
+        self.opening, self.clock = time.monotonic() - self.clock, time.monotonic()
 
     def row(self, row: Row) -> None:
         self.context.emit({"event": "row", "key": self.job.key, "row": row})
@@ -77,20 +81,23 @@ class _Keeper:
             self._commit(Artifact("state", self.job.key, result.step), state, result.status)
         self._commit(artifact, files, result.status)
         self.context.emit({"event": "artifact", "key": artifact.key, "step": artifact.step})
-        self.clock = time.monotonic()
+        self.clock, self.opening = time.monotonic(), 0.0
 
     def _commit(self, artifact: Artifact, files: dict[str, bytes], status: str) -> None:
         seconds = time.monotonic() - self.clock
         self.context.store.commit(artifact, files, status=status, seconds=seconds, numerics=self.exact.digest)
 
     def _provenance(self) -> dict[str, Any]:
+        spent = time.monotonic() - self.clock
         return {
             "versions": {name: version(name) for name in VERSIONS},
             "python": platform.python_version(),
             "host": platform.node(),
             "numerics": vars(self.exact),
             "loader": self.context.loader,
-            "seconds": time.monotonic() - self.clock,
+            "began": time.time() - spent,
+            "seconds": spent,
+            "opening_seconds": self.opening,
         }
 
 
@@ -133,6 +140,7 @@ def _distill(
     for begin, steps in _segments(sorted(missing), kept_states(context.store, job.key)):
         resume = _resume(context.store, job.key, begin) if begin else None
         part = {step: missing[step] for step in steps}
+        keeper.begin()
         distill(spec, part, data, indices, device, keeper, resume=resume, cache=context.features)
 
 
@@ -170,6 +178,7 @@ def _probe(spec: ProbeSpec, context: Context, device: torch.device, keeper: _Kee
         "val": held_out(train.labels, spec.samples.holdout),
         "test": balanced(test.labels, spec.test_count),
     }
+    keeper.begin()
     probe(spec, encoder, train, test, indices, device, keeper)
 
 

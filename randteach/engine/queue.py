@@ -7,10 +7,9 @@ from collections.abc import Callable, Iterable
 from randteach.config import Slot
 from randteach.engine.execute import Event
 from randteach.records import Artifact, Job
-from randteach.stages.recorder import DIVERGED
+from randteach.stages.recorder import DIVERGED, SKIPPED
 from randteach.store import Store
 
-SKIPPED = "skipped: parent diverged"
 FAILED_PARENT = "skipped: parent failed"
 Shape = tuple[int, float]
 

@@ -10,8 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from loaders import DATASETS
 from randteach.report import paper
-from randteach.report.summary import half_width, label, swept
+from randteach.report.summary import chosen, half_width, label, settings
 
 TITLES = {"linear": "linear probe", "linear_std": "linear probe, standardised", "knn": "kNN probe"}
 INK, TEACHER, INPUT = "#222222", "#b35806", "#7f7f7f"
@@ -44,13 +45,13 @@ def init_distance(frame: pd.DataFrame, folder: Path) -> None:
     and the raw pixels' accuracy as lines; below along training.
     """
     probes = frame[(frame.kind == "probe") & (frame.split == "test")]
-    axes = [*PANEL_AXES, *swept(frame)]
+    axes = [*PANEL_AXES, *settings(frame)]
     students = probes[probes.role == "student"]
     if students["value"].notna().sum() == 0:
         return
     groups = list(students.groupby(axes, dropna=False, sort=True))
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(10.5, 5.6 * len(groups) + 0.5), layout="constrained")
+        figure = Figure(figsize=(10.5, 5.9 * len(groups) + 0.5), layout="constrained")
         parts: Any = figure.subfigures(len(groups), 1, squeeze=False)
         for part, (values, ours) in zip(parts[:, 0], groups, strict=True):
             part.suptitle(_title(axes, values, ours), fontsize=10, fontweight="bold")
@@ -64,16 +65,16 @@ def init_distance(frame: pd.DataFrame, folder: Path) -> None:
                 _against_epochs(panels[1, column], *frames)
             panels[0, 0].set_ylabel("test accuracy (%), last epoch")
             panels[1, 0].set_ylabel("test accuracy (%)")
-            panels[0, 0].legend(handles=_roles(), loc="best", fontsize=8)
-            _alpha_legend(panels[1, -1], ours)
+            handles = [*_roles(), *_alphas(ours)]
+            part.legend(handles=handles, loc="outside lower center", ncols=8, fontsize=8)
         save(figure, folder)
 
 
 def _title(axes: list[str], values: tuple[Any, ...], ours: pd.DataFrame) -> str:
     named = dict(zip(axes, values, strict=True))
     seeds = ours.seed.nunique()
-    text = f"{named.pop('arch')} at width {named.pop('width')}, distilled on {named.pop('dataset')}"
-    text += f", probed on {named.pop('probed_on')}"
+    dataset, probed_on = (DATASETS[str(named.pop(name))].title for name in ("dataset", "probed_on"))
+    text = f"{named.pop('arch')} at width {named.pop('width')}, distilled on {dataset}, probed on {probed_on}"
     text += "".join(f", {name}={label(value)}" for name, value in named.items() if label(value))
     spread = "bars: 95 % interval of the mean" if seeds > 2 else "bars: from lowest to highest"
     return f"{text} (n = {seeds} seed{'s' if seeds > 1 else ''}{'; ' + spread if seeds > 1 else ''})"
@@ -89,7 +90,7 @@ def _spread(values: pd.Series) -> tuple[float, float]:
 def _against_alpha(
     panel: Axes, measure: str, ours: pd.DataFrame, teachers: pd.DataFrame, pixels: pd.DataFrame
 ) -> None:
-    last = ours[ours.groupby(["alpha", "seed", "teacher"], dropna=False).step.transform("max") == ours.step]
+    last = chosen(ours)
     for frame, color, style in ((teachers, TEACHER, "--"), (pixels, INPUT, ":")):
         values = frame.drop_duplicates("key").value.dropna()
         if len(values):
@@ -150,10 +151,9 @@ def _roles() -> list[Line2D]:
     ]
 
 
-def _alpha_legend(panel: Axes, ours: pd.DataFrame) -> None:
+def _alphas(ours: pd.DataFrame) -> list[Line2D]:
     alphas = sorted(ours.alpha.unique())
-    handles = [
+    return [
         Line2D([], [], label=f"alpha {label(float(alpha))}", **_alpha_style(number, len(alphas)))
         for number, alpha in enumerate(alphas)
     ]
-    panel.legend(handles=handles, fontsize=8, loc="best")

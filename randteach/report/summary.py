@@ -1,25 +1,19 @@
 """What a study shows, in one small table: students, their own teachers, and the gain between them."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
+from typing import Any
 
 import pandas as pd
+from rich import box
 from rich.table import Table
 
 from randteach.report import paper
 from randteach.report.table import COLUMNS
 
 MEASURES = ("linear", "linear_std", "knn")
-_AXES = ("probed_on", "dataset", "arch", "width", "alpha")
-
-
-def last_epoch(frame: pd.DataFrame) -> pd.DataFrame:
-    """Of each student's probed snapshots the one of its last epoch."""
-    students = frame[(frame.role == "student") & (frame.kind == "probe")]
-    group = [name for name in (*_AXES, "seed", "teacher", "split", "measure") if name in frame]
-    group += swept(frame)
-    last = students.groupby(group, dropna=False)["step"].transform("max")
-    return students[students.step == last]
+AXES = ("probed_on", "dataset", "arch", "width", "alpha")
+PLACE = ("seed", "teacher", "measure")  # with the axes: one student's curve along its epochs
 
 
 def swept(frame: pd.DataFrame) -> list[str]:
@@ -27,30 +21,64 @@ def swept(frame: pd.DataFrame) -> list[str]:
     return [name for name in frame.columns if name not in COLUMNS]
 
 
-def gains(frame: pd.DataFrame, split: str = "test") -> pd.DataFrame:
-    """A row a student and measure: its accuracy, that of its own teacher, and the gain, in points."""
-    probes = frame[(frame.kind == "probe") & (frame.split == split)]
-    students = last_epoch(probes)
+def settings(frame: pd.DataFrame) -> list[str]:
+    """Of these the ones that make another experiment; single seeds only repeat one."""
+    return [name for name in swept(frame) if not name.startswith("seeds.")]
+
+
+def chosen(frame: pd.DataFrame, by: str = "last") -> pd.DataFrame:
+    """A row a student and measure: test accuracy at its `last` epoch, or its best one on `test` or `val`.
+
+    Of epochs that are equally good the earliest is taken.
+    """
+    probes = frame[(frame.role == "student") & (frame.kind == "probe")].dropna(subset="value")
+    curve = [*AXES, *PLACE, *swept(frame)]
+    test = probes[probes.split == "test"]
+    judged = (test if by == "last" else probes[probes.split == by]).sort_values("step", kind="stable")
+    grouped = judged.groupby(curve, dropna=False, sort=False)
+    at = grouped.tail(1) if by == "last" else judged.loc[grouped["value"].idxmax()]
+    return test.merge(at[[*curve, "step"]], on=[*curve, "step"])
+
+
+def gains(frame: pd.DataFrame, by: str = "last") -> pd.DataFrame:
+    """`chosen` rows beside the test accuracy of the student's own teacher, and the gain, in points."""
+    students = chosen(frame, by)
+    probes = frame[(frame.kind == "probe") & (frame.split == "test")]
     teachers = probes[probes.role == "teacher"]
-    shared = [n for n in swept(frame) if teachers[n].notna().any()]
-    on = ["teacher", "probed_on", "measure", *shared]
+    on = ["teacher", "probed_on", "measure", *(n for n in swept(frame) if teachers[n].notna().any())]
     joined = students.merge(teachers[[*on, "value"]], on=on, how="left", suffixes=("", "_teacher"))
     joined["gain"] = joined["value"] - joined["value_teacher"]
     return joined
 
 
-def summarise(frame: pd.DataFrame, split: str = "test") -> pd.DataFrame:
-    """Means over seeds with n and the half-width of the gain's 95 % interval (Student's t)."""
-    axes = [*_AXES, *swept(frame), "measure"]
-    grouped = gains(frame, split).groupby(axes, dropna=False, sort=True)
-    result = grouped.agg(
-        n=("gain", "count"),
-        student=("value", "mean"),
-        teacher=("value_teacher", "mean"),
-        gain=("gain", "mean"),
-        interval=("gain", half_width),
+def summarise(frame: pd.DataFrame) -> pd.DataFrame:
+    """Means over seeds with n, the gain's range, and the half-width of its 95 % interval (Student's t).
+
+    `student` and `gain` are those of the last epoch; `best_on_test`, and `best_on_val` where samples
+    were held out, are mean test accuracies at each student's best epoch.
+    """
+    axes = ["measure", *AXES, *settings(frame)]
+    result = (
+        gains(frame)
+        .groupby(axes, dropna=False, sort=True)
+        .agg(
+            n=("gain", "count"),
+            student=("value", "mean"),
+            teacher=("value_teacher", "mean"),
+            gain=("gain", "mean"),
+            lowest=("gain", "min"),
+            highest=("gain", "max"),
+            interval=("gain", half_width),
+        )
     )
-    return result.reset_index()
+    for split in ("test", "val"):
+        if (frame.split == split).any():
+            best = chosen(frame, split).groupby(axes, dropna=False)["value"].mean()
+            result[f"best_on_{split}"] = best
+    rank = {measure: number for number, measure in enumerate(MEASURES)}
+    return result.reset_index().sort_values(
+        "measure", key=lambda names: names.map(rank), kind="stable", ignore_index=True
+    )
 
 
 def half_width(values: Sequence[float]) -> float:
@@ -66,31 +94,43 @@ def half_width(values: Sequence[float]) -> float:
 def show(frame: pd.DataFrame) -> Table:
     """The summary for the terminal, the paper's numbers beside ours where the setting is the paper's."""
     rows = summarise(frame)
-    extra = [name for name in (*_AXES, *swept(frame)) if rows[name].nunique(dropna=False) > 1]
+    axes = [name for name in (*AXES, *settings(frame)) if rows[name].nunique(dropna=False) > 1]
+    best = [name for name in ("best_on_test", "best_on_val") if name in rows]
+    theirs = [paper.beside(row) for row in rows.to_dict("records")]
     table = Table(
-        title="accuracy in % on the test split at the last epoch; gain in points",
-        title_style="bold",
+        title="Test accuracy in %, means over n; student at its last epoch, gain over its own teacher",
+        caption="spread of the gain: lowest … highest of two, else ± the 95 % interval of the mean",
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1),
+        title_justify="left",
+        caption_justify="left",
     )
-    for name in extra:
-        table.add_column(name, justify="right")
-    for name in ("measure", "n", "teacher", "student", "gain", "+- 95 %", "input", "paper t / s"):
-        table.add_column(name, justify="left" if name == "measure" else "right")
+    heads = ["measure", *axes, "n", "pixels", "teacher", "student", "gain", "spread"]
+    heads += [name.replace("_", " ") for name in best]
+    heads += ["paper: teacher", "student"] if any(theirs) else []
+    for name in heads:
+        table.add_column(name, justify="left" if name == "measure" else "right", no_wrap=True)
     pixels = frame[(frame.role == "input") & (frame.split == "test")]
     pixels = pixels.groupby(["probed_on", "measure"])["value"].mean()
-    for row in rows.to_dict("records"):
-        theirs = paper.beside(row)
-        pixel = pixels.get((row["probed_on"], row["measure"]), math.nan)
+    for row, beside in zip(rows.to_dict("records"), theirs, strict=True):
+        values = [pixels.get((row["probed_on"], row["measure"]), math.nan), row["teacher"], row["student"]]
         table.add_row(
-            *(label(row[name]) for name in extra),
             str(row["measure"]),
+            *(label(row[name]) for name in axes),
             str(row["n"]),
-            *(number(row[name]) for name in ("teacher", "student")),
+            *(number(value) for value in values),
             number(row["gain"], "+.1f"),
-            number(row["interval"]),
-            number(pixel),
-            f"{theirs.teacher:.1f} / {theirs.student:.1f}" if theirs else "",
+            _spread(row),
+            *(number(row[name]) for name in best),
+            *((number(beside.teacher), number(beside.student)) if beside else ()),
         )
     return table
+
+
+def _spread(row: dict[Hashable, Any]) -> str:
+    if row["n"] == 2:
+        return f"{number(row['lowest'])} … {number(row['highest'])}"
+    return f"± {number(row['interval'])}" if row["n"] > 2 else ""
 
 
 def label(value: object) -> str:

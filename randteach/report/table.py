@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from randteach.records import Artifact, Entry
-from randteach.stages.recorder import DIVERGED
+from randteach.stages.recorder import DIVERGED, SKIPPED
 from randteach.store import Store
 
 COLUMNS = [
@@ -37,7 +37,6 @@ COLUMNS = [
     "status",
     "numerics",
 ]
-SKIPPED = "skipped: parent diverged"
 _PLACE = ("step", "epoch", "split")
 _SORTED_BY = [name for name in COLUMNS if name not in ("value", "status", "numerics")]
 

@@ -11,6 +11,7 @@ Tensors = Mapping[str, torch.Tensor]
 
 # Statuses of a result. A diverged or unmoved student is a result, not an error.
 OK, DIVERGED, UNMOVED = "ok", "diverged", "unmoved"
+SKIPPED = "skipped: parent diverged"  # what hangs below a diverged student
 
 
 @dataclass(frozen=True)

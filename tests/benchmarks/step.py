@@ -1,0 +1,121 @@
+"""The training step at the paper's full shapes, against a straightforward step in plain PyTorch."""
+
+import resource
+import tempfile
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from timing import interleaved, rate, ratio
+from torch.utils.flop_counter import FlopCounterMode
+
+from loaders import Batch, Split, open_split
+from loaders.order import balanced
+from randteach import nets, numerics
+from randteach.config import Config, Data, Distill, Net
+from randteach.records import DistillSpec, Samples
+from randteach.resolve import resolve
+from randteach.stages.distill import Student
+from randteach.stages.teacher import Teacher
+from randteach.study import distill_job
+
+ARCHS = ("vgg11", "resnet18")
+SAMPLES = 1024
+ROUNDS = 5
+MATRIX, PRODUCTS = 2048, 10  # rows of the square matrices whose products give the machine's peak
+
+
+def spec_of(arch: str) -> DistillSpec:
+    """The paper's student: width 64, 3 x 32 x 32, batch 256, 65,536 outputs; fewer samples."""
+    point = Config(alpha=1e-10, net=Net(arch), distill=Distill(epochs=1))
+    point.data = Data(name="fashion_mnist", size=32, channels=3, train_size=SAMPLES)
+    spec = distill_job(resolve(point)).spec
+    assert isinstance(spec, DistillSpec)
+    return spec
+
+
+def samples_of(spec: DistillSpec) -> tuple[Split, np.ndarray]:
+    """Fashion-MNIST grown to 3 x 32 x 32, in memory."""
+    about: Samples = spec.samples
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder)
+        data = open_split(about.name, "train", size=32, channels=3, loader="memory", root=place, cache=place)
+    assert data.labels is not None
+    return data, balanced(data.labels, about.count)
+
+
+class Ours:
+    """The step of `randteach.stages.distill`."""
+
+    def __init__(self, spec: DistillSpec, data: Split, indices: np.ndarray) -> None:
+        device, _ = numerics.set_up(torch.get_num_threads(), 0)
+        self.student = Student(spec, Teacher(spec, data, indices, device, {}), data, indices, device)
+
+    def step(self, batch: Batch) -> None:
+        """One training step."""
+        self.student._train_step(batch, 0, 0)
+
+
+class Plain:
+    """What one writes first: NCHW, the teacher run each step, full soft targets, default AdamW."""
+
+    def __init__(self, spec: DistillSpec, data: Split) -> None:
+        def network(role: str) -> torch.nn.Module:
+            net = spec.teacher.net
+            encoder = nets.draw_encoder(net, 3, 32, role, 0)
+            return torch.nn.Sequential(encoder, nets.draw_head(spec.head, 512, role, 0))
+
+        self.teacher, self.student = network("teacher").eval(), network("student").train()
+        self.optimizer = torch.optim.AdamW(self.student.parameters(), lr=1e-3, weight_decay=0)
+        self.mean, self.std = (torch.tensor(v)[:, None, None] for v in (data.mean, data.std))
+
+    def step(self, batch: Batch) -> None:
+        """One training step."""
+        x_BCHW = (batch.images_BCHW.float() / 255 - self.mean) / self.std
+        with torch.no_grad():
+            target_BK = self.teacher(x_BCHW).softmax(-1)
+        loss = F.cross_entropy(self.student(x_BCHW), target_BK)
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+
+
+def _peak() -> None:
+    one = torch.ones(MATRIX, MATRIX)
+    for _ in range(PRODUCTS):
+        torch.mm(one, one)
+
+
+def run() -> None:
+    """Images a second of both, their ratio, and the share of the peak that our step reaches."""
+    print(f"Training step, batch 256, 3 x 32 x 32, width 64, 65,536 outputs, fp32; {ROUNDS} rounds")
+    for arch in ARCHS:
+        spec = spec_of(arch)
+        data, indices = samples_of(spec)
+        ours, plain = Ours(spec, data, indices), Plain(spec, data)
+        batch = next(iter(data.reader(256, indices=indices).epoch(0)))
+        with FlopCounterMode(display=False) as counter:
+            ours.step(batch)
+        actions = {"plain": partial(plain.step, batch), "ours": partial(ours.step, batch), "peak": _peak}
+        seconds = interleaved(actions, ROUNDS)
+        peak = rate(PRODUCTS * 2 * MATRIX**3, seconds["peak"])
+        reached = rate(counter.get_total_flops(), seconds["ours"])
+        print(
+            f"  {arch:9} plain {rate(256, seconds['plain']):6.1f} images/s, ours "
+            f"{rate(256, seconds['ours']):6.1f} images/s: {ratio(seconds['plain'], seconds['ours'])}; "
+            f"{reached / 1e9:.0f} of {peak / 1e9:.0f} Gflop/s of matmul, {reached / peak:.0%}"
+        )
+
+
+def memory(arch: str) -> None:
+    """Peak memory of this process after some steps at the paper's shapes."""
+    spec = spec_of(arch)
+    data, indices = samples_of(spec)
+    ours = Ours(spec, data, indices)
+    for batch in data.reader(256, indices=indices).epoch(0):
+        ours.step(batch)
+    ours.student.result(final=True)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    print(f"  {arch:9} {peak / 1e9:.2f} GB, with 60,000 images of 3 x 32 x 32 in memory")
