@@ -46,15 +46,16 @@ def open_split(
     count: int | None = None,
     sigma: float = 1.0,
 ) -> Split:
-    """A split ("train" or "test") at (channels, size, size), by `loader` "ffcv" or "memory".
+    """A split ("train" or "test") at (channels, size, size), opened once a process.
 
-    Opened once a process. `root` holds raw data, `cache` FFCV files; `count` and `sigma` are those of
-    random inputs. Raises DataError where the set is unknown, missing or corrupt.
+    `loader` is "ffcv", "memory", or "device", which holds all samples on `device`. `root` holds raw
+    data, `cache` FFCV files; `count` and `sigma` are those of random inputs. Raises DataError where the
+    set is unknown, missing or corrupt.
     """
     known = find(name)
     if known.noise:
         assert count is not None, "random inputs have as many samples as one asks for"
-        return gaussian(count, channels, size, sigma)
+        return gaussian(count, channels, size, sigma, device)
     if loader == "ffcv":
         from loaders.ffcv import FFCVSplit
 

@@ -6,10 +6,10 @@ from loaders.memory import MemorySplit
 from loaders.streams import stream
 
 
-def gaussian(count: int, channels: int, size: int, sigma: float) -> MemorySplit:
+def gaussian(count: int, channels: int, size: int, sigma: float, device: str = "cpu") -> MemorySplit:
     """`count` samples of N(0, sigma^2), nested in their number (paper, figure 4)."""
     images = torch.empty(count, channels, size, size)
     for index in range(count):
         images[index].normal_(0.0, 1.0, generator=stream("gaussian", index))
     zeros, ones = (0.0,) * channels, (1.0,) * channels
-    return MemorySplit("gaussian", "train", images.mul_(sigma), None, zeros, ones)
+    return MemorySplit("gaussian", "train", images.mul_(sigma), None, zeros, ones, device)

@@ -17,7 +17,7 @@ from randteach.config import UserError
 from randteach.engine.progress import duration
 from randteach.overrides import Axes
 from randteach.records import Job
-from randteach.store import Store
+from randteach.store import Store, ensure_writable
 from randteach.study import Plan, Study
 
 DAY = 86400
@@ -60,6 +60,7 @@ def _sweep(sweep: Study, argv: Sequence[str]) -> int:
     if args.dry_run:
         return 0
     _check_time(missing, args, console)
+    ensure_writable(Path(args.out).absolute(), "--out")
     store.prepare()
     _check_room(missing, store)
     from randteach.run import Request, run
@@ -101,7 +102,7 @@ def _environment(axes: Axes, console: Console) -> Axes:
 
     values = dict(axes.values)
     loader = values.get("loader", ("auto",))[0]
-    if loader != "memory" and not ffcv_available():
+    if loader in ("auto", "ffcv") and not ffcv_available():
         if loader == "ffcv":
             raise UserError(
                 "loader=ffcv: FFCV is not installed; `make setup` installs it on Debian and Ubuntu, "

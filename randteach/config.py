@@ -140,7 +140,12 @@ class Config:
     data: Data = field(default_factory=Data)
     distill: Distill = field(default_factory=Distill)
     probe: Probe = field(default_factory=Probe)
-    loader: str = setting("auto", "image reader", choices=("auto", "ffcv", "memory"), key=False)
+    loader: str = setting(
+        "auto",
+        "image reader: FFCV where it is installed (auto), memory, or memory of the job's device",
+        choices=("auto", "ffcv", "memory", "device"),
+        key=False,
+    )
     resources: Resources = field(default_factory=Resources)
 
 

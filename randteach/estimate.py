@@ -3,13 +3,12 @@
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from itertools import islice
 from statistics import mean
 
 import torch
 
 from randteach import nets
-from randteach.records import DistillSpec, Job
+from randteach.records import Artifact, DistillSpec, Job
 from randteach.stages.losses import distillation_loss
 from randteach.store import Store
 
@@ -44,24 +43,33 @@ def parameters(spec: DistillSpec) -> tuple[int, int]:
 
 
 def past_seconds(jobs: Sequence[Job], missing: Sequence[Job], store: Store) -> float | None:
-    """Seconds of one worker that the missing jobs take, by this plan's finished jobs of their kinds.
+    """Seconds of one worker that the missing jobs take, by what this plan's jobs of their kinds took.
 
-    None where a kind has no finished job to go by.
+    None where a kind has nothing to go by. A trajectory's time goes with its steps.
     """
-    lacking = {job.key for job in missing}
+    done = {kind: store.done(kind) for kind in {job.kind for job in jobs}}
     past: defaultdict[str, list[float]] = defaultdict(list)
-    for job in islice((job for job in jobs if job.key not in lacking), 10 * LOOKED_AT):
-        if len(past[job.kind]) < LOOKED_AT:
-            seconds = sum(store.marker(artifact).seconds for artifact in job.artifacts)
-            past[job.kind].append(seconds / length(job))
+    for job in jobs:
+        made = [artifact for artifact in job.artifacts if artifact.name in done[job.kind]]
+        if made and len(past[job.kind]) < LOOKED_AT:
+            seconds = sum(store.marker(artifact).seconds for artifact in made)
+            past[job.kind].append(seconds / _length(made))
     if any(not past[job.kind] for job in missing):
         return None
-    return sum(mean(past[job.kind]) * length(job) for job in missing)
+    return sum(mean(past[job.kind]) * _left(job, done[job.kind]) for job in missing)
 
 
-def length(job: Job) -> int:
-    """Steps of a trajectory; 1 for a job without steps."""
-    return max([1, *job.steps])
+def _left(job: Job, done: set[str]) -> int:
+    """Steps up to the last artifact that is missing, from the last one before it that is there."""
+    lacking = [a for a in job.artifacts if a.name not in done]
+    target = _length(lacking)
+    there = [a.step or 0 for a in job.artifacts if a.name in done]
+    return target - max((step for step in there if step < target), default=0)
+
+
+def _length(artifacts: Sequence[Artifact]) -> int:
+    """Steps that lead to the last of a trajectory's artifacts; 1 for a job without steps."""
+    return max(1, artifacts[-1].step or 0)
 
 
 def measured_seconds(jobs: Sequence[Job], threads: int) -> float:

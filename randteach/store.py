@@ -59,19 +59,11 @@ class Store:
 
     def prepare(self) -> None:
         """Make the folders and try to write; UserError where that fails or the format is newer."""
-        try:
-            for name in ("objects", "done", "studies"):
-                (self.root / name).mkdir(parents=True, exist_ok=True)
-            probe = self.root / f".writable-{secrets.token_hex(4)}"
-            probe.touch(exist_ok=False)
-            probe.unlink()
-            with suppress(FileExistsError):
-                _create(self.root / "format.json", json.dumps({"format": FORMAT}).encode())
-        except OSError as error:
-            raise UserError(
-                f"--store {self.root}: can't write there ({error.strerror}); "
-                "give a folder that you may write to with --out or --store"
-            ) from None
+        ensure_writable(self.root, "--store")
+        for name in ("objects", "done", "studies"):
+            (self.root / name).mkdir(exist_ok=True)
+        with suppress(FileExistsError):
+            _create(self.root / "format.json", json.dumps({"format": FORMAT}).encode())
         self.check_format()
 
     def check_format(self) -> None:
@@ -199,6 +191,19 @@ class Store:
 
     def _marker_path(self, artifact: Artifact) -> Path:
         return self.root / "done" / artifact.kind / artifact.key[:2] / f"{artifact.name}.json"
+
+
+def ensure_writable(folder: Path, setting: str) -> None:
+    """Make the folder and try to write there; UserError, naming the setting, where that fails."""
+    probe = folder / f".writable-{secrets.token_hex(4)}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe.touch(exist_ok=False)
+        probe.unlink()
+    except OSError as error:
+        raise UserError(
+            f"{setting} {folder}: can't write there ({error.strerror}); give a folder that you may write to"
+        ) from None
 
 
 def tensors(named: Mapping[str, torch.Tensor]) -> bytes:

@@ -24,6 +24,7 @@ from randteach.stages.recorder import Result, Row
 from randteach.store import Store, tensors
 
 VERSIONS = ("torch", "torchvision", "numpy", "safetensors")
+CPU = torch.device("cpu")
 Event = dict[str, Any]
 
 
@@ -110,7 +111,7 @@ def _line(row: Row) -> str:
 _INF = float("inf")
 
 
-def open_samples(samples: Samples, split: str, context: Context) -> Split:
+def open_samples(samples: Samples, split: str, context: Context, device: torch.device = CPU) -> Split:
     """The split that samples are taken from, by this machine's reader."""
     return open_split(
         samples.name,
@@ -120,6 +121,7 @@ def open_samples(samples: Samples, split: str, context: Context) -> Split:
         loader=context.loader,
         root=context.root,
         cache=context.cache,
+        device=str(device) if context.loader == "device" else "cpu",
         count=samples.count if samples.sigma is not None else None,
         sigma=1.0 if samples.sigma is None else samples.sigma,
     )
@@ -134,7 +136,7 @@ def _distill(
     keeper: _Keeper,
 ) -> None:
     """Run from the last kept state before each missing snapshot, so that nothing is done twice."""
-    data = open_samples(spec.samples, "train", context)
+    data = open_samples(spec.samples, "train", context, device)
     indices = indices_of(data, spec.samples)
     missing = {a.step: job.steps[a.step] for a in wanted if a.step is not None}
     for begin, steps in _segments(sorted(missing), kept_states(context.store, job.key)):
@@ -170,8 +172,8 @@ def _resume(store: Store, key: str, step: int) -> Resume:
 
 def _probe(spec: ProbeSpec, context: Context, device: torch.device, keeper: _Keeper) -> None:
     encoder = encoder_of(spec, context, device)
-    train = open_samples(spec.samples, "train", context)
-    test = open_samples(spec.samples, "test", context)
+    train = open_samples(spec.samples, "train", context, device)
+    test = open_samples(spec.samples, "test", context, device)
     assert train.labels is not None and test.labels is not None
     indices = {
         "train": indices_of(train, spec.samples),
@@ -192,7 +194,7 @@ def encoder_of(
     if isinstance(reference, Draw):
         base, calibration = reference.calibrated_on, None
         if base:
-            data = open_samples(base, "train", context)
+            data = open_samples(base, "train", context, device)
             calibration = (data, indices_of(data, base))
         return drawn_encoder(reference, samples.size, device, calibration)
     encoder = nets.build(reference.net, reference.channels, samples.size)
