@@ -36,16 +36,10 @@ def serve(out: Path, port: int) -> int:
             probe.bind(("127.0.0.1", port))
         except (OSError, OverflowError) as error:
             raise UserError(f"--port {port}: can't listen there ({error}); give another port") from None
-    print(f"http://127.0.0.1:{port}  (Ctrl-C stops it)", flush=True)
+    # Without the workflow's name MLflow opens on its pages for language models.
+    print(f"http://127.0.0.1:{port}/#/experiments?workflowType=machine_learning", flush=True)
     environment = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     environment |= {"MLFLOW_DISABLE_TELEMETRY": "true"}
-    command = [
-        sys.executable,
-        "-m",
-        "mlflow",
-        "server",
-        "--backend-store-uri",
-        f"sqlite:///{database}",
-    ]
+    command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", f"sqlite:///{database}"]
     command += ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
     os.execve(sys.executable, command, environment)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from omegaconf import OmegaConf
 from rich.console import Console
 from rich.text import Text
 
@@ -40,7 +41,7 @@ def run(sweep: Study, plan: Plan, missing: Sequence[Job], request: Request, cons
     prepare_data(missing, context)
     plan.record(request.store)
     projector = Projector(request.out, plan.study, request.store)
-    projector.start([job.entry for job in plan.jobs], plan.settings)
+    projector.start([job.entry for job in plan.jobs], plan.settings, sweep.question)
     stopped = False
     with Progress(console, missing, cached=len(plan.jobs) - len(missing)) as progress:
 
@@ -90,6 +91,7 @@ def report(sweep: Study, plan: Plan, request: Request, console: Console) -> list
     folder = request.out / plan.study
     frame = table.build(request.store, plan.study, [job.entry for job in plan.jobs])
     table.write(frame, folder)
+    OmegaConf.save(OmegaConf.create(dict(plan.settings)), folder / "settings.yaml")
     if frame["numerics"].nunique() > 1:
         console.print("numbers were made on machines or thread counts that differ in their last bits")
     if (frame.kind == "probe").any():

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from randteach import identity
-from randteach.config import Config, get
+from randteach.config import Config, get, settings
 from randteach.overrides import Axes
 from randteach.records import (
     Artifact,
@@ -98,7 +98,7 @@ def expand(study: Study, axes: Axes, name: str | None = None) -> Plan:
             have = merged.get(job.key)
             merged[job.key] = _unite(have, placed) if have else placed
     jobs = sorted(merged.values(), key=lambda job: job.rank)
-    values = {name: list(values) for name, values in axes.values.items()}
+    values = {name: list(axes.values.get(name, (item.default,))) for name, item in settings().items()}
     return Plan(name or study.name, jobs, values)
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 KEY, ROWS, PARENT, NAME = "key", "rows", "mlflow.parentRunId", "mlflow.runName"
+NOTE = "mlflow.note.content"
 SWEEP = "sweep"
 PARAMS_AT_ONCE = 100  # MLflow's limits for one request
 METRICS_AT_ONCE = 1000
@@ -43,10 +44,10 @@ class Projector:
         self._events: SimpleQueue[Event | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._follow, daemon=True)
 
-    def start(self, entries: Iterable[Entry], settings: Mapping[str, Any]) -> None:
-        """Begin to write; `settings` become parameters of the sweep's run."""
+    def start(self, entries: Iterable[Entry], settings: Mapping[str, Any], question: str) -> None:
+        """Begin to write; `settings` become tags of the sweep's run, `question` its description."""
         self.entries = {entry.key: entry for entry in entries}
-        self.settings = dict(settings)
+        self.settings, self.question = dict(settings), question
         self._thread.start()
 
     def handle(self, event: Event) -> None:
@@ -77,7 +78,7 @@ class Projector:
     def _connect(self) -> None:
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
         from mlflow import MlflowClient
-        from mlflow.entities import ViewType
+        from mlflow.entities import RunTag, ViewType
 
         for name in ("mlflow", "alembic"):
             logging.getLogger(name).setLevel(logging.ERROR)
@@ -103,8 +104,9 @@ class Projector:
             if not token:
                 break
         self._open(SWEEP, f"sweep {self.study}", {"role": SWEEP, "study": self.study})
-        for name, value in self.settings.items():
-            client.set_tag(self.runs[SWEEP], f"setting.{name}", ",".join(map(str, value)))
+        settings = {f"setting.{name}": ",".join(map(str, value)) for name, value in self.settings.items()}
+        about = {NOTE: self.question, **settings}
+        client.log_batch(self.runs[SWEEP], tags=[RunTag(name, value) for name, value in about.items()])
 
     def _write(self, event: Event) -> None:
         kind = event["event"]

@@ -43,8 +43,8 @@ def probe(
         x_ND, y_N = features[split], labels[split]
         votes = knn(features["train"], labels["train"], x_ND, spec.neighbours, classes)
         guesses = {"linear": raw(x_ND).argmax(1), "linear_std": std(x_ND).argmax(1), "knn": votes}
-        correct = {name: 100.0 * (guess == y_N).double().mean() for name, guess in guesses.items()}
-        rows.append({"split": split, **{name: value.item() for name, value in correct.items()}})
+        correct = {name: int((guess == y_N).sum()) for name, guess in guesses.items()}
+        rows.append({"split": split, **{name: 100 * hits / len(y_N) for name, hits in correct.items()}})
     for row in rows:
         record.row(row)
     record.result(Result(rows))
