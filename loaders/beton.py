@@ -5,10 +5,14 @@ import fcntl
 import hashlib
 import json
 import os
+import queue
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
+from unittest import mock
 
 import numpy as np
 
@@ -55,13 +59,13 @@ def _read(index: Path) -> Beton | None:
             return None
         mean, std = tuple(content["mean"]), tuple(content["std"])
         return Beton(path, content["sha256"], content["count"], mean, std)
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
 def _write(name: str, cache: Path, source: Source) -> Beton:
     images, labels, mean, std = source()
-    temporary = cache / f".{name}.{os.getpid()}"
+    temporary = cache / f".{name}.part"  # under the lock: a killed writer's is written over
     try:
         _write_ffcv(temporary, images, labels)
         with open(temporary, "rb") as file:
@@ -81,17 +85,32 @@ def _write(name: str, cache: Path, source: Source) -> Beton:
 
 def _write_ffcv(path: Path, images: Images, labels: Indices) -> None:
     with threads_kept():
+        from ffcv import writer as ffcv_writer
         from ffcv.fields import IntField, NDArrayField
-        from ffcv.writer import DatasetWriter
 
         fields = {
             "image": NDArrayField(np.dtype("uint8"), images.shape[1:]),
             "label": IntField(),
             "index": IntField(),
         }
-        writer = DatasetWriter(str(path), fields, num_workers=1)
-        with open(os.devnull, "w") as nothing, contextlib.redirect_stderr(nothing):
+        writer = ffcv_writer.DatasetWriter(str(path), fields, num_workers=1)
+        with (
+            mock.patch.multiple(ffcv_writer, Process=_Here, Queue=queue.SimpleQueue),
+            open(os.devnull, "w") as nothing,
+            contextlib.redirect_stderr(nothing),
+        ):
             writer.from_indexed_dataset(_Rows(images, labels))
+
+
+class _Here:
+    """FFCV's writing process, run in this one.
+
+    FFCV waits for ever for a process that has failed, and a forked one inherits the lock: it would keep
+    it after this one has been killed.
+    """
+
+    def __init__(self, target: Callable[..., None], args: tuple[Any, ...]) -> None:
+        self.start = partial(target, *args)
 
 
 class _Rows:

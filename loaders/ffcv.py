@@ -102,10 +102,11 @@ def _drain(thread: Any) -> None:
 def _next(thread: Any) -> Any:
     """The next batch of FFCV's thread; LoaderError with its cause where the thread has died."""
     while True:
+        alive = thread.is_alive()  # asked first: what it put before its end is in the queue
         try:
             result = thread.output_queue.get(timeout=PATIENCE)
         except Empty:
-            if thread.is_alive():
+            if alive:
                 continue
             result = None
         if result is None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 
-import numpy as np
 import torch
 
 from loaders.order import Indices
@@ -51,7 +50,7 @@ class MemoryReader:
 
     def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
         """The batches of an epoch."""
-        order = torch.from_numpy(np.ascontiguousarray(self.plan.order(epoch, start)))
+        order = torch.from_numpy(self.plan.order(epoch, start).copy())
         for index in order.to(self.data.images.device).split(self.plan.batch_size):
             if len(index):
                 labels = None if self.data.labels_N is None else self.data.labels_N[index]

@@ -68,7 +68,7 @@ def _sweep(sweep: Study, argv: Sequence[str]) -> int:
     request = Request(
         out=Path(args.out),
         store=store,
-        root=Path(axes.values.get("data.root", (None,))[0] or Path(args.out) / "data"),
+        root=Path(axes.values.get("data.root", (None,))[0] or Path(args.out) / "data").expanduser(),
         loader=axes.values["loader"][0],
         local=args.local,
         address=args.address,

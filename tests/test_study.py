@@ -1,12 +1,20 @@
-"""A small study on real images, from the command line to the table: locally, again, and extended."""
+"""Small studies on real images, from the command line to table, figure and tracking."""
 
+import importlib
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
 import pytest
+import torch
+from mlflow import MlflowClient
+
+import randteach
+from randteach.engine import execute, local
+from randteach.report import summary
 
 SMALL = [
     "seed=0",
@@ -20,63 +28,176 @@ SMALL = [
     "head.out_dim=64",
     "probe.at=[0,1]",
 ]
+STUDY = importlib.import_module("sweeps.init_distance").STUDY
 
 
-def sweep(out: Path, *args: str) -> subprocess.CompletedProcess[str]:
+def sweep(out: Path, *args: str) -> str:
+    """A sweep in a process of its own, as typed; what it printed."""
     command = [sys.executable, "sweeps/init_distance.py", "--preset", "mini", "--out", str(out), *args]
-    return subprocess.run(command, capture_output=True, text=True, env={**os.environ, "COLUMNS": "200"})
+    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "COLUMNS": "200"})
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def here(out: Path, *args: str) -> int:
+    """A sweep in this process, without Ray; its exit code."""
+    with pytest.raises(SystemExit) as ended:
+        randteach.main(STUDY, ["--preset", "mini", "--local", "--out", str(out), *SMALL, *args])
+    return int(str(ended.value.code))
 
 
 def values(out: Path) -> pd.DataFrame:
     return pd.read_csv(out / "init_distance" / "results.csv")
 
 
+@pytest.fixture(autouse=True)
+def threads() -> Iterator[None]:
+    """Jobs set the process's threads to their slot's."""
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.fixture(scope="module")
-def local(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def two_epochs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("local")
-    done = sweep(out, "--local", *SMALL, "distill.epochs=2")
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert here(out, "distill.epochs=2") == 0
     return out
 
 
-def test_it_leaves_table_figure_and_tracking(local: Path) -> None:
-    for name in ("results.csv", "results.parquet", "figure.png", "figure.pdf"):
-        assert (local / "init_distance" / name).stat().st_size
-    assert (local / "mlflow.db").exists()
+def test_it_leaves_table_figure_and_tracking(two_epochs: Path) -> None:
+    for name in ("results.csv", "results.parquet", "figure.png", "figure.pdf", "settings.yaml"):
+        assert (two_epochs / "init_distance" / name).stat().st_size
+    table = values(two_epochs)
+    assert len(table[(table.kind == "probe") & (table.role == "student")]) == 3 * 3
+    assert set(table.epoch.dropna()) == {0, 1, 2}
 
 
-def test_again_trains_nothing_and_changes_nothing(local: Path) -> None:
-    before = (local / "init_distance" / "results.csv").read_bytes()
-    done = sweep(local, "--local", *SMALL, "distill.epochs=2")
-    assert done.returncode == 0
-    assert "0 missing" in done.stdout
-    assert (local / "init_distance" / "results.csv").read_bytes() == before
+def test_again_trains_nothing_and_changes_nothing(
+    two_epochs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = (two_epochs / "init_distance" / "results.csv").read_bytes()
+    assert here(two_epochs, "distill.epochs=2") == 0
+    assert "0 missing" in capsys.readouterr().out
+    assert (two_epochs / "init_distance" / "results.csv").read_bytes() == before
 
 
-def test_ray_memory_and_a_lengthened_run_give_the_same_bits(local: Path, tmp_path: Path) -> None:
+def test_ray_memory_and_a_lengthened_run_give_the_same_bits(two_epochs: Path, tmp_path: Path) -> None:
     """Under Ray, from memory, first one epoch and then the second: against two at once, by FFCV."""
     for epochs in ("1", "2"):
-        done = sweep(tmp_path, "loader=memory", *SMALL, f"distill.epochs={epochs}")
-        assert done.returncode == 0, done.stdout + done.stderr
-    pd.testing.assert_frame_equal(values(local), values(tmp_path), check_exact=True)
+        sweep(tmp_path, "loader=memory", *SMALL, f"distill.epochs={epochs}")
+    pd.testing.assert_frame_equal(values(two_epochs), values(tmp_path), check_exact=True)
 
 
-@pytest.mark.parametrize(
-    ("setting", "message"),
-    [
-        ("alhpa=0", "did you mean alpha?"),
-        ("alpha=2", "alpha=2.0: allowed are numbers from 0 to 1"),
-        ("net.arch=vgg12", "allowed are resnet18, vgg11"),
-        ("net.arch=vgg11", "data.size=32"),
-        ("data.name=nist", "no such data set"),
-        ("data.train_size=70000", "70000"),
-        ("net.width=x", "takes a value of type int"),
-        ("loader=ffcv,memory", "can't be swept"),
-    ],
-)
-def test_a_mistake_is_one_message(tmp_path: Path, setting: str, message: str) -> None:
-    done = sweep(tmp_path, setting)
+def test_students_pass_their_teacher_and_near_ones_more(tmp_path: Path) -> None:
+    """The paper's claim, in four epochs on 10,000 images under Ray: two seeds, both ends of alpha."""
+    sweep(tmp_path, "alpha=1e-10,1", "distill.epochs=4", "probe.at=[4]")
+    gains = summary.gains(values(tmp_path)).set_index(["measure", "alpha", "seed"]).gain
+    assert (gains["linear"] > 0).all()
+    for measure in ("linear", "linear_std", "knn"):
+        mean = gains[measure].groupby("alpha").mean()
+        assert mean[1e-10] > mean[1]
+    assert gains["linear"].groupby("alpha").mean()[1e-10] > 5
+
+
+def test_a_notebook_reads_students_and_table(two_epochs: Path) -> None:
+    table = randteach.table("init_distance", two_epochs / "store")
+    pd.testing.assert_frame_equal(table.reset_index(drop=True), table)
+    assert len(table) == len(values(two_epochs))
+    key = table[table.kind == "distill"].key.iloc[0]
+    encoder = randteach.load(key[:8], store=two_epochs / "store")
+    assert not encoder.training
+    assert encoder(torch.zeros(2, 1, 16, 16)).shape == (2, 32)
+    with pytest.raises(ValueError, match="no student"):
+        randteach.load("ffffffff", store=two_epochs / "store")
+
+
+def test_a_failed_job_stops_no_other_and_is_made_by_the_next_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(job: execute.Job, context: execute.Context) -> None:
+        if job.labels["role"] == "teacher":
+            raise OSError("no space left on device")
+        execute.execute(job, context)
+
+    monkeypatch.setattr(local, "execute", broken)
+    assert here(tmp_path, "distill.epochs=1") == 1
+    printed = capsys.readouterr().out
+    assert "1 failed" in printed and "no space left on device" in printed and "go on with" in printed
+    assert not (values(tmp_path).role == "teacher").any()
+    monkeypatch.undo()
+    assert here(tmp_path, "distill.epochs=1") == 0
+    assert "1 made, 4 cached" in capsys.readouterr().out
+
+
+def test_a_stopped_sweep_shows_how_to_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stopped(job: execute.Job, context: execute.Context) -> None:
+        if job.kind == "probe":
+            raise KeyboardInterrupt
+        execute.execute(job, context)
+
+    monkeypatch.setattr(local, "execute", stopped)
+    assert here(tmp_path, "distill.epochs=1") == 130
+    assert "go on with" in capsys.readouterr().out
+
+
+def test_a_diverged_student_is_a_result(tmp_path: Path) -> None:
+    assert here(tmp_path, "distill.epochs=2", "distill.lr=1e30") == 0
+    table = values(tmp_path)
+    student = table[table.role == "student"]
+    assert set(student[student.kind == "distill"].status) == {"diverged"}
+    assert "skipped: parent diverged" in set(student[student.kind == "probe"].status)
+    assert (table[table.role == "teacher"].status == "ok").all()
+
+
+def runs(out: Path) -> dict[str, dict[str, object]]:
+    """MLflow's runs by key: name, parent's key, status, metrics and parameters."""
+    client = MlflowClient(f"sqlite:///{out / 'mlflow.db'}")
+    experiment = client.get_experiment_by_name("init_distance")
+    assert experiment
+    found = client.search_runs([experiment.experiment_id], max_results=1000)
+    keys = {run.info.run_id: run.data.tags["key"] for run in found}
+    assert len(set(keys.values())) == len(found)
+    return {
+        run.data.tags["key"]: {
+            "name": run.info.run_name,
+            "parent": keys.get(run.data.tags.get("mlflow.parentRunId", "")),
+            "status": run.info.status,
+            "role": run.data.tags["role"],
+            "alpha": run.data.tags.get("alpha"),
+            "metrics": run.data.metrics,
+            "params": run.data.params,
+            "artifacts": sorted(item.path for item in client.list_artifacts(run.info.run_id)),
+        }
+        for run in found
+    }
+
+
+def test_mlflow_shows_the_study_and_is_rebuilt_from_the_store(two_epochs: Path) -> None:
+    before = runs(two_epochs)
+    sweep_run = before["sweep"]
+    names = ["figure.pdf", "figure.png", "results.csv", "results.parquet", "settings.yaml"]
+    assert sweep_run["artifacts"] == names
+    students = {key: run for key, run in before.items() if run["name"].startswith("student")}  # type: ignore[attr-defined]
+    assert [run["parent"] for run in students.values()] == ["sweep"]
+    (key, student), table = students.popitem(), values(two_epochs)
+    assert {run["parent"] for run in before.values() if "probe of student" in str(run["name"])} == {key}
+    assert {run["parent"] for run in before.values() if "probe of teacher" in str(run["name"])} == {"sweep"}
+    assert student["alpha"] == "0.3" and student["params"]["distill.lr"] == "0.001"  # type: ignore[index]
+    last = table[(table.key == key) & (table.epoch == 2)].set_index("measure").value
+    for name in ("loss", "kl", "distance_start_encoder"):
+        assert student["metrics"][name] == last[name]  # type: ignore[index]
+    assert {run["status"] for run in before.values()} == {"FINISHED"}
+    (two_epochs / "mlflow.db").unlink()
+    assert here(two_epochs, "distill.epochs=2") == 0
+    assert runs(two_epochs) == before
+
+
+def test_a_mistake_is_one_message(tmp_path: Path) -> None:
+    command = [sys.executable, "sweeps/init_distance.py", "--out", str(tmp_path), "alhpa=0"]
+    done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 2
-    assert message in done.stderr
-    assert "Traceback" not in done.stderr
+    assert done.stderr == "error: alhpa: no such setting; did you mean alpha?\n"
     assert not any(tmp_path.iterdir())
