@@ -72,9 +72,15 @@ def _sweep(sweep: Study, argv: Sequence[str]) -> int:
         loader=axes.values["loader"][0],
         local=args.local,
         address=args.address,
-        command=["python", *sys.argv],
+        command=[_as_typed(sys.executable), *sys.argv],
     )
     return run(sweep, plan, missing, request, console)
+
+
+def _as_typed(program: str) -> str:
+    """A path below the working directory as one types it there."""
+    path = Path(program)
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
 def _arguments(sweep: Study) -> argparse.ArgumentParser:

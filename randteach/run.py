@@ -113,6 +113,8 @@ def _close(console: Console, plan: Plan, progress: Progress, request: Request, s
         console.print(f"failed: {progress.jobs[key].entry.title} ({key})", style="red", markup=False)
         console.print(Text(error.strip().splitlines()[-1] if error else "", style="red"))
     folder = request.out / plan.study
-    console.print(f"table {folder / 'results.csv'}, figure {folder / 'figure.png'}", highlight=False)
+    results = {"table": folder / "results.csv", "figure": folder / "figure.png"}
+    there = [f"{name} {path}" for name, path in results.items() if path.exists()]
+    console.print(", ".join(there), highlight=False, soft_wrap=True)
     if stopped or progress.failures:
         console.print(f"go on with: {shlex.join(request.command)}", highlight=False, soft_wrap=True)
