@@ -1,0 +1,248 @@
+"""The command line, frozen; and every mistake as one message, before anything starts."""
+
+import importlib
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from loaders import DATASETS
+from randteach import cli, estimate
+from randteach.config import settings
+from randteach.overrides import Axes, parse, split_commas
+from randteach.store import Store
+
+STUDY = importlib.import_module("sweeps.init_distance").STUDY
+# Names that scripts, stores and papers rely on: add to these, change none.
+OPTIONS = "-h --help --preset --local --dry-run --name --out --store --address --yes"
+SETTINGS = """
+alpha variance_preserving seed seeds.teacher seeds.student seeds.order seeds.augment seeds.probe
+net.arch net.width head.hidden_dims head.bottleneck_dim head.out_dim head.weight_norm
+data.name data.size data.channels data.train_size data.like data.sigma data.augment data.root
+distill.epochs distill.steps distill.batch_size distill.drop_last distill.lr distill.beta1 distill.beta2
+distill.weight_decay distill.loss distill.teacher_temperature distill.student_temperature distill.teacher_norm
+probe.data probe.at probe.train_size probe.test_size probe.val_fraction probe.epochs probe.batch_size probe.lr
+probe.weight_decay probe.neighbours
+loader resources.distill.cpus resources.distill.gpus resources.probe.cpus resources.probe.gpus
+"""
+Fails = Callable[..., str]
+
+
+@pytest.fixture(autouse=True)
+def plain(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither a GPU here nor colours asked for by the environment changes what is printed."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    for name in ("FORCE_COLOR", "COLUMNS"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def fails(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Fails:
+    """Run a sweep that has to be refused; its message."""
+
+    def run(*argv: str, preset: str = "mini") -> str:
+        with pytest.raises(SystemExit) as ended:
+            cli.main(STUDY, ["--preset", preset, "--local", "--out", str(tmp_path / "out"), *argv])
+        found = capsys.readouterr().err
+        assert ended.value.code == 2
+        assert found.startswith("error: ") and found.count("\n") == 1 and found.endswith("\n")
+        return found
+
+    return run
+
+
+def test_options_and_settings_are_frozen() -> None:
+    parser = cli._arguments(STUDY)
+    assert [name for action in parser._actions for name in action.option_strings] == OPTIONS.split()
+    defaults = {"preset": "paper", "out": "out", "name": None, "store": None, "address": None}
+    flags = {"local": False, "dry_run": False, "yes": False, "settings": []}
+    assert vars(parser.parse_args([])) == defaults | flags
+    assert set(STUDY.presets) == {"mini", "paper"}
+    assert list(settings()) == SETTINGS.split()
+
+
+MISTAKES = [
+    ("alhpa=0", "alhpa: no such setting; did you mean alpha?"),
+    ("arch=vgg11", "arch: no such setting; did you mean net.arch?"),
+    ("flavour=sour", "flavour: no such setting; `randteach settings` lists all of them"),
+    ("alpha", "'alpha': settings are given as name=value, e.g. alpha=0,0.5,1"),
+    ("alpha=", "alpha=: a value is missing"),
+    ("alpha=0,,1", "alpha=0,,1: a value is missing beside a comma"),
+    ("net.width=x", "net.width=x: takes a value of type int"),
+    ("net.width=null", "net.width=null: takes a value of type int"),
+    ("alpha=[0,1]", "alpha=[0,1]: takes a value of type float"),
+    ("head.hidden_dims=256,256", "head.hidden_dims=256: takes a value of type list[int]"),
+    ("head.hidden_dims=[256,x]", "head.hidden_dims=[256,x]: takes a value of type list[int]"),
+    ("alpha=2", "alpha=2.0: allowed are numbers from 0 to 1"),
+    ("alpha=0,-0.1", "alpha=-0.1: allowed are numbers from 0 to 1"),
+    ("alpha=nan", "alpha=nan: allowed are numbers from 0 to 1"),
+    ("distill.lr=-1", "distill.lr=-1.0: allowed are "),
+    ("probe.at=[0,-1]", "probe.at=-1: allowed are numbers from 0"),
+    ("net.arch=vgg12", "net.arch=vgg12: allowed are resnet18, vgg11"),
+    ("distill.loss=ce,mae", "distill.loss=mae: allowed are ce, ce_exact, mse"),
+    ("loader=hdf5", "loader=hdf5: allowed are auto, ffcv, memory, device"),
+    # What is no part of a result's identity has one value.
+    ("loader=ffcv,memory", "loader=ffcv,memory: can't be swept", "give one value"),
+    ("distill.epochs=1,2", "distill.epochs=1,2: can't be swept", "the largest value", "probe.at=[...]"),
+    ("distill.steps=1,2", "distill.steps=1,2: can't be swept", "probe.at=[...]"),
+    ("probe.at=0,1", "probe.at=0,1: can't be swept", "a list in square brackets"),
+    ("data.root=a,b", "data.root=a,b: can't be swept"),
+    # Data sets and how much they hold.
+    ("data.name=nist", "data.name=nist: no such data set; there are fashion_mnist, mnist, cifar10"),
+    ("probe.data=nist", "probe.data=nist: no such data set; there are fashion_mnist, mnist, cifar10"),
+    ("data.train_size=60001", "data.train_size=60001: fashion_mnist has 60000", "at most that"),
+    ("data.train_size=60000 probe.val_fraction=0.1", "data.train_size=60000: fashion_mnist has 58889"),
+    ("probe.train_size=60001", "probe.train_size=60001: fashion_mnist has 60000"),
+    ("probe.test_size=10001", "probe.test_size=10001: fashion_mnist has 10000"),
+    ("probe.train_size=19", "probe.neighbours=20: there are 19 training samples"),
+    # Random inputs and colours.
+    ("data.name=gaussian data.like=null", "data.name=gaussian: ", "data.like; set it"),
+    ("data.name=gaussian data.like=nist", "data.like=nist: no such data set; there are fashion_mnist"),
+    ("data.name=gaussian data.like=gaussian", "data.like=gaussian: random inputs have no labels"),
+    ("probe.data=gaussian", "probe.data=gaussian", "random inputs have no labels"),
+    ("data.name=cifar10 data.channels=1", "data.channels=1: cifar10 (data.name)", "set data.channels=3"),
+    ("probe.data=cifar10", "data.channels=1: cifar10 (probe.data)", "set data.channels=3"),
+    # Shapes, batches, lengths and places that can't work.
+    ("net.arch=resnet18,vgg11 data.size=28", "data.size=28: vgg11", "set data.size=32"),
+    ("data.train_size=129", "distill.batch_size=128: leaves one of 129 samples", "distill.drop_last=true"),
+    ("data.train_size=1", "distill.batch_size=128: leaves one of 1 samples"),
+    ("data.train_size=100 distill.drop_last=true", "distill.batch_size=128: with drop_last, 100 samples"),
+    ("distill.epochs=1 distill.steps=2", "distill.epochs=1 and distill.steps=2: set one of the two"),
+    ("distill.epochs=null", "distill.epochs", "distill.steps", "set one of the two, e.g. distill.epochs=10"),
+    ("--store s3://bucket/x", "--store s3://bucket/x: only folders of a local or shared disk"),
+]
+
+
+@pytest.mark.parametrize(("given", "parts"), [(m[0], m[1:]) for m in MISTAKES], ids=[m[0] for m in MISTAKES])
+def test_a_mistake_is_one_message(fails: Fails, tmp_path: Path, given: str, parts: tuple[str, ...]) -> None:
+    message = fails(*given.split(" "))
+    assert all(part in message for part in parts)
+    assert not any(tmp_path.iterdir())  # a mistake is found before --out is touched
+
+
+def test_ffcv_where_it_is_not_installed(
+    fails: Fails, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("loaders.ffcv_available", lambda: False)
+    message = fails("loader=ffcv")
+    assert "loader=ffcv: FFCV is not installed" in message
+    assert "make setup" in message and "loader=memory" in message and not any(tmp_path.iterdir())
+    assert dry_run(tmp_path, capsys).startswith("FFCV is not installed: images are read from memory")
+
+
+def test_no_room_on_the_disk(fails: Fails, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Store, "free_bytes", lambda self: 12_345)
+    message = fails()
+    assert f"--store {tmp_path / 'out' / 'store'}: the plan needs 69.3 MB, 12.3 kB are free" in message
+    assert "another place with --store" in message
+    # Room is asked of the disk that the store has been made ready on: an empty store stays.
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["format.json"]
+
+
+def test_a_store_of_a_newer_version(fails: Fails, tmp_path: Path) -> None:
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept" / "format.json").write_text('{"format": 99}')
+    message = fails("--store", str(tmp_path / "kept"))
+    assert f"--store {tmp_path / 'kept'}: was written by a newer randteach" in message
+    assert not (tmp_path / "out").exists()
+
+
+def test_days_on_a_cpu_have_to_be_asked_for(
+    fails: Fails, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seconds = [2 * cli.DAY + 7200]
+    monkeypatch.setattr(estimate, "measured_seconds", lambda jobs, threads: seconds[0])
+    message = fails(preset="paper")
+    assert "--preset paper: takes about 2 days 2 h" in message
+    assert "--preset mini" in message and "--yes" in message
+    assert not any(tmp_path.iterdir())
+    # What passes this check is stopped by the next one, that of the disk.
+    monkeypatch.setattr(Store, "free_bytes", lambda self: 1)
+    assert "are free" in fails("--yes", preset="paper")
+    assert "are free" in fails("--address", "auto", preset="paper")
+    assert "are free" in fails("resources.distill.gpus=1", preset="paper")
+    seconds[0] = cli.DAY
+    assert "are free" in fails(preset="paper")
+
+
+def dry_run(folder: Path, capsys: pytest.CaptureFixture[str], *argv: str) -> str:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(STUDY, ["--dry-run", "--preset", "mini", "--out", str(folder / "out"), *argv])
+    out, err = capsys.readouterr()
+    assert ended.value.code == 0 and not err
+    return out
+
+
+def test_a_dry_run_counts_and_writes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lines = dry_run(tmp_path, capsys, "--name", "mine", "alpha=0,1", "seed=0").splitlines()
+    assert lines[0] == "mine: 14 jobs, 14 missing"
+    assert [line.split() for line in lines[1:3]] == [
+        ["distill", "2", "done", "0", "missing", "2"],
+        ["probe", "12", "done", "0", "missing", "12"],
+    ]
+    assert "to store; time unknown, no past jobs" in lines[3] and len(lines) == 4
+    assert not any(tmp_path.iterdir())
+
+
+def test_commas_brackets_and_quotes() -> None:
+    assert split_commas("a, b ,c") == ["a", "b", "c"]
+    assert split_commas("[1,2],[3,[4,5]],x") == ["[1,2]", "[3,[4,5]]", "x"]
+    assert split_commas("'a,b',\"c,'d\",{e,f},(g,h)") == ["'a,b'", '"c,\'d"', "{e,f}", "(g,h)"]
+    assert split_commas("") == [""] and split_commas("a,") == ["a", ""]
+
+
+def values(*pairs: str) -> Axes:
+    return parse(STUDY.presets["mini"], pairs)
+
+
+def test_products_in_order_without_duplicates() -> None:
+    axes = parse({"seed": "0,1"}, ["alpha=1,1e-1,0.1,1.0,0", "head.hidden_dims=[8,8],[],[8,8]"])
+    assert axes.values == {"seed": (0, 1), "alpha": (1.0, 0.1, 0.0), "head.hidden_dims": ([8, 8], [])}
+    assert axes.swept == ("seed", "alpha", "head.hidden_dims")
+    assert axes.typed == {"alpha", "head.hidden_dims"}
+    points = [(p.seed, p.alpha, p.head.hidden_dims) for p in axes.points()]
+    assert points == [(s, a, d) for s in (0, 1) for a in (1.0, 0.1, 0.0) for d in ([8, 8], [])]
+    assert values("seed=7", "seed=8").values["seed"] == (8,)  # the last one counts
+    assert values("data.root='a,b'").values["data.root"] == ("a,b",)
+
+
+def test_steps_replace_a_presets_epochs_and_epochs_its_steps() -> None:
+    assert "distill.epochs" not in values("distill.steps=50").values
+    assert values("distill.steps=50").values["distill.steps"] == (50,)
+    assert "distill.steps" not in parse({"distill.steps": "5"}, ["distill.epochs=1"]).values
+    assert values("distill.steps=null").values["distill.epochs"] == (10,)
+
+
+@pytest.mark.parametrize("port", [None, "70000"])
+def test_ui_on_a_port_that_is_not_to_be_had(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], port: str | None
+) -> None:
+    """Without a database it says so; with one it says what is wrong with the port."""
+    monkeypatch.setattr("os.execve", lambda *_: pytest.fail("MLflow was started"))
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        number = port or str(other.getsockname()[1])
+        argv = ["randteach", "ui", "--out", str(tmp_path), "--port", number]
+        for expected in (f"error: --out {tmp_path}: holds no mlflow.db", f"error: --port {number}: "):
+            monkeypatch.setattr("sys.argv", argv)
+            with pytest.raises(SystemExit) as ended:
+                cli.command()
+            found = capsys.readouterr().err
+            assert ended.value.code == 2 and found.startswith(expected) and found.count("\n") == 1
+            (tmp_path / "mlflow.db").touch()
+
+
+@pytest.mark.parametrize("page", ["settings", "datasets"])
+def test_printed_pages_are_those_of_the_documentation(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], page: str
+) -> None:
+    monkeypatch.setattr("sys.argv", ["randteach", page])
+    with pytest.raises(SystemExit) as ended:
+        cli.command()
+    out = capsys.readouterr().out
+    assert ended.value.code == 0 and out == Path("docs", f"{page}.md").read_text()
+    names = [line.split("`")[1] for line in out.splitlines() if line.startswith("| `")]
+    assert names == (SETTINGS.split() if page == "settings" else list(DATASETS))

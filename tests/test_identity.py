@@ -1,0 +1,244 @@
+"""Keys: pinned as literals, and a function of what decides a result and of nothing else."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from functools import cache
+from typing import Any
+
+import pytest
+
+from randteach import identity, overrides
+from randteach.config import Config, Setting, UserError, get, settings
+from randteach.records import Job
+from randteach.resolve import resolve
+from sweeps.init_distance import STUDY
+
+# Of a preset's first point: the student, the probes of its first and last snapshot, of teacher, of pixels.
+# A key that moves here makes every older result another one: see CONTRIBUTING.md before you change one.
+PINNED: dict[tuple[str, ...], tuple[str, ...]] = {
+    ("mini",): (
+        "9585d53b97b1b163fc53b93c",
+        "cd3ef44c2a73c3cd04b79b25",
+        "6f9660f554371792e9a6fffa",
+        "0b892d4de6c068a99aec5837",
+        "e8f95e71bf7dbf69ead872ca",
+    ),
+    ("paper",): (
+        "75ae2dc70fab0ac8c2a80c53",
+        "a563af4cb3a307498838b88c",
+        "7c21cfa450176ffa1f99aeff",
+        "5b09d7340e1b19703d91b89b",
+        "7f33c632020b84e6ee5833c8",
+    ),
+    ("mini", "data.name=gaussian"): (
+        "5c3b672558c9c18f27a540cb",
+        "7836e04d06870cdeb2c80eb9",
+        "bff5a96225029866fd161129",
+        "0b892d4de6c068a99aec5837",
+        "e8f95e71bf7dbf69ead872ca",
+    ),
+    ("mini", "distill.teacher_norm=calibrated"): (
+        "ee267877b95e494a57222267",
+        "784c052ed6c0ce3edc3bb80b",
+        "601c478d0144cd96814ab1b8",
+        "520b5080db7e2d49288bec3a",
+        "e8f95e71bf7dbf69ead872ca",
+    ),
+    ("mini", "data.augment=flip_crop"): (
+        "5e31075770c7655e19a1484a",
+        "294cb7be677cc4266393d929",
+        "efdf52572ebf3c7e0c01e36a",
+        "0b892d4de6c068a99aec5837",
+        "e8f95e71bf7dbf69ead872ca",
+    ),
+}
+# Among these points every setting of a key decides something.
+BASES = ((), ("data.name=gaussian",), ("data.augment=flip_crop",), ("data.size=32",))
+Name = tuple[str, str, int | None]
+
+
+@cache
+def first(preset: str) -> Config:
+    return next(overrides.parse(STUDY.presets[preset], []).points())
+
+
+def point(preset: str, *pairs: str) -> Config:
+    values = overrides.parse({}, pairs).values
+    return overrides.with_values(first(preset), {name: value[0] for name, value in values.items()})
+
+
+def jobs(config: Config) -> list[Job]:
+    return list(STUDY.jobs(resolve(config)))
+
+
+def keys(config: Config) -> dict[Name, str]:
+    """Keys by (kind, whose, step of a probed snapshot)."""
+    return {(job.kind, job.labels["role"], job.labels.get("step")): job.key for job in jobs(config)}
+
+
+def changed(config: Config, item: Setting) -> Config:
+    """The same point with one setting given another value that it allows."""
+    value = get(config, item.name)
+    if value is None:
+        value = get(resolve(config), item.name)
+    other: Any
+    if item.choices:
+        other = next(choice for choice in item.choices if choice != value)
+    elif "bool" in item.type:
+        other = not value
+    elif "float" in item.type:
+        high = float("inf") if item.high is None else item.high
+        other = value + 0.05 if value + 0.05 <= high else value - 0.05
+    elif "list" in item.type:
+        other = [*value, 3]
+    elif "int" in item.type:
+        other = 3 if value is None or item.name == "data.channels" else value + 1
+    else:
+        other = "mnist"  # names of data sets; as good a folder as any
+    return overrides.with_values(config, {item.name: other})
+
+
+def changed_keys(item: Setting) -> Iterator[tuple[dict[Name, str], dict[Name, str]]]:
+    """Keys before and after, at each base that allows the other value."""
+    for pairs in BASES:
+        config = point("mini", *pairs)
+        try:
+            yield keys(config), keys(changed(config, item))
+        except UserError:
+            continue
+
+
+@pytest.mark.parametrize("given", PINNED, ids=" ".join)
+def test_literal_keys(given: tuple[str, ...]) -> None:
+    student, *probes = (job.key for job in jobs(point(*given)))
+    assert (student, probes[0], *probes[-3:]) == PINNED[given]
+
+
+@pytest.mark.parametrize("item", [s for s in settings().values() if s.key], ids=lambda s: s.name)
+def test_what_decides_a_result_is_in_a_key(item: Setting) -> None:
+    assert any(set(after.values()) - set(before.values()) for before, after in changed_keys(item))
+
+
+@pytest.mark.parametrize("item", [s for s in settings().values() if not s.key], ids=lambda s: s.name)
+def test_what_does_not_is_in_none(item: Setting) -> None:
+    pairs = list(changed_keys(item))
+    assert len(pairs) == len(BASES) or item.name == "distill.steps"  # not beside epochs
+    config = replace(point("mini"), distill=replace(point("mini").distill, epochs=None, steps=790))
+    pairs.append((keys(point("mini")), keys(config)))
+    for before, after in pairs:
+        common = set(before) & set(after)
+        assert {kind + role for kind, role, _ in common} >= {"distillstudent", "probeteacher", "probeinput"}
+        assert ("probe", "student", 0) in common
+        assert {name: before[name] for name in common} == {name: after[name] for name in common}
+
+
+def test_how_features_are_probed_is_no_business_of_the_student() -> None:
+    names = [name for name in settings() if name.startswith("probe.") or name == "seeds.probe"]
+    names.remove("probe.val_fraction")  # its samples are kept from the student too: test_plan.py
+    for name in names:
+        for before, after in changed_keys(settings()[name]):
+            assert before["distill", "student", None] == after["distill", "student", None], name
+
+
+def test_a_teacher_does_not_know_its_students() -> None:
+    plain = keys(point("mini"))["probe", "teacher", None]
+    for other in ("alpha=1", "seeds.order=5", "head.out_dim=9", "data.train_size=99", "distill.lr=1"):
+        assert keys(point("mini", other))["probe", "teacher", None] == plain
+    for other in ("seeds.teacher=1", "net.width=9", "data.size=17", "distill.teacher_norm=batch"):
+        assert keys(point("mini", other))["probe", "teacher", None] != plain
+
+
+def test_spelling_and_order_do_not_count() -> None:
+    plain = keys(point("mini", "alpha=0.1", "distill.lr=0.001", "probe.weight_decay=0", "seed=3"))
+    for pairs in (
+        ("seed=3", "probe.weight_decay=0.0", "distill.lr=1e-3", "alpha=1e-1"),
+        ("distill.lr=.001", "alpha=0.10", "seed=3", "probe.weight_decay=-0.0"),
+        ("alpha='0.1'", "probe.weight_decay=0e0", "seed='3'", "distill.lr=1.0E-3"),
+    ):
+        assert keys(point("mini", *pairs)) == plain
+    reversed_preset = dict(reversed(STUDY.presets["mini"].items()))
+    assert keys(next(overrides.parse(reversed_preset, ["seed=0"]).points())) == keys(point("mini"))
+    assert keys(point("mini", "alpha=1")) == keys(point("mini", "alpha=1.0"))
+    assert keys(point("mini", "alpha=-0.0")) == keys(point("mini", "alpha=0"))
+    # `seed` only gives the single seeds their value, and shapes as they come are shapes.
+    named = ("seeds.teacher=3", "seeds.student=3", "seeds.order=3", "seeds.augment=3", "seed=8")
+    for augment in ("data.augment=none", "data.augment=flip_crop"):
+        assert keys(point("mini", *named, augment)) == keys(point("mini", "seed=3", augment))
+    explicit = ("data.size=32", "data.channels=3", "data.train_size=50000", "probe.data=cifar10")
+    assert keys(point("paper", *explicit)) == keys(point("paper"))
+
+
+def test_keys_do_not_depend_on_pythons_hashes() -> None:
+    code = """
+import json
+from randteach import overrides, study
+from sweeps.init_distance import STUDY
+print(json.dumps([job.key for job in study.expand(STUDY, overrides.parse(STUDY.presets["mini"], [])).jobs]))
+"""
+    environment = {**os.environ, "PYTHONHASHSEED": "12345", "PYTHONPATH": "."}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    axes = overrides.parse(STUDY.presets["mini"], [])
+    expected = {key for config in axes.points() for key in keys(config).values()}
+    assert len(found) == 63 and set(found) == expected
+
+
+def test_a_revision_moves_its_kind_and_what_is_computed_from_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = keys(point("mini"))
+    monkeypatch.setitem(identity.REVISIONS, "distill", identity.REVISIONS["distill"] + 1)
+    after = keys(point("mini"))
+    assert {name for name in before if before[name] != after[name]} == {
+        name for name in before if name[1] == "student"
+    }
+
+
+@dataclass(frozen=True)
+class Old:
+    width: int
+
+
+@dataclass(frozen=True)
+class New:
+    width: int
+    depth: int = field(default=5, metadata={"absent": 2})
+    note: str | None = field(default="x", metadata={"absent": None})
+    host: str = field(default="", metadata={"key": False})
+
+
+def test_an_absent_value_leaves_its_field_out() -> None:
+    assert identity.dumps(New(8, depth=2, note=None, host="here")) == identity.dumps(Old(8)) == '{"width":8}'
+    # Only the frozen value does, never the default.
+    assert identity.dumps(New(8)) == '{"depth":5,"note":"x","width":8}'
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (-0.0, "0.0"),
+        (1e-10, "1e-10"),
+        (0.1 + 0.2, "0.30000000000000004"),
+        (1.0, "1.0"),
+        (1, "1"),
+        (True, "true"),
+        ((1, [None, "é"]), '[1,[null,"\\u00e9"]]'),
+    ],
+)
+def test_one_spelling_for_each_value(value: Any, text: str) -> None:
+    assert identity.dumps(value) == text
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), [1.0, float("-inf")]])
+def test_numbers_that_are_none_are_refused(value: Any) -> None:
+    with pytest.raises(ValueError, match="no place in a key"):
+        identity.dumps(value)
+
+
+@pytest.mark.parametrize("value", [{"a": 1}, {1}, b"a", object(), Old])
+def test_what_has_no_order_or_no_value_is_refused(value: Any) -> None:
+    with pytest.raises(TypeError, match="no canonical form"):
+        identity.dumps(value)

@@ -1,0 +1,234 @@
+"""Artifacts: committed once and whole, or not at all; verified when read."""
+
+import errno
+import json
+import os
+import re
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from randteach import store as module
+from randteach.config import UserError
+from randteach.records import Artifact
+from randteach.store import Damaged, Marker, Store, ensure_writable, tensors
+
+KEY = "ab" + "0" * 22
+PROBE, SNAPSHOT = Artifact("probe", KEY), Artifact("distill", KEY, 79)
+FILES = {"config.json": b"{}", "metrics.jsonl": b'{"a": 1}\n{"a": null}\n'}
+NO_ROOM = OSError(errno.ENOSPC, "No space left on device")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    store = Store(tmp_path / "store")
+    store.prepare()
+    return store
+
+
+def commit(store: Store, artifact: Artifact = PROBE, files: dict[str, bytes] = FILES, **about: Any) -> bool:
+    return store.commit(artifact, files, **{"status": "ok", "seconds": 1.0, "numerics": "n", **about})
+
+
+def files_of(store: Store, folder: str = "") -> list[Path]:
+    return [path for path in (store.root / folder).rglob("*") if path.is_file()]
+
+
+@pytest.mark.parametrize("artifact", [PROBE, SNAPSHOT], ids=["result", "snapshot"])
+def test_what_is_committed_is_read(store: Store, artifact: Artifact) -> None:
+    assert not store.has(artifact) and store.done(artifact.kind) == set()
+    with pytest.raises(KeyError, match=artifact.name):
+        store.marker(artifact)
+    assert commit(store, artifact, seconds=1.23456, status="unmoved", numerics="1234abcd")
+    again = Store(str(store.root))  # nothing is in the object's memory alone
+    assert again.has(artifact) and again.done(artifact.kind) == {artifact.name}
+    marker = again.marker(artifact)
+    assert (marker.status, marker.seconds, marker.numerics) == ("unmoved", 1.235, "1234abcd")
+    assert marker.size == sum(len(content) for content in FILES.values())
+    assert {name: again.read(artifact, name) for name in marker.files} == FILES
+    assert again.rows(artifact) == [{"a": 1}, {"a": None}] and again.json(artifact, "config") == {}
+    names = {path.relative_to(store.root).parts[0] for path in files_of(store)}
+    assert names == {"format.json", "objects", "done"}
+
+
+def test_weights_come_back_bit_for_bit_and_contiguous(store: Store) -> None:
+    x = torch.arange(96, dtype=torch.float32).reshape(2, 3, 4, 4) / 7
+    weights = {
+        "conv.weight": x.contiguous(memory_format=torch.channels_last),
+        "part": x[:, 1],
+        "turned": x[0, 0].T,
+        "odd": torch.tensor([-0.0, float("inf"), float("nan"), 1e-45]),
+        "num_batches_tracked": torch.tensor(3),
+        "half": torch.ones(3, dtype=torch.bfloat16),
+        "double": torch.tensor([0.1], dtype=torch.float64),
+        "none": torch.empty(0, 5),
+    }
+    commit(store, SNAPSHOT, {"encoder.safetensors": tensors(weights)})
+    found = store.weights(SNAPSHOT, "encoder")
+    assert found.keys() == weights.keys()
+    for name, value in found.items():
+        assert value.is_contiguous() and value.dtype == weights[name].dtype
+        torch.testing.assert_close(value, weights[name], rtol=0, atol=0, equal_nan=True)
+    assert torch.signbit(found["odd"][0])
+
+
+def test_the_first_of_two_equal_attempts_stays(store: Store) -> None:
+    assert commit(store) is True
+    before = {path: path.read_bytes() for path in files_of(store)}
+    assert commit(store, files={"metrics.jsonl": b"other"}, status="diverged") is False
+    assert {path: path.read_bytes() for path in files_of(store)} == before
+    assert len(list(store.root.glob("objects/probe/*/*/*"))) == 1
+
+
+def test_of_many_at_once_one_wins(store: Store) -> None:
+    contents = {number: str(number).encode() * 1000 for number in range(8)}
+    for number in range(10):
+        artifact, won = Artifact("probe", f"{number:024d}"), dict.fromkeys(contents, False)
+        together = threading.Barrier(len(contents))
+
+        def attempt(
+            who: int, artifact: Artifact = artifact, won: dict[int, bool] = won, go: Any = together
+        ) -> None:
+            go.wait()
+            won[who] = commit(store, artifact, {"who": contents[who]})
+
+        threads = [threading.Thread(target=attempt, args=(who,)) for who in contents]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        (winner,) = (who for who, first in won.items() if first)
+        assert store.read(artifact, "who") == contents[winner]
+    assert len(files_of(store, "objects")) == len(files_of(store, "done")) == 10  # no loser's, no temporary
+
+
+def flip(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+DAMAGES: list[tuple[Callable[[Path], object], str]] = [
+    (flip, "not what was written"),
+    (lambda path: os.truncate(path, 10), "10 bytes, 21 were written"),
+    (lambda path: path.write_bytes(path.read_bytes() + b"\0"), "22 bytes, 21 were written"),
+    (Path.unlink, "No such file"),
+]
+
+
+@pytest.mark.parametrize(("damage", "message"), DAMAGES, ids=["bit", "short", "long", "missing"])
+def test_damage_is_noticed_and_named(store: Store, damage: Callable[[Path], object], message: str) -> None:
+    commit(store)
+    (path,) = store.root.glob("objects/probe/ab/*/*/metrics.jsonl")
+    damage(path)
+    for read in (lambda: store.read(PROBE, path.name), lambda: store.rows(PROBE)):
+        with pytest.raises(Damaged, match=f"{re.escape(str(path))}: .*{message}"):
+            read()
+    assert store.read(PROBE, "config.json") == b"{}"  # the others are whole
+
+
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_a_commit_that_fails_leaves_nothing(
+    store: Store, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """The disk is full at the first file, at the second, or at the marker, half of it written."""
+    write, calls = module._write, []
+
+    def full(path: Path, content: bytes) -> None:
+        calls.append(path)
+        write(path, content if len(calls) <= number else content[: len(content) // 2])
+        if len(calls) > number:
+            raise NO_ROOM
+
+    monkeypatch.setattr(module, "_write", full)
+    with pytest.raises(OSError, match="No space left"):
+        commit(store)
+    assert len(calls) == number + 1
+    assert not store.has(PROBE) and store.done("probe") == set() and not list(store.find("ab"))
+    assert [path.name for path in files_of(store)] == ["format.json"]
+    monkeypatch.undo()
+    assert commit(store) and store.read(PROBE, "metrics.jsonl") == FILES["metrics.jsonl"]
+
+
+def test_files_are_on_the_disk_before_their_marker(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    flushed: list[str] = []
+    flush, link = os.fsync, os.link
+
+    def note(handle: int) -> None:
+        flushed.append(Path(os.readlink(f"/proc/self/fd/{handle}")).name)
+        flush(handle)
+
+    def linked(source: Path, target: Path) -> None:
+        assert {*FILES, next(store.root.glob("objects/probe/ab/*/*")).name} <= set(flushed)
+        assert source.name in flushed
+        link(source, target)
+        flushed.append("LINKED")
+
+    monkeypatch.setattr(os, "fsync", note)
+    monkeypatch.setattr(os, "link", linked)
+    assert commit(store)
+    assert flushed[-2:] == ["LINKED", "ab"]  # and then the folder that holds the marker
+
+
+def test_find_by_the_beginning_of_a_key(store: Store) -> None:
+    other = Artifact("state", "abc" + "1" * 21, 158)
+    for artifact in (PROBE, SNAPSHOT, other, Artifact("probe", "ff" + "0" * 22)):
+        commit(store, artifact)
+    assert set(store.find("ab")) == {PROBE, SNAPSHOT, other}
+    assert set(store.find(KEY)) == {PROBE, SNAPSHOT}
+    assert list(store.find("abc1")) == [other] and list(store.find("ab2")) == []
+    assert store.done("state") == {other.name}
+
+
+def test_the_plan_run_last_is_the_plan(store: Store) -> None:
+    with pytest.raises(UserError, match=r"no study 'mine'; it has none"):
+        store.plan("mine")
+    store.record_plan("other", "c", {"jobs": [3]})
+    path = store.root / "studies" / "mine"
+    for turn, digest in enumerate("aba"):
+        store.record_plan("mine", digest, {"jobs": [digest]})
+        assert store.plan("mine") == {"jobs": [digest]}
+        os.utime(path / f"{digest}.json", ns=(turn, turn))  # the next one is later by any clock
+    assert sorted(os.listdir(path)) == ["a.json", "b.json"]
+    with pytest.raises(UserError, match=r"no study 'our'; it has mine, other"):
+        store.plan("our")
+
+
+def test_a_newer_format_is_refused_and_left_alone(store: Store) -> None:
+    assert json.loads((store.root / "format.json").read_text()) == {"format": module.FORMAT}
+    store.prepare()  # again: nothing is lost
+    (store.root / "format.json").write_text(json.dumps({"format": module.FORMAT + 1}))
+    for action in (store.prepare, store.check_format):
+        with pytest.raises(UserError, match=re.escape(f"--store {store.root}") + ".* newer .*update"):
+            action()
+
+
+@pytest.mark.parametrize("address", ["s3://bucket/path", "gs://bucket", "file:///tmp/x"])
+def test_other_addresses_are_refused(address: str) -> None:
+    with pytest.raises(UserError, match=f"--store {address}: only folders"):
+        Store(address)
+
+
+def test_where_one_may_not_write(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    store = Store(tmp_path / "file" / "store")
+    with pytest.raises(UserError, match=f"--store {store.root}: can't write there .*give a folder"):
+        store.prepare()
+    with pytest.raises(UserError, match=f"--out {tmp_path / 'file'}: can't write there"):
+        ensure_writable(tmp_path / "file", "--out")
+    ensure_writable(tmp_path / "new" / "folder", "--out")
+    assert (tmp_path / "file").read_text() == "mine" and not any((tmp_path / "new" / "folder").iterdir())
+
+
+def test_a_marker_keeps_the_layout_that_older_stores_have(store: Store) -> None:
+    """Written out: a store of today has to be read tomorrow."""
+    path = store.root / "done" / "distill" / "ab" / f"{KEY}@79.json"
+    path.parent.mkdir(parents=True)
+    content = {"attempt": "x", "status": "ok", "files": {}, "seconds": 2.0, "numerics": "n"}
+    path.write_text(json.dumps(content))
+    assert store.marker(SNAPSHOT) == Marker(SNAPSHOT, "x", "ok", {}, 2.0, "n", 0)
+    assert store.done("distill") == {f"{KEY}@79"} and list(store.find("ab")) == [SNAPSHOT]
