@@ -32,7 +32,8 @@ Fails = Callable[..., str]
 
 @pytest.fixture(autouse=True)
 def plain(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither a GPU here nor colours asked for by the environment changes what is printed."""
+    """Neither a GPU here nor the environment changes what is printed; nothing is ever run."""
+    monkeypatch.setattr("randteach.run.run", lambda *_: pytest.fail("it was run"))
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     for name in ("FORCE_COLOR", "COLUMNS"):
         monkeypatch.delenv(name, raising=False)

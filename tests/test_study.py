@@ -1,7 +1,5 @@
 """Small studies on real images, from the command line to table, figure and tracking."""
 
-import importlib
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,28 +13,7 @@ from mlflow import MlflowClient
 import randteach
 from randteach.engine import execute, local
 from randteach.report import summary
-
-SMALL = [
-    "seed=0",
-    "alpha=0.3",
-    "net.width=4",
-    "data.train_size=500",
-    "probe.train_size=500",
-    "probe.test_size=300",
-    "head.hidden_dims=[32]",
-    "head.bottleneck_dim=16",
-    "head.out_dim=64",
-    "probe.at=[0,1]",
-]
-STUDY = importlib.import_module("sweeps.init_distance").STUDY
-
-
-def sweep(out: Path, *args: str) -> str:
-    """A sweep in a process of its own, as typed; what it printed."""
-    command = [sys.executable, "sweeps/init_distance.py", "--preset", "mini", "--out", str(out), *args]
-    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "COLUMNS": "200"})
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+from tests.studies import SMALL, STUDY, sweep, values
 
 
 def here(out: Path, *args: str) -> int:
@@ -44,10 +21,6 @@ def here(out: Path, *args: str) -> int:
     with pytest.raises(SystemExit) as ended:
         randteach.main(STUDY, ["--preset", "mini", "--local", "--out", str(out), *SMALL, *args])
     return int(str(ended.value.code))
-
-
-def values(out: Path) -> pd.DataFrame:
-    return pd.read_csv(out / "init_distance" / "results.csv")
 
 
 @pytest.fixture(autouse=True)
