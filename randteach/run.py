@@ -9,6 +9,7 @@ from omegaconf import OmegaConf
 from rich.console import Console
 from rich.text import Text
 
+from randteach.config import UserError
 from randteach.engine import local, tune
 from randteach.engine.execute import Context, Event, open_samples
 from randteach.engine.progress import Progress
@@ -54,6 +55,9 @@ def run(sweep: Study, plan: Plan, missing: Sequence[Job], request: Request, cons
                 _make(Queue(missing, request.store, emit), request, context)
         except KeyboardInterrupt:
             stopped = True
+        except UserError:  # Ray or the resources asked for are not to be had
+            projector.finish([], "FAILED")
+            raise
     files = report(sweep, plan, request, console)
     failures = progress.failures
     status = "KILLED" if stopped else "FAILED" if failures else "FINISHED"

@@ -3,13 +3,23 @@
 import traceback
 from dataclasses import replace
 
+import torch
+
+from randteach.config import UserError
 from randteach.engine.execute import Context, Event, execute
 from randteach.engine.queue import Queue
 from randteach.records import Artifact
 
 
 def run(queue: Queue, context: Context) -> None:
-    """Make all that the queue holds; a failed job does not stop the others."""
+    """Make all that the queue holds; a failed job does not stop the others.
+
+    Raises UserError where jobs are to have a GPU and there is none.
+    """
+    for wanted in queue.jobs.values():
+        if wanted.slot.gpus and not torch.cuda.is_available():
+            asked = f"resources.{wanted.kind}.gpus={wanted.slot.gpus:g}"
+            raise UserError(f"{asked}: torch sees no GPU here; set it to 0")
     kinds = {key: job.kind for key, job in queue.jobs.items()}
 
     def receive(event: Event) -> None:
