@@ -1,78 +1,249 @@
-"""One job, made against a real store: what it commits, what it leaves out, and where it goes on from."""
+"""One job, made against a real store: what it commits, where it goes on from, and what is probed."""
 
-import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
-import torchvision
+from torch import nn
 
-from loaders import open_split
+from loaders import ffcv_available
 from loaders.order import balanced, held_out
-from randteach import identity, nets, numerics
-from randteach.config import Config
-from randteach.engine.execute import Context, Event, _segments, encoder_of, execute, kept_states
+from randteach import identity, numerics
+from randteach.config import Slot
+from randteach.engine import execute as engine
+from randteach.engine.execute import Context, Event, execute, kept_states
 from randteach.overrides import parse
-from randteach.records import Artifact, Job, Pixels, ProbeSpec, Snapshot
+from randteach.records import Artifact, Job, Pixels
 from randteach.resolve import resolve
+from randteach.stages.distill import Student
 from randteach.stages.probe import probe
-from randteach.stages.recorder import Result, Row
-from randteach.store import Store, tensors
+from randteach.stages.recorder import Result
+from randteach.stages.teacher import Teacher
+from randteach.store import Store
 from randteach.study import distill_job, probe_job, snapshot_probes, teacher_of
 
+Made = tuple[Job, Context, list[Event]]
 BASE = {"data.name": "mnist5k", "data.size": "16", "data.train_size": "300", "net.width": "4"}
 BASE |= {"head.hidden_dims": "[32]", "head.bottleneck_dim": "16", "head.out_dim": "64", "alpha": "0.3"}
 BASE |= {"distill.batch_size": "64", "distill.epochs": "2", "probe.at": "[0,1]", "probe.epochs": "2"}
 BASE |= {"probe.train_size": "200", "probe.test_size": "100"}
 CPU = torch.device("cpu")
+needs_ffcv = pytest.mark.skipif(not ffcv_available(), reason="FFCV is not installed")
 
 
-@pytest.fixture(autouse=True)
-def threads_kept() -> Iterator[None]:
+@pytest.fixture(autouse=True, scope="module")
+def one_thread() -> Iterator[None]:
     threads = torch.get_num_threads()
+    numerics.set_up(1, 0)
     yield
     torch.set_num_threads(threads)
 
 
-def config_of(*pairs: str) -> Config:
-    axes = parse(BASE, pairs)
-    return resolve(next(axes.points()), axes.typed)
+def jobs(*pairs: str) -> tuple[Any, ...]:
+    """A student, the probe of its last snapshot, of its teacher, and of the pixels."""
+    config = resolve(next(parse(BASE, pairs).points()))
+    student = distill_job(config)
+    others = (probe_job(config, reference) for reference in (teacher_of(config), Pixels()))
+    return student, snapshot_probes(config, student)[-1], *others
 
 
-def context(folder: Path, emit: Callable[[Event], None] = lambda event: None) -> Context:
-    store = Store(folder / "store")
-    store.prepare()
-    return Context(store, folder, folder / "cache", "memory", emit)
-
-
-def content(store: Store, artifact: Artifact) -> tuple[list[Row], dict[str, torch.Tensor]]:
-    """Rows and all tensors of an artifact."""
-    named = {}
-    for file in store.marker(artifact).files:
-        if file.endswith(".safetensors"):
-            part = file.removesuffix(".safetensors")
-            named |= {f"{part}.{name}": value for name, value in store.weights(artifact, part).items()}
-    return store.rows(artifact) if artifact.kind != "state" else [], named
-
-
-def assert_same(one: Store, other: Store, artifact: Artifact) -> None:
-    (rows, named), (expected_rows, expected) = content(one, artifact), content(other, artifact)
-    assert rows == expected_rows
-    assert named.keys() == expected.keys() and len(named)
-    assert all(torch.equal(named[name], expected[name]) for name in named)
+def context_at(folder: Path, emit: Callable[[Event], object] = id, loader: str = "memory") -> Context:
+    return Context(Store(folder / "store"), Path("/none"), folder, loader, emit)
 
 
 @pytest.fixture(scope="module")
-def student(tmp_path_factory: pytest.TempPathFactory) -> tuple[Config, Job, Context, list[Event]]:
-    """A student with snapshots at steps 0, 5 and 10, made once."""
-    config, events = config_of(), list[Event]()
-    job, made = distill_job(config), context(tmp_path_factory.mktemp("student"), events.append)
-    execute(job, made)
-    return config, job, made, events
+def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """A student with snapshots at steps 0, 5 and 10, made once, and what was emitted."""
+    events, job = list[Event](), jobs()[0]
+    context = context_at(tmp_path_factory.mktemp("student"), events.append)
+    execute(job, context)
+    return job, context, events
 
 
-def test_a_student_leaves_snapshots_with_all_that_made_them(student: tuple) -> None:
-    ...
+def kept(context: Context, key: str) -> dict[Any, Any]:
+    """Rows, and tensors as bytes, of all that a key has: these compare to the last bit."""
+    store, found = context.store, dict[Any, Any]()
+    for artifact in store.find(key):
+        part = "state" if artifact.kind == "state" else "encoder"
+        values = {name: (t.dtype, t.numpy().tobytes()) for name, t in store.weights(artifact, part).items()}
+        found[artifact.kind, artifact.step] = (part == "state" or store.rows(artifact), values)
+    return found
+
+
+def knn_by_hand(function: nn.Module, train: Any, test: Any, ours: np.ndarray, theirs: np.ndarray) -> float:
+    """Percent of `theirs` that the 20 nearest of `ours` vote right, on inputs normalised by hand."""
+    features, labels = [], []
+    for split, indices in ((train, ours), (test, theirs)):
+        x = (split.images[indices].float() / 255 - split.mean[0]) / split.std[0]
+        features.append(function(x).detach().flatten(1).double())
+        labels.append(split.labels[indices])
+    gaps = (features[1][:, None] - features[0]).square().sum(2)
+    near = gaps.argsort(dim=1, stable=True)[:, :20].numpy()
+    votes = [np.bincount(labels[0][row], minlength=10).argmax() for row in near]
+    return 100 * float((votes == labels[1]).mean())
+
+
+def shown(events: list[Event], kind: str) -> list[int]:
+    return [event.get("row", event)["step"] for event in events if event["event"] == kind]
+
+
+def test_a_student_leaves_snapshots_and_what_made_them(made: Made) -> None:
+    job, context, events = made
+    (_, exact), store = numerics.set_up(1, 0), context.store
+    assert [a.step for a in store.find(job.key)] == [0, 10, 5, 10]  # the last one is the state
+    files = {"config.json", "metrics.jsonl", "provenance.json", "encoder.safetensors"}
+    for step, artifact in zip((0, 5, 10), job.artifacts, strict=True):
+        marker = store.marker(artifact)
+        assert set(marker.files) == files and marker.status == "ok" and marker.numerics == exact.digest
+        assert store.read(artifact, "config.json").decode() == identity.dumps(job.spec)
+        assert [row["step"] for row in store.rows(artifact)] == list(range(0, step + 1, 5))
+        provenance = store.json(artifact, "provenance")
+        assert provenance["versions"]["torch"] in torch.__version__
+        assert provenance["numerics"] == vars(exact) and provenance["loader"] == "memory"
+    _, first, second = store.rows(job.artifacts[-1])
+    begin, *rest = (event.get("row", event.get("step")) for event in events)
+    assert begin is None and rest == [0, first, 5, second, 10]  # shown live as they are kept
+    assert [table.shape for table in context.features.values()] == [(4000, 16)]  # for the next student
+
+    before = {path: path.stat().st_mtime_ns for path in store.root.rglob("*")}
+    execute(job, context)  # does nothing
+    assert {path: path.stat().st_mtime_ns for path in store.root.rglob("*")} == before
+    assert len(events) == 1 + len(rest)
+
+
+def test_a_broken_run_keeps_what_was_whole(made: Made, tmp_path: Path) -> None:
+    """Stopped by an error before its last snapshot, it is finished by the next call, bit for bit."""
+    job, whole, _ = made
+
+    def stop(event: Event) -> None:
+        if event["event"] == "row" and event["row"]["step"] == 10:
+            raise OSError("stop")
+
+    broken = context_at(tmp_path, stop)
+    with pytest.raises(OSError, match="stop"):
+        execute(job, broken)
+    assert [a.step for a in broken.store.find(job.key)] == [0, 5]
+    assert len(list(broken.store.root.glob("objects/*/*/*/*"))) == 2  # nothing half written beside them
+    execute(job, context_at(tmp_path))
+    assert kept(broken, job.key) == kept(whole, job.key)
+
+
+def test_a_failed_probe_leaves_nothing(tmp_path: Path) -> None:
+    context = context_at(tmp_path)
+    _, orphan, _, pixels = jobs()
+    with pytest.raises(KeyError, match="is not in"):
+        execute(orphan, context)
+    if not torch.cuda.is_available():
+        with pytest.raises(RuntimeError, match="torch sees none"):
+            execute(replace(pixels, slot=Slot(gpus=1.0)), context)
+    assert not context.store.done("probe") and not list(context.store.root.glob("objects/*"))
+
+
+def test_segments() -> None:
+    assert engine._segments([], [5]) == []
+    assert engine._segments([0, 5, 10], []) == [(0, [0, 5, 10])]
+    assert engine._segments([3, 12], [5, 10]) == [(0, [3]), (10, [12])]
+    assert engine._segments([3, 7, 12], [10]) == [(0, [3, 7]), (10, [12])]
+    assert engine._segments([6, 8], [5]) == [(5, [6, 8])]
+    assert engine._segments([6, 8], [5, 7]) == [(5, [6]), (7, [8])]
+
+
+@pytest.mark.parametrize("loader", ["memory", pytest.param("ffcv", marks=needs_ffcv)])
+def test_a_snapshot_asked_for_later_is_the_same(loader: str, made: Made, tmp_path: Path) -> None:
+    (job, whole, _), events = made, list[Event]()
+    later, first = context_at(tmp_path, events.append, loader=loader), context_at(tmp_path / "first")
+    execute(replace(job, steps={3: 0.6, 5: 1, 8: 1.6}), first)
+    wanted: dict[int, float] = {}
+    # (asked for, steps that it shows rows of, states kept afterwards)
+    for steps, rows, states in (
+        ([5], [5], [5]),
+        ([3, 8], [3, 8], [3, 5, 8]),  # a part from the start and a part from step 5
+        ([10], [10], [3, 5, 8, 10]),
+        ([0], [], [3, 5, 8, 10]),
+    ):
+        events.clear()
+        wanted |= dict.fromkeys(steps, 0.0)
+        execute(replace(job, steps=wanted), later)
+        assert shown(events, "row") == rows and shown(events, "artifact") == steps
+        assert sorted(kept_states(later.store, job.key)) == states
+    found = kept(later, job.key)
+    assert found | kept(first, job.key) | kept(whole, job.key) == found
+
+
+def test_a_state_counts_with_its_snapshot_alone(tmp_path: Path) -> None:
+    store, steps = context_at(tmp_path).store, {"state": (0, 5, 8), "distill": (0, 5, 9)}
+    for artifact in [Artifact(kind, "ab" * 12, step) for kind in steps for step in steps[kind]]:
+        store.commit(artifact, {"file": b""}, status="ok", seconds=0.0, numerics="")
+    assert kept_states(store, "ab" * 12) == [5]
+
+
+def test_a_diverged_student_is_committed(tmp_path: Path) -> None:
+    job, events = jobs("distill.lr=1e30")[0], list[Event]()
+    context = context_at(tmp_path, events.append)
+    execute(job, context)
+    execute(job, context)
+    store = context.store
+    assert [store.marker(a).status for a in job.artifacts] == ["ok", "diverged", "diverged"]
+    assert shown(events, "row") == [5]  # it stops there, and is not tried again
+    for artifact in job.artifacts[1:]:
+        assert set(store.marker(artifact).files) == {"config.json", "metrics.jsonl", "provenance.json"}
+        last = store.rows(artifact)[-1]
+        assert last["diverged_at"] == 2 and last["loss"] is None  # JSON has no NaN
+    assert not kept_states(store, job.key)
+
+
+@pytest.mark.parametrize("pairs", [(), ("probe.data=fashion_mnist",)], ids=["same set", "transfer"])
+def test_probing_a_stored_snapshot_is_probing_the_student(pairs: tuple[str, ...], made: Made) -> None:
+    student, job, _, _ = jobs(*pairs)
+    context, spec = replace(made[1], emit=id), student.spec
+    assert student.key == made[0].key and job.parents == (Artifact("distill", student.key, 10),)
+    execute(job, context)
+    (row,) = context.store.rows(job.artifacts[0])
+    data: Any = engine.open_samples(spec.samples, "train", context)
+    indices = engine.indices_of(data, spec.samples)
+    live = Student(spec, Teacher(spec, data, indices, CPU, {}), data, indices, CPU)
+    assert [live.advance(step)["epoch"] for step in (5, 10)] == [1, 2]
+    train, test = (engine.open_samples(job.spec.samples, name, context) for name in ("train", "test"))
+    ours, theirs = balanced(train.labels, 200), balanced(test.labels, 100)
+    given, results = {"train": ours, "test": theirs, "val": ours[:0]}, list[Result]()
+    record: Any = SimpleNamespace(row=id, result=results.append)
+    probe(job.spec, live.encoder.eval(), train, test, given, CPU, record)
+    assert [result.rows for result in results] == [[row]] and row["split"] == "test"
+    assert row["knn"] == pytest.approx(knn_by_hand(live.encoder, train, test, ours, theirs))
+
+
+def test_pixels_are_probed_as_the_network_sees_them_with_validation_apart(tmp_path: Path) -> None:
+    context = context_at(tmp_path)
+    student, _, _, job = jobs("probe.val_fraction=0.2", "data.train_size=3950")
+    x = torch.rand(3, 2, 4, 4, generator=torch.Generator().manual_seed(0))
+    found = engine.encoder_of(job.spec, context, CPU)(x.contiguous(memory_format=torch.channels_last))
+    assert torch.equal(found, x.reshape(3, 32))  # channels first, whatever the memory format
+    train, test = (engine.open_samples(job.spec.samples, name, context) for name in ("train", "test"))
+    val = held_out(train.labels, 50)  # 200 / (1 - 0.2) - 200
+    ours = engine.indices_of(train, job.spec.samples)
+    learnt = engine.indices_of(train, student.spec.samples)
+    assert (len(ours), len(learnt)) == (200, 3950) and not set(val) & {*ours, *learnt}
+    execute(job, context)
+    rows = {row["split"]: row["knn"] for row in context.store.rows(job.artifacts[0])}
+    assert rows == {
+        "val": pytest.approx(knn_by_hand(nn.Identity(), train, train, ours, val)),
+        "test": pytest.approx(knn_by_hand(nn.Identity(), train, test, ours, balanced(test.labels, 100))),
+    }
+
+
+@pytest.mark.parametrize("norm", ["identity", "calibrated", "batch"])
+def test_a_probed_teacher_is_the_one_that_was_copied(norm: str, tmp_path: Path) -> None:
+    context = context_at(tmp_path)
+    student, _, job, _ = jobs(f"distill.teacher_norm={norm}", "probe.data=fashion_mnist")
+    data = engine.open_samples(student.spec.samples, "train", context)
+    teacher = Teacher(student.spec, data, engine.indices_of(data, student.spec.samples), CPU, {})
+    probed = engine.encoder_of(job.spec, context, CPU)
+    assert isinstance(probed, nn.Module) and not any(module.training for module in probed.modules())
+    ours, theirs = probed.state_dict(), teacher.encoder.state_dict()
+    assert ours.keys() == theirs.keys() and all(torch.equal(ours[name], theirs[name]) for name in ours)
+    assert ("layers.1.running_mean" in ours) == (norm != "batch")

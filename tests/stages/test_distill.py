@@ -31,7 +31,7 @@ VGG = ("net.arch=vgg11", "data.size=32")
 needs_ffcv = pytest.mark.skipif(not ffcv_available(), reason="FFCV is not installed")
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(autouse=True, scope="module")
 def one_thread() -> Iterator[None]:
     threads = torch.get_num_threads()
     numerics.set_up(1, 0)
@@ -45,8 +45,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def spec_of(*pairs: str) -> DistillSpec:
-    axes = parse(BASE, pairs)
-    spec = distill_job(resolve(next(axes.points()), axes.typed)).spec
+    spec = distill_job(resolve(next(parse(BASE, pairs).points()))).spec
     assert isinstance(spec, DistillSpec)
     return spec
 
@@ -98,17 +97,17 @@ class Plain:
 
     def __init__(self, spec: DistillSpec) -> None:
         self.spec, (self.data, self.indices) = spec, opened(spec)
-        self.teacher = self.drawn("teacher", 0.0).train(spec.teacher.norm == "batch")
-        self.student, self.start = self.drawn("student", spec.alpha), self.drawn("student", spec.alpha)
+        self.teacher = self.drawn("teacher", spec.teacher.seed).train(spec.teacher.norm == "batch")
+        self.student, self.start = (self.drawn("student", spec.seed_student) for _ in range(2))
 
-    def drawn(self, role: str, alpha: float) -> torch.nn.Sequential:
-        net, size = self.spec.teacher.net, self.spec.samples.size
-        head = nets.draw_head(self.spec.head, nets.embedding_dim(net, size), role, 5)
-        drawn = torch.nn.Sequential(nets.draw_encoder(net, 1, size, role, 5), head)
+    def drawn(self, role: str, seed: int) -> torch.nn.Sequential:
+        net, size, alpha = self.spec.teacher.net, self.spec.samples.size, self.spec.alpha
+        scale = math.sqrt(alpha**2 + (1 - alpha) ** 2) if self.spec.variance_preserving else 1
+        head = nets.draw_head(self.spec.head, nets.embedding_dim(net, size), role, seed)
+        drawn = torch.nn.Sequential(nets.draw_encoder(net, 1, size, role, seed), head)
         if role == "student":
             for ours, theirs in zip(drawn.parameters(), self.teacher.parameters(), strict=True):
-                mixed = (1 - alpha) * theirs.double() + alpha * ours.double()
-                ours.data.copy_(mixed / math.sqrt(alpha**2 + (1 - alpha) ** 2))
+                ours.data.copy_(((1 - alpha) * theirs.double() + alpha * ours.double()) / scale)
         drawn[0].to(memory_format=torch.channels_last)
         return drawn
 
@@ -126,17 +125,18 @@ class Plain:
             return self.teacher(x)
         parts = np.split(self.indices, range(256, len(self.indices), 256))
         table = torch.cat([head.features(encoder(self.inputs(self.data.images[part]))) for part in parts])
-        return table[np.searchsorted(self.indices, at)] @ head.last.weight.T
+        return table[np.searchsorted(self.indices, at)] @ head.prototypes().T
 
     def train(self, steps: int) -> list[tuple[int, float, float]]:
         """(samples, mean loss, summed KL) of each step, before its update."""
         config, seen = self.spec.distill, []
-        optimizer = torch.optim.AdamW(self.student.parameters(), lr=1e-3, weight_decay=0.0, fused=True)
+        betas, decay = (config.beta1, config.beta2), config.weight_decay
+        optimizer = torch.optim.AdamW(self.student.parameters(), config.lr, betas, 1e-8, decay, fused=True)
         count = 4 if config.drop_last else 5
         self.student.train()
         for step in range(steps):
             epoch, number = divmod(step, count)
-            order = np.random.default_rng([5, epoch]).permutation(self.indices)
+            order = np.random.default_rng([self.spec.seed_order, epoch]).permutation(self.indices)
             at = order[number * 64 : (number + 1) * 64]
             images = self.data.images[at]
             if self.spec.augment == "flip_crop":
@@ -144,10 +144,9 @@ class Plain:
             x = self.inputs(images)
             with torch.no_grad():
                 target = self.targets(at, x)
-            out = self.student(x)
-            loss = (
-                F.mse_loss(out, target) if config.loss == "mse" else F.cross_entropy(out, target.softmax(1))
-            )
+            out, target = self.student(x) / config.student_temperature, target / config.teacher_temperature
+            mse = config.loss == "mse"
+            loss = F.mse_loss(out, target) if mse else F.cross_entropy(out, target.softmax(1))
             log_s, log_t = (y.detach().double().log_softmax(1) for y in (out, target))
             kl = F.kl_div(log_s, log_t, reduction="sum", log_target=True)
             seen.append((len(at), loss.item(), kl.item()))
@@ -157,7 +156,10 @@ class Plain:
         return seen
 
 
-EXACT: list[tuple[str, ...]] = [(), ("distill.drop_last=true",), ("distill.teacher_norm=batch",), VGG]
+OTHER = "distill.lr=3e-3 distill.beta1=0.8 distill.beta2=0.99 distill.weight_decay=0.1 head.weight_norm=true "
+OTHER += "distill.student_temperature=0.5 distill.teacher_temperature=0.25 variance_preserving=false "
+OTHER += "distill.drop_last=true seeds.teacher=1 seeds.student=2 seeds.order=3"
+EXACT: list[tuple[str, ...]] = [(), tuple(OTHER.split()), ("distill.teacher_norm=batch",), VGG]
 EXACT += [("data.augment=flip_crop",), ("data.name=gaussian", "data.sigma=0.5", "alpha=1")]
 EXACT += [(*VGG, "distill.teacher_norm=batch", "alpha=0")]
 

@@ -25,7 +25,7 @@ needs_ffcv = pytest.mark.skipif(not ffcv_available(), reason="FFCV is not instal
 INDICES = np.random.default_rng(0).permutation(4000)[:600]
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(autouse=True, scope="module")
 def one_thread() -> Iterator[None]:
     threads = torch.get_num_threads()
     numerics.set_up(1, 0)
