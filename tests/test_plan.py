@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -123,6 +124,18 @@ def test_snapshots_stand_at_epochs_and_at_the_last_step() -> None:
     assert steps("distill.epochs=4", "probe.at=[9,1]") == {79: 1, 316: 4}
     assert steps("distill.drop_last=true", "distill.epochs=2") == {0: 0, 78: 1, 156: 2}
     assert steps("data.train_size=128", "distill.epochs=2") == {0: 0, 1: 1, 2: 2}
+
+
+def test_a_trajectory_that_is_wanted_twice_is_one_with_all_its_steps() -> None:
+    def jobs(config: Config) -> list[Job]:
+        other = replace(config, probe=replace(config.probe, at=[3]), alpha=0.0)
+        return [study.distill_job(config), study.distill_job(other)]
+
+    axes = overrides.parse(STUDY.presets["mini"], ["seed=0", "alpha=1,0"])
+    one, zero = study.expand(replace(STUDY, jobs=jobs), axes).jobs
+    assert (one.labels["alpha"], one.steps, one.rank) == (1.0, STEPS, (0, 0, 0))
+    assert (zero.labels["alpha"], zero.steps, zero.rank) == (0.0, {**STEPS, 237: 3}, (0, 0, 0))
+    assert [artifact.step for artifact in zero.artifacts] == [0, 79, 158, 237, 395, 790]
 
 
 def test_teachers_by_orders() -> None:

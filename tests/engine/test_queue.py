@@ -62,6 +62,7 @@ class Run:
 def test_jobs_come_by_rank_and_each_once(store: Store) -> None:
     jobs = [job(number) for number in range(12)]
     run = Run(store, *jobs[6:], *jobs[:6])
+    assert not run.queue.over  # nothing runs, and nothing has ended
     for one in jobs:
         run.start(one)
     run.start(None)
@@ -174,7 +175,8 @@ def test_an_unmoved_student_is_probed(store: Store) -> None:
 def test_below_a_failed_job_only_what_it_made_is_used(store: Store) -> None:
     student, free = job(0, steps={0: 0, 5: 1}), job(4)
     early, late, both = job(1, student.artifacts[0]), job(2, student.artifacts[1]), job(3, *student.artifacts)
-    run = Run(store, student, early, late, both, free)
+    mixed = job(5, student.artifacts[0], *free.artifacts)  # waits for another job alone
+    run = Run(store, student, early, late, both, free, mixed)
     run.start(student)
     run.make(student.artifacts[0])
     run.queue.finish(student.key, "Traceback\nValueError: no")
@@ -185,6 +187,9 @@ def test_below_a_failed_job_only_what_it_made_is_used(store: Store) -> None:
     run.start(free)
     run.start(None)
     run.queue.finish(early.key)
-    assert not run.queue.over
+    run.make(free.artifacts[0])
     run.queue.finish(free.key)
+    run.start(mixed)
+    assert not run.queue.over
+    run.queue.finish(mixed.key, "an error")
     assert run.queue.over
