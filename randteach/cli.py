@@ -48,7 +48,7 @@ def guarded(action: Callable[[], int]) -> int:
 
 
 def _sweep(sweep: Study, argv: Sequence[str]) -> int:
-    args = _arguments(sweep).parse_args(argv)
+    args = _arguments(sweep).parse_intermixed_args(argv)
     # A file has no width of its own; a terminal and COLUMNS have.
     console = Console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else WIDTH)
     axes = _environment(overrides.parse(sweep.presets[args.preset], args.settings), console)

@@ -1,5 +1,6 @@
 """Every setting: typed, with its default, unit, bounds and whether it is part of a result's identity."""
 
+import math
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any, get_type_hints
 
@@ -211,7 +212,7 @@ def _check_value(item: Setting, value: Any) -> None:
         raise UserError(f"{item.name}={value}: allowed are {', '.join(item.choices)}")
     low = -float("inf") if item.low is None else item.low
     high = float("inf") if item.high is None else item.high
-    if isinstance(value, int | float) and not low <= value <= high:
+    if isinstance(value, int | float) and not (low <= value <= high and math.isfinite(value)):
         bounds = f"from {item.low:g}" + ("" if item.high is None else f" to {item.high:g}")
         raise UserError(f"{item.name}={value}: allowed are numbers {bounds}")
 

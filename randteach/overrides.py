@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any
 
+import yaml
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -102,10 +103,12 @@ def _axis(item: Setting, text: str) -> tuple[Any, ...]:
 
 
 def _typed(item: Setting, text: str) -> Any:
+    if "???" in text or "${" in text:
+        raise UserError(f"{item.name}={text}: takes a value, no reference and no placeholder")
     try:
         given = OmegaConf.from_dotlist([f"{item.name}={text}"])
         merged = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Config), given))
-    except OmegaConfBaseException:
+    except (OmegaConfBaseException, yaml.YAMLError):
         raise UserError(f"{item.name}={text}: takes a value of type {item.type}") from None
     assert isinstance(merged, Config)
     return get(merged, item.name)

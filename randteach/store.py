@@ -79,9 +79,10 @@ class Store:
     def done(self, kind: str) -> set[str]:
         """Names of all committed artifacts of a kind, by one walk over its markers."""
         names: set[str] = set()
-        with suppress(FileNotFoundError):
+        with suppress(FileNotFoundError, NotADirectoryError):
             for part in os.scandir(self.root / "done" / kind):
-                names.update(entry.name[:-5] for entry in os.scandir(part.path))
+                if part.is_dir():
+                    names.update(entry.name[:-5] for entry in os.scandir(part.path))
         return {name for name in names if not name.startswith(".")}
 
     def has(self, artifact: Artifact) -> bool:
@@ -129,7 +130,9 @@ class Store:
             path.parent.mkdir(parents=True, exist_ok=True)
             _create(path, json.dumps(marker).encode())
         except BaseException as error:
-            shutil.rmtree(folder, ignore_errors=True)
+            # Interrupted behind its marker, an attempt is committed all the same.
+            if not self.has(artifact) or self.marker(artifact).attempt != attempt:
+                shutil.rmtree(folder, ignore_errors=True)
             if isinstance(error, FileExistsError):
                 return False
             raise

@@ -160,7 +160,7 @@ def test_spelling_and_order_do_not_count() -> None:
         ("alpha='0.1'", "probe.weight_decay=0e0", "seed='3'", "distill.lr=1.0E-3"),
     ):
         assert keys(point("mini", *pairs)) == plain
-    reversed_preset = dict(reversed(STUDY.presets["mini"].items()))
+    reversed_preset = dict(reversed(list(STUDY.presets["mini"].items())))
     assert keys(next(overrides.parse(reversed_preset, ["seed=0"]).points())) == keys(point("mini"))
     assert keys(point("mini", "alpha=1")) == keys(point("mini", "alpha=1.0"))
     assert keys(point("mini", "alpha=-0.0")) == keys(point("mini", "alpha=0"))

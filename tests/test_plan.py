@@ -187,7 +187,7 @@ def test_sizes_of_a_preset_are_ceilings_and_typed_ones_exact() -> None:
 
 @pytest.mark.parametrize("size", ["null", "10000"])
 def test_validation_samples_are_kept_from_the_student_too(size: str) -> None:
-    preset = STUDY.presets["mini"] | {"data.train_size": size, "probe.train_size": size}
+    preset = {**STUDY.presets["mini"], "data.train_size": size, "probe.train_size": size}
     pairs = ["data.name=mnist5k", "probe.val_fraction=0.1"]
     config = resolve(next(overrides.parse(preset, pairs).points()))
     checksum = DATASETS["mnist5k"].checksum

@@ -93,6 +93,8 @@ class Queue:
         for key in keys:
             if self._blocked.pop(key, None) is not None:
                 self._end(key, status)
+                for artifact in self.jobs[key].artifacts:
+                    self._skip(self._children.get(artifact, []), status)
 
     def _end(self, key: str, status: str, error: str = "") -> None:
         self.ended[key] = status

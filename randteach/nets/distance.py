@@ -16,7 +16,7 @@ def mix_(teacher: nn.Module, fresh: nn.Module, alpha: float, variance_preserving
     """
     scale = math.hypot(alpha, 1 - alpha) if variance_preserving else 1.0
     for ours, theirs in zip(fresh.parameters(), teacher.parameters(), strict=True):
-        ours.copy_(((1 - alpha) * theirs.double() + alpha * ours.double()) / scale)
+        ours.copy_(((1 - alpha) * theirs.double().to(ours.device) + alpha * ours.double()) / scale)
     return fresh
 
 

@@ -225,9 +225,9 @@ def test_pixels_are_probed_as_the_network_sees_them_with_validation_apart(tmp_pa
     assert torch.equal(found, x.reshape(3, 32))  # channels first, whatever the memory format
     train, test = (engine.open_samples(job.spec.samples, name, context) for name in ("train", "test"))
     val = held_out(train.labels, 50)  # 200 / (1 - 0.2) - 200
-    ours = engine.indices_of(train, job.spec.samples)
-    learnt = engine.indices_of(train, student.spec.samples)
-    assert (len(ours), len(learnt)) == (200, 3950) and not set(val) & {*ours, *learnt}
+    ours, learnt = (engine.indices_of(train, made.spec.samples) for made in (job, student))
+    assert np.array_equal(ours, balanced(train.labels, 200)) and len(learnt) == 3950
+    assert not set(val) & {*ours, *learnt}
     execute(job, context)
     rows = {row["split"]: row["knn"] for row in context.store.rows(job.artifacts[0])}
     assert rows == {

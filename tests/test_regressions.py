@@ -1,0 +1,58 @@
+"""Mistakes that once got through: each ended in a traceback, a wrong value or lost data."""
+
+import errno
+from pathlib import Path
+
+import pytest
+
+from randteach import cli, overrides, store
+from randteach.config import Config, Distill, UserError, check
+from randteach.records import Artifact
+from tests.studies import STUDY
+
+
+@pytest.mark.parametrize("text", ["'0.3", "[0", "{", "*", "%x", "@x", ":", "???", "${seed}"])
+def test_a_value_that_is_no_yaml_or_no_value(text: str) -> None:
+    with pytest.raises(UserError, match="alpha="):
+        overrides.parse({}, [f"alpha={text}"])
+
+
+def test_infinity_is_out_of_bounds() -> None:
+    with pytest.raises(UserError, match=r"distill\.lr=inf: allowed are"):
+        check(Config(distill=Distill(epochs=1, lr=float("inf"))))
+
+
+def test_settings_stand_on_both_sides_of_an_option(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    argv = ["seed=0", "--preset", "mini", "--dry-run", "alpha=0.3", "--out", str(tmp_path / "out")]
+    with pytest.raises(SystemExit) as ended:
+        cli.main(STUDY, argv)
+    assert ended.value.code == 0
+    assert "init_distance: 8 jobs" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("error", [OSError(errno.EIO, "I/O error"), KeyboardInterrupt()])
+def test_an_interruption_behind_the_marker_leaves_it_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException
+) -> None:
+    place, artifact, flush = store.Store(tmp_path), Artifact("probe", "ab" * 12), store._flush_folder
+
+    def stop(folder: Path) -> None:
+        flush(folder)
+        if "done" in folder.parts:
+            raise error
+
+    place.prepare()
+    monkeypatch.setattr(store, "_flush_folder", stop)
+    with pytest.raises(type(error)):
+        place.commit(artifact, {"config.json": b"{}"}, status="ok", seconds=0, numerics="")
+    assert place.read(artifact, "config.json") == b"{}"
+
+
+def test_a_stray_file_among_markers(tmp_path: Path) -> None:
+    place = store.Store(tmp_path)
+    place.prepare()
+    (tmp_path / "done" / "probe").mkdir()
+    (tmp_path / "done" / "probe" / ".DS_Store").touch()
+    assert place.done("probe") == set()
