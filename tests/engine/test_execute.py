@@ -1,6 +1,6 @@
 """One job, made against a real store: what it commits, where it goes on from, and what is probed."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -33,15 +33,8 @@ BASE |= {"head.hidden_dims": "[32]", "head.bottleneck_dim": "16", "head.out_dim"
 BASE |= {"distill.batch_size": "64", "distill.epochs": "2", "probe.at": "[0,1]", "probe.epochs": "2"}
 BASE |= {"probe.train_size": "200", "probe.test_size": "100"}
 CPU = torch.device("cpu")
+pytestmark = pytest.mark.usefixtures("one_thread")
 needs_ffcv = pytest.mark.skipif(not ffcv_available(), reason="FFCV is not installed")
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    numerics.set_up(1, 0)
-    yield
-    torch.set_num_threads(threads)
 
 
 def jobs(*pairs: str) -> tuple[Any, ...]:

@@ -1,7 +1,6 @@
 """The student's training against a plain PyTorch loop, bit for bit, and how a trajectory ends and resumes."""
 
 import math
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from loaders import ffcv_available, open_split
 from loaders.batch import flip_crop
 from loaders.order import balanced
 from loaders.streams import stream
-from randteach import nets, numerics
+from randteach import nets
 from randteach.overrides import parse
 from randteach.records import DistillSpec
 from randteach.resolve import resolve
@@ -28,15 +27,8 @@ BASE = {"data.name": "mnist5k", "data.like": "mnist5k", "data.size": "16", "data
 BASE |= {"net.width": "4", "head.hidden_dims": "[32]", "head.bottleneck_dim": "16", "head.out_dim": "64"}
 BASE |= {"distill.batch_size": "64", "distill.epochs": "2", "alpha": "0.3", "seed": "5"}
 VGG = ("net.arch=vgg11", "data.size=32")
+pytestmark = pytest.mark.usefixtures("one_thread")
 needs_ffcv = pytest.mark.skipif(not ffcv_available(), reason="FFCV is not installed")
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    numerics.set_up(1, 0)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")

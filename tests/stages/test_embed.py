@@ -1,6 +1,5 @@
 """References in the mode they are evaluated in, features in the order asked for, and the teacher's table."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +9,7 @@ from torch import nn
 
 from loaders import ffcv_available, open_split
 from loaders.memory import MemorySplit
-from randteach import nets, numerics
+from randteach import nets
 from randteach.config import Distill, Head, Net
 from randteach.records import DistillSpec, Draw, Samples
 from randteach.stages.distill import Student
@@ -20,17 +19,10 @@ from randteach.stages.teacher import Cache, Teacher
 CPU = torch.device("cpu")
 NET = Net("resnet18", 4)
 NORMS = ["identity", "calibrated", "batch"]
+pytestmark = pytest.mark.usefixtures("one_thread")
 needs_ffcv = pytest.mark.skipif(not ffcv_available(), reason="FFCV is not installed")
 # Neither sorted nor whole batches: 256, 256 and 88 of the 4,000 images.
 INDICES = np.random.default_rng(0).permutation(4000)[:600]
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    numerics.set_up(1, 0)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")
