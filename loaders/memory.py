@@ -53,8 +53,9 @@ class MemoryReader:
         order = torch.from_numpy(self.plan.order(epoch, start).copy())
         for index in order.to(self.data.images.device).split(self.plan.batch_size):
             if len(index):
-                labels = None if self.data.labels_N is None else self.data.labels_N[index]
-                yield Batch(index, self.data.images[index], labels)
+                # index_select copies whole images; indexing by brackets goes pixel by pixel.
+                labels = None if self.data.labels_N is None else self.data.labels_N.index_select(0, index)
+                yield Batch(index, self.data.images.index_select(0, index), labels)
 
     def close(self) -> None:
         """Nothing to end."""

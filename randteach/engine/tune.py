@@ -23,6 +23,7 @@ from randteach.store import Store
 
 LOOKAHEAD = 1
 SETTINGS = {
+    "MALLOC_ARENA_MAX": "1",  # a trial runs in a thread of its own; see numerics.KEPT_PAGES
     "RAY_AUTH_MODE": "token",  # Ray binds its ports on all interfaces; the token keeps strangers out
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",

@@ -2,7 +2,7 @@
 
 from randteach.nets.distance import distance, mix_
 from randteach.nets.draws import build, check_shape, draw_encoder, draw_head, embedding_dim
-from randteach.nets.head import Head
+from randteach.nets.head import Head, outputs
 
 __all__ = [
     "Head",
@@ -13,4 +13,5 @@ __all__ = [
     "draw_head",
     "embedding_dim",
     "mix_",
+    "outputs",
 ]

@@ -1,5 +1,7 @@
 """The projection head: embedding -> hidden layers with GELU -> L2-normalised bottleneck -> outputs."""
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -33,4 +35,28 @@ class Head(nn.Module):
 
     def forward(self, embedding_BD: torch.Tensor) -> torch.Tensor:
         """The outputs that student and teacher are compared on."""
-        return F.linear(self.features(embedding_BD), self.prototypes())
+        return outputs(self.features(embedding_BD), self.prototypes())
+
+
+def outputs(features_BF: torch.Tensor, prototypes_KF: torch.Tensor) -> torch.Tensor:
+    """The last layer's logits_BK, which the loss takes."""
+    if features_BF.device.type == "cpu" and torch.backends.mkldnn.is_available():
+        result: torch.Tensor = _OneDNN.apply(features_BF, prototypes_KF)
+        return result
+    return F.linear(features_BF, prototypes_KF)
+
+
+class _OneDNN(torch.autograd.Function):
+    """F.linear by oneDNN: at 256 x 65,536 outputs its product took 45 ms where BLAS took 72."""
+
+    @staticmethod
+    def forward(ctx: Any, features_BF: torch.Tensor, prototypes_KF: torch.Tensor) -> torch.Tensor:
+        ctx.save_for_backward(features_BF, prototypes_KF)
+        linear = torch.ops.mkldnn._linear_pointwise
+        result: torch.Tensor = linear(features_BF, prototypes_KF, None, "none", [], "")
+        return result
+
+    @staticmethod
+    def backward(ctx: Any, grad_BK: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        features_BF, prototypes_KF = ctx.saved_tensors
+        return grad_BK @ prototypes_KF, grad_BK.t() @ features_BF

@@ -142,8 +142,7 @@ class Student:
         epoch = self.step / len(self.reader)
         row: Row = {"step": self.step, "epoch": int(epoch) if epoch.is_integer() else epoch}
         row |= {"loss": loss / seen, "kl": kl / seen, **self._distances()}
-        # Not by the KL: where the teacher is sharp it overflows while loss and weights are finite.
-        if not all(math.isfinite(value) for name, value in row.items() if name != "kl"):
+        if not all(map(math.isfinite, row.values())):
             row["diverged_at"] = self.step - int(bad) + 1 if bad else self.step
         return row
 

@@ -2,7 +2,6 @@
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 
 from loaders import Split
 from randteach import identity, nets
@@ -43,7 +42,7 @@ class Teacher:
             features = self.features_NF[index_B.to(self.features_NF.device, non_blocking=True)]
         else:
             features = self.head.features(self.encoder(x_BCHW))
-        return F.linear(features, self.prototypes_KF)
+        return nets.outputs(features, self.prototypes_KF)
 
     def _lookup(
         self, cache: Cache, name: str, data: Split, indices: np.ndarray, device: torch.device

@@ -1,14 +1,14 @@
 """The training step at the paper's full shapes, against a straightforward step in plain PyTorch."""
 
-import resource
 import tempfile
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from timing import interleaved, rate, ratio
+from timing import elsewhere, interleaved, rate, ratio
 from torch.utils.flop_counter import FlopCounterMode
 
 from loaders import Batch, Split, open_split
@@ -25,6 +25,13 @@ ARCHS = ("vgg11", "resnet18")
 SAMPLES = 1024
 ROUNDS = 5
 MATRIX, PRODUCTS = 2048, 10  # rows of the square matrices whose products give the machine's peak
+
+
+def _linear_flops(x_BF: torch.Size, weight_KF: torch.Size, *_: object, **__: object) -> int:
+    return 2 * x_BF[0] * x_BF[1] * weight_KF[0]
+
+
+COUNTED = {torch.ops.mkldnn._linear_pointwise: _linear_flops}  # the counter knows mm and convolutions
 
 
 def spec_of(arch: str) -> DistillSpec:
@@ -49,9 +56,12 @@ def samples_of(spec: DistillSpec) -> tuple[Split, np.ndarray]:
 class Ours:
     """The step of `randteach.stages.distill`."""
 
-    def __init__(self, spec: DistillSpec, data: Split, indices: np.ndarray) -> None:
+    def __init__(self, arch: str) -> None:
+        spec = spec_of(arch)
+        self.data, self.indices = samples_of(spec)
         device, _ = numerics.set_up(torch.get_num_threads(), 0)
-        self.student = Student(spec, Teacher(spec, data, indices, device, {}), data, indices, device)
+        teacher = Teacher(spec, self.data, self.indices, device, {})
+        self.student = Student(spec, teacher, self.data, self.indices, device)
 
     def step(self, batch: Batch) -> None:
         """One training step."""
@@ -61,7 +71,10 @@ class Ours:
 class Plain:
     """What one writes first: NCHW, the teacher run each step, full soft targets, default AdamW."""
 
-    def __init__(self, spec: DistillSpec, data: Split) -> None:
+    def __init__(self, arch: str) -> None:
+        spec = spec_of(arch)
+        self.data, self.indices = samples_of(spec)
+
         def network(role: str) -> torch.nn.Module:
             net = spec.teacher.net
             encoder = nets.draw_encoder(net, 3, 32, role, 0)
@@ -69,7 +82,7 @@ class Plain:
 
         self.teacher, self.student = network("teacher").eval(), network("student").train()
         self.optimizer = torch.optim.AdamW(self.student.parameters(), lr=1e-3, weight_decay=0)
-        self.mean, self.std = (torch.tensor(v)[:, None, None] for v in (data.mean, data.std))
+        self.mean, self.std = (torch.tensor(v)[:, None, None] for v in (self.data.mean, self.data.std))
 
     def step(self, batch: Batch) -> None:
         """One training step."""
@@ -82,6 +95,18 @@ class Plain:
         self.optimizer.step()
 
 
+def _ours(arch: str) -> Callable[[], None]:
+    return _on_one_batch(Ours(arch))
+
+
+def _plain(arch: str) -> Callable[[], None]:
+    return _on_one_batch(Plain(arch))
+
+
+def _on_one_batch(side: Ours | Plain) -> Callable[[], None]:
+    return partial(side.step, next(iter(side.data.reader(256, indices=side.indices).epoch(0))))
+
+
 def _peak() -> None:
     one = torch.ones(MATRIX, MATRIX)
     for _ in range(PRODUCTS):
@@ -92,14 +117,11 @@ def run() -> None:
     """Images a second of both, their ratio, and the share of the peak that our step reaches."""
     print(f"Training step, batch 256, 3 x 32 x 32, width 64, 65,536 outputs, fp32; {ROUNDS} rounds")
     for arch in ARCHS:
-        spec = spec_of(arch)
-        data, indices = samples_of(spec)
-        ours, plain = Ours(spec, data, indices), Plain(spec, data)
-        batch = next(iter(data.reader(256, indices=indices).epoch(0)))
-        with FlopCounterMode(display=False) as counter:
-            ours.step(batch)
-        actions = {"plain": partial(plain.step, batch), "ours": partial(ours.step, batch), "peak": _peak}
-        seconds = interleaved(actions, ROUNDS)
+        once = _ours(arch)
+        with FlopCounterMode(display=False, custom_mapping=COUNTED) as counter:
+            once()
+        with elsewhere(_plain, arch) as plain, elsewhere(_ours, arch) as ours:
+            seconds = interleaved({"plain": plain, "ours": ours, "peak": _peak}, ROUNDS)
         peak = rate(PRODUCTS * 2 * MATRIX**3, seconds["peak"])
         reached = rate(counter.get_total_flops(), seconds["ours"])
         print(
@@ -111,11 +133,11 @@ def run() -> None:
 
 def memory(arch: str) -> None:
     """Peak memory of this process after some steps at the paper's shapes."""
-    spec = spec_of(arch)
-    data, indices = samples_of(spec)
-    ours = Ours(spec, data, indices)
-    for batch in data.reader(256, indices=indices).epoch(0):
+    ours = Ours(arch)
+    for batch in ours.data.reader(256, indices=ours.indices).epoch(0):
         ours.step(batch)
     ours.student.result(final=True)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    # Not getrusage, which starts at what the parent process took.
+    status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    peak = int(status["VmHWM"].removesuffix("kB")) * 1024
     print(f"  {arch:9} {peak / 1e9:.2f} GB, with 60,000 images of 3 x 32 x 32 in memory")

@@ -2,7 +2,10 @@
 
 import platform
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
 from pathlib import Path
 from statistics import median
 
@@ -21,6 +24,31 @@ def interleaved(actions: Mapping[str, Callable[[], object]], rounds: int) -> Sec
             if number:
                 seconds[name].append(time.perf_counter() - began)
     return seconds
+
+
+@contextmanager
+def elsewhere(make: Callable[[str], Callable[[], object]], about: str) -> Iterator[Callable[[], object]]:
+    """The action `make(about)`, living in a process of its own, where no other's settings reach it."""
+    here, there = get_context("spawn").Pipe()
+    process = get_context("spawn").Process(target=_serve, args=(make, about, there), daemon=True)
+    process.start()
+    there.close()
+
+    def action() -> None:
+        here.send(None)
+        here.recv()
+
+    yield action
+    process.terminate()
+    process.join()
+
+
+def _serve(make: Callable[[str], Callable[[], object]], about: str, calls: Connection) -> None:
+    action = make(about)
+    while True:
+        calls.recv()
+        action()
+        calls.send(None)
 
 
 def ratio(slow: list[float], fast: list[float]) -> str:

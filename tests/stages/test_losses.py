@@ -91,6 +91,14 @@ def test_kl_keeps_its_digits_near_the_teacher(gap: float) -> None:
     assert ours(teacher, teacher, "ce")[1].item() == 0.0
 
 
+def test_kl_of_a_very_sharp_teacher() -> None:
+    """Its probabilities fall below the smallest float, and e^d above the largest."""
+    student, teacher = outputs(8, 1000, 1.0)
+    kl = ours(student, teacher, "ce", 1.0, 1e-3)[1].item()
+    log_s, log_t = student.double().log_softmax(-1), (teacher.double() / 1e-3).log_softmax(-1)
+    assert kl == pytest.approx((log_t.exp() * (log_t - log_s)).sum().item(), rel=1e-5)
+
+
 def test_rows_at_a_time_change_no_bit(monkeypatch: pytest.MonkeyPatch) -> None:
     student, teacher = outputs(64, 1000, 0.1)
     whole = ours(student, teacher, "ce")
