@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import re
 import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -43,12 +44,14 @@ def guarded(action: Callable[[], int]) -> int:
     try:
         return action()
     except (UserError, DataError) as error:
-        Console(stderr=True, soft_wrap=True).print(f"[bold red]error:[/] {escape(str(error))}")
+        Console(stderr=True, soft_wrap=True, emoji=False).print(f"[bold red]error:[/] {escape(str(error))}")
         return MISTAKE
 
 
 def _sweep(sweep: Study, argv: Sequence[str]) -> int:
     args = _arguments(sweep).parse_intermixed_args(argv)
+    if args.name is not None and not re.fullmatch(r"\w[\w.-]*", args.name):
+        raise UserError(f"--name {args.name}: it names a folder; letters, digits and . _ - are allowed")
     # A file has no width of its own; a terminal and COLUMNS have.
     console = Console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else WIDTH)
     axes = _environment(overrides.parse(sweep.presets[args.preset], args.settings), console)
@@ -60,9 +63,9 @@ def _sweep(sweep: Study, argv: Sequence[str]) -> int:
     if args.dry_run:
         return 0
     _check_time(missing, args, console)
+    _check_room(missing, store)
     ensure_writable(Path(args.out).absolute(), "--out")
     store.prepare()
-    _check_room(missing, store)
     from randteach.run import Request, run
 
     request = Request(
@@ -85,6 +88,7 @@ def _as_typed(program: str) -> str:
 
 def _arguments(sweep: Study) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
+        allow_abbrev=False,
         description=sweep.question,
         epilog="`randteach settings` lists all settings; commas sweep: alpha=0,0.5,1 seed=0,1",
     )

@@ -4,7 +4,10 @@ import math
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any, get_type_hints
 
+from randteach.identity import NEVER
+
 ARCHS = ("resnet18", "vgg11")
+SEED_MAX = 2**63 - 1  # a column of 64-bit integers holds it
 SETTINGS_PAGE = """\
 Printed by `randteach settings`. On a sweep's command line each is `name=value`. Commas sweep
 (`alpha=0,0.3,1 seed=0,1`), axes form a product, square brackets are a list as a value
@@ -23,10 +26,16 @@ def setting(
     choices: tuple[str, ...] | None = None,
     low: float | None = None,
     high: float | None = None,
+    below: float | None = None,
     key: bool = True,
+    absent: Any = NEVER,
 ) -> Any:
-    """A documented field; `low` and `high` are inclusive, `key` says whether it enters a key."""
-    meta = {"about": about, "choices": choices, "low": low, "high": high, "key": key}
+    """A documented field; `low` and `high` are inclusive, `below` is not; `key`: does it enter a key.
+
+    A setting that is added later names its frozen `absent` value (see `identity`).
+    """
+    bounds = {"low": low, "high": high, "below": below}
+    meta = {"about": about, "choices": choices, **bounds, "key": key, "absent": absent}
     if isinstance(default, list):
         return field(default_factory=lambda: list(default), metadata=meta)
     return field(default=default, metadata=meta)
@@ -36,11 +45,13 @@ def setting(
 class Seeds:
     """Seeds of the single sources of randomness; what is not set follows `seed`."""
 
-    teacher: int | None = setting(None, "teacher's draw (null: seed)", low=0)
-    student: int | None = setting(None, "fresh draw that the student is mixed with (null: seed)", low=0)
-    order: int | None = setting(None, "order of the samples (null: seed)", low=0)
-    augment: int | None = setting(None, "augmentation (null: seed)", low=0)
-    probe: int = setting(0, "the probe's initial weights and order", low=0)
+    teacher: int | None = setting(None, "teacher's draw (null: seed)", low=0, high=SEED_MAX)
+    student: int | None = setting(
+        None, "fresh draw that the student is mixed with (null: seed)", low=0, high=SEED_MAX
+    )
+    order: int | None = setting(None, "order of the samples (null: seed)", low=0, high=SEED_MAX)
+    augment: int | None = setting(None, "augmentation (null: seed)", low=0, high=SEED_MAX)
+    probe: int = setting(0, "the probe's initial weights and order", low=0, high=SEED_MAX)
 
 
 @dataclass
@@ -84,8 +95,8 @@ class Distill:
     batch_size: int = setting(256, "samples a step", low=1)
     drop_last: bool = setting(False, "leave out an epoch's last partial batch")
     lr: float = setting(1e-3, "AdamW: learning rate, constant", low=0.0)
-    beta1: float = setting(0.9, "AdamW: decay of the first moment", low=0.0, high=1.0)
-    beta2: float = setting(0.999, "AdamW: decay of the second moment", low=0.0, high=1.0)
+    beta1: float = setting(0.9, "AdamW: decay of the first moment", low=0.0, below=1.0)
+    beta2: float = setting(0.999, "AdamW: decay of the second moment", low=0.0, below=1.0)
     weight_decay: float = setting(0.0, "AdamW: weight decay, on every parameter", low=0.0)
     loss: str = setting("ce", "loss on the outputs", choices=("ce", "ce_exact", "mse"))
     teacher_temperature: float = setting(1.0, "the teacher's outputs are divided by it", low=1e-6)
@@ -137,9 +148,11 @@ class Resources:
 class Config:
     """One point of a study."""
 
-    alpha: float = setting(0.0, "the student's start: 0 at the teacher, 1 at a fresh draw", low=0.0, high=1.0)
+    alpha: float = setting(0.0, "the student's start: 0 at the teacher, 1 at a fresh draw", low=0.0, high=1)
     variance_preserving: bool = setting(True, "the mixed start is rescaled to keep the weights' variance")
-    seed: int = setting(0, "gives seeds.teacher, .student, .order and .augment their value", low=0)
+    seed: int = setting(
+        0, "gives seeds.teacher, .student, .order and .augment their value", low=0, high=SEED_MAX
+    )
     seeds: Seeds = field(default_factory=Seeds)
     net: Net = field(default_factory=Net)
     head: Head = field(default_factory=Head)
@@ -166,7 +179,9 @@ class Setting:
     choices: tuple[str, ...] | None
     low: float | None
     high: float | None
+    below: float | None
     key: bool
+    absent: Any
 
 
 def settings(record: Any = Config, prefix: str = "") -> dict[str, Setting]:
@@ -210,11 +225,19 @@ def _check_value(item: Setting, value: Any) -> None:
         return
     if item.choices and value not in item.choices:
         raise UserError(f"{item.name}={value}: allowed are {', '.join(item.choices)}")
-    low = -float("inf") if item.low is None else item.low
-    high = float("inf") if item.high is None else item.high
-    if isinstance(value, int | float) and not (low <= value <= high and math.isfinite(value)):
-        bounds = f"from {item.low:g}" + ("" if item.high is None else f" to {item.high:g}")
+    if isinstance(value, int | float) and not (math.isfinite(value) and _within(item, value)):
+        bounds = f"from {item.low:g}"
+        bounds += "" if item.high is None else f" to {item.high}"
+        bounds += "" if item.below is None else f" to below {item.below:g}"
         raise UserError(f"{item.name}={value}: allowed are numbers {bounds}")
+
+
+def _within(item: Setting, value: float) -> bool:
+    return (
+        (item.low is None or item.low <= value)
+        and (item.high is None or value <= item.high)
+        and (item.below is None or value < item.below)
+    )
 
 
 def table() -> str:

@@ -18,7 +18,7 @@ from typing import Any
 # Raised when a kind's meaning changes; every older result of the kind is then another result.
 REVISIONS = {"distill": 1, "state": 1, "probe": 1}
 KEY_DIGITS = 24  # 96 bits: a collision among 10^9 results has a chance below 10^-10
-_NEVER = object()
+NEVER = object()  # equals no value: a field that is always in the key
 
 
 def canonical(value: Any) -> Any:
@@ -28,7 +28,7 @@ def canonical(value: Any) -> Any:
         record = {"is": tag} if tag else {}
         for item in fields(value):
             content = getattr(value, item.name)
-            if item.metadata.get("key", True) and content != item.metadata.get("absent", _NEVER):
+            if item.metadata.get("key", True) and content != item.metadata.get("absent", NEVER):
                 record[item.name] = canonical(content)
         return record
     if value is None or isinstance(value, bool | int | str):

@@ -37,7 +37,7 @@ def parse(preset: Mapping[str, str], pairs: Sequence[str]) -> Axes:
     known, typed = settings(), {}
     for pair in pairs:
         name, equals, value = pair.partition("=")
-        if not equals:
+        if not equals or not name:
             raise UserError(f"{pair!r}: settings are given as name=value, e.g. alpha=0,0.5,1")
         if name not in known:
             raise UserError(_unknown(name, known))

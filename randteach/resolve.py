@@ -41,8 +41,9 @@ def distilled(config: Config) -> Samples:
 def held_out(config: Config) -> int:
     """Validation samples of the probed set, beside `probe.train_size` of a resolved point."""
     assert config.probe.train_size
-    fraction = config.probe.val_fraction
-    return round(config.probe.train_size * fraction / (1 - fraction))
+    fraction, size = config.probe.val_fraction, config.probe.train_size
+    left = DATASETS[str(config.probe.data)].train - size  # rounding must not ask for more
+    return min(round(size * fraction / (1 - fraction)), left)
 
 
 def probed(config: Config) -> Samples:
@@ -84,7 +85,7 @@ def _shape(config: Config) -> Config:
     if probe_known.noise or shaped.noise:
         raise UserError(f"probe.data={probe_data}, data.like={data.like}: random inputs have no labels")
     channels = data.channels or shaped.shape[0]
-    for setting, item in (("data.name", shaped), ("probe.data", probe_known)):
+    for setting, item in (("data.like" if known.noise else "data.name", shaped), ("probe.data", probe_known)):
         if item.shape[0] not in (1, channels):
             raise UserError(
                 f"data.channels={channels}: {item.name} ({setting}) has {item.shape[0]} channels, which "
@@ -100,7 +101,9 @@ def _probe_sizes(config: Config, typed: frozenset[str]) -> Config:
     train = _size("probe.train_size", probe.train_size, most, known, typed)
     test = _size("probe.test_size", probe.test_size, known.test, known, typed)
     if probe.neighbours > train:
-        raise UserError(f"probe.neighbours={probe.neighbours}: there are {train} training samples")
+        raise UserError(
+            f"probe.neighbours={probe.neighbours}: there are {train} training samples; give at most that"
+        )
     return replace(config, probe=replace(probe, train_size=train, test_size=test))
 
 
@@ -129,6 +132,11 @@ def _check_batches(config: Config) -> None:
     if config.distill.drop_last and count < batch:
         raise UserError(
             f"distill.batch_size={batch}: with drop_last, {count} samples fill no batch; give at most {count}"
+        )
+    if config.net.arch == "resnet18" and batch == 1:
+        raise UserError(
+            "distill.batch_size=1: BatchNorm has no statistics of one sample; give 2 or more, "
+            "or net.arch=vgg11"
         )
     if config.net.arch == "resnet18" and not config.distill.drop_last and count % batch == 1:
         raise UserError(

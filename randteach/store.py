@@ -60,21 +60,31 @@ class Store:
     def prepare(self) -> None:
         """Make the folders and try to write; UserError where that fails or the format is newer."""
         ensure_writable(self.root, "--store")
-        for name in ("objects", "done", "studies"):
-            (self.root / name).mkdir(exist_ok=True)
-        with suppress(FileExistsError):
-            _create(self.root / "format.json", json.dumps({"format": FORMAT}).encode())
+        try:
+            for name in ("objects", "done", "studies"):
+                (self.root / name).mkdir(exist_ok=True)
+            with suppress(FileExistsError):
+                _create(self.root / "format.json", json.dumps({"format": FORMAT}).encode())
+        except OSError as error:
+            raise UserError(f"--store {self.root}: can't write there ({error.strerror})") from None
         self.check_format()
 
     def check_format(self) -> None:
         """UserError where a newer version of this software has laid the store out."""
         path = self.root / "format.json"
-        if path.exists() and json.loads(path.read_text())["format"] > FORMAT:
+        try:
+            written = json.loads(path.read_text())["format"] if path.exists() else FORMAT
+        except (OSError, ValueError, KeyError, TypeError):
+            raise UserError(
+                f"{path}: can't be read, so that this is no store; give another --store"
+            ) from None
+        if written > FORMAT:
             raise UserError(f"--store {self.root}: was written by a newer randteach; update this one")
 
     def free_bytes(self) -> int:
-        """Room left on the store's disk."""
-        return shutil.disk_usage(self.root).free
+        """Room left on the store's disk; its folder need not be there yet."""
+        there = next(path for path in (self.root, *self.root.parents) if path.exists())
+        return shutil.disk_usage(there).free
 
     def done(self, kind: str) -> set[str]:
         """Names of all committed artifacts of a kind, by one walk over its markers."""
@@ -113,7 +123,8 @@ class Store:
         try:
             for name, content in files.items():
                 _write(folder / name, content)
-            _flush_folder(folder)
+            for path in (folder, folder.parent, folder.parent.parent):
+                _flush_folder(path)
             listed = {
                 name: {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
                 for name, content in files.items()

@@ -114,6 +114,8 @@ def _swept_labels(job: Job, config: Config, swept: Iterable[str]) -> dict[str, A
             continue
         if name.startswith(PROBE_ONLY):
             relevant = job.kind == "probe"
+        elif name == "data.train_size" and config.distill.teacher_norm == "calibrated":
+            relevant = role != "input"
         else:
             relevant = role == "student" or name.startswith(RELEVANT[role])
         if relevant:

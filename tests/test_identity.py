@@ -91,8 +91,8 @@ def changed(config: Config, item: Setting) -> Config:
     elif "bool" in item.type:
         other = not value
     elif "float" in item.type:
-        high = float("inf") if item.high is None else item.high
-        other = value + 0.05 if value + 0.05 <= high else value - 0.05
+        high = min(bound for bound in (item.high, item.below, float("inf")) if bound is not None)
+        other = value + 0.05 if value + 0.05 < high else value - 0.05
     elif "list" in item.type:
         other = [*value, 3]
     elif "int" in item.type:

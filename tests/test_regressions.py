@@ -8,13 +8,50 @@ import pytest
 from randteach import cli, overrides, store
 from randteach.config import Config, Distill, UserError, check
 from randteach.records import Artifact
+from randteach.resolve import held_out, resolve
 from tests.studies import STUDY
+
+MINI = STUDY.presets["mini"] | {"seed": "0", "alpha": "0.3"}
 
 
 @pytest.mark.parametrize("text", ["'0.3", "[0", "{", "*", "%x", "@x", ":", "???", "${seed}"])
 def test_a_value_that_is_no_yaml_or_no_value(text: str) -> None:
     with pytest.raises(UserError, match="alpha="):
         overrides.parse({}, [f"alpha={text}"])
+
+
+@pytest.mark.parametrize(
+    "pair", ["distill.beta1=1", "distill.beta2=1", f"seed={2**63}", "distill.batch_size=1"]
+)
+def test_a_value_that_would_fail_in_the_job(pair: str) -> None:
+    with pytest.raises(UserError, match=pair.partition("=")[0]):
+        resolve(next(overrides.parse(MINI, [pair]).points()))
+
+
+def test_a_share_that_rounds_up_twice() -> None:
+    point = next(overrides.parse(MINI, ["data.name=mnist5k", "probe.val_fraction=0.4501"]).points())
+    config = resolve(point)
+    assert config.probe.train_size is not None
+    assert config.probe.train_size + held_out(config) == 4000
+
+
+@pytest.mark.parametrize("name", ["", "..", "a/b", "../x", "a*", "[/]", "-a"])
+def test_a_name_that_is_no_folders(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(STUDY, ["--preset", "mini", f"--name={name}", "--dry-run"])
+    assert ended.value.code == 2 and "--name" in capsys.readouterr().err
+
+
+def test_a_store_below_a_file_or_with_a_broken_format(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    place = store.Store(tmp_path / "file" / "store")
+    place.check_format()
+    assert place.free_bytes() > 0
+    with pytest.raises(UserError, match="can't write there"):
+        place.prepare()
+    (tmp_path / "format.json").write_text("{")
+    with pytest.raises(UserError, match="no store"):
+        store.Store(tmp_path).check_format()
 
 
 def test_infinity_is_out_of_bounds() -> None:

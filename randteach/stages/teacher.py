@@ -31,7 +31,8 @@ class Teacher:
         self.prototypes_KF = self.head.prototypes()
         # Neither augmentation nor the batch around it changes what the teacher makes of a sample.
         self.features_NF = None
-        if spec.augment == "none" and self.draw.norm != "batch":
+        # At alpha 0 the two are one function, whose last bits a table made in other batches may miss.
+        if spec.augment == "none" and self.draw.norm != "batch" and spec.alpha != 0:
             about = (spec.teacher, spec.head, spec.samples)
             self.features_NF = self._lookup(cache, identity.dumps(about), data, indices, device)
 

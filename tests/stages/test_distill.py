@@ -220,8 +220,11 @@ def test_augmentation_is_a_stream_of_its_own() -> None:
     assert not equal(none, one) and not equal(one, other)
 
 
-def test_a_student_that_has_no_gradient_ends_unmoved() -> None:
-    results = run(spec_of(*VGG, "alpha=0", "distill.loss=ce_exact"), 0, 3, 10)
+@pytest.mark.parametrize("batch_size", [64, 299])
+def test_a_student_that_has_no_gradient_ends_unmoved(batch_size: int) -> None:
+    """Also where the last batch holds one sample, whose product other kernels compute."""
+    pairs = (*VGG, "alpha=0", "distill.loss=ce_exact", f"distill.batch_size={batch_size}")
+    results = run(spec_of(*pairs), 0, 3, 10)
     assert [result.status for result in results.values()] == [OK, UNMOVED, UNMOVED]
     for result in results.values():
         assert equal(result.weights["encoder"], results[0].weights["encoder"])
