@@ -138,8 +138,7 @@ def test_no_room_on_the_disk(fails: Fails, tmp_path: Path, monkeypatch: pytest.M
     message = fails()
     assert f"--store {tmp_path / 'out' / 'store'}: the plan needs 69.3 MB, 12.3 kB are free" in message
     assert "another place with --store" in message
-    # Room is asked of the disk that the store has been made ready on: an empty store stays.
-    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["format.json"]
+    assert not any(tmp_path.iterdir())
 
 
 def test_a_store_of_a_newer_version(fails: Fails, tmp_path: Path) -> None:
