@@ -34,24 +34,27 @@ def setting(
 
     A setting that is added later names its frozen `absent` value (see `identity`).
     """
-    bounds = {"low": low, "high": high, "below": below}
-    meta = {"about": about, "choices": choices, **bounds, "key": key, "absent": absent}
+    meta = {"about": about, "choices": choices, "low": low, "high": high, "below": below}
+    meta |= {"key": key, "absent": absent}
     if isinstance(default, list):
         return field(default_factory=lambda: list(default), metadata=meta)
     return field(default=default, metadata=meta)
+
+
+def seed(default: int | None, about: str) -> Any:
+    """A documented seed."""
+    return setting(default, about, low=0, high=SEED_MAX)
 
 
 @dataclass
 class Seeds:
     """Seeds of the single sources of randomness; what is not set follows `seed`."""
 
-    teacher: int | None = setting(None, "teacher's draw (null: seed)", low=0, high=SEED_MAX)
-    student: int | None = setting(
-        None, "fresh draw that the student is mixed with (null: seed)", low=0, high=SEED_MAX
-    )
-    order: int | None = setting(None, "order of the samples (null: seed)", low=0, high=SEED_MAX)
-    augment: int | None = setting(None, "augmentation (null: seed)", low=0, high=SEED_MAX)
-    probe: int = setting(0, "the probe's initial weights and order", low=0, high=SEED_MAX)
+    teacher: int | None = seed(None, "teacher's draw (null: seed)")
+    student: int | None = seed(None, "fresh draw that the student is mixed with (null: seed)")
+    order: int | None = seed(None, "order of the samples (null: seed)")
+    augment: int | None = seed(None, "augmentation (null: seed)")
+    probe: int = seed(0, "the probe's initial weights and order")
 
 
 @dataclass
@@ -150,9 +153,7 @@ class Config:
 
     alpha: float = setting(0.0, "the student's start: 0 at the teacher, 1 at a fresh draw", low=0.0, high=1)
     variance_preserving: bool = setting(True, "the mixed start is rescaled to keep the weights' variance")
-    seed: int = setting(
-        0, "gives seeds.teacher, .student, .order and .augment their value", low=0, high=SEED_MAX
-    )
+    seed: int = seed(0, "gives seeds.teacher, .student, .order and .augment their value")
     seeds: Seeds = field(default_factory=Seeds)
     net: Net = field(default_factory=Net)
     head: Head = field(default_factory=Head)

@@ -51,8 +51,8 @@ def past_seconds(jobs: Sequence[Job], missing: Sequence[Job], store: Store) -> f
     past: defaultdict[str, list[float]] = defaultdict(list)
     for job in jobs:
         made = [artifact for artifact in job.artifacts if artifact.name in done[job.kind]]
-        untrained = bool(job.steps) and not any(artifact.step for artifact in made)
-        if made and not untrained and len(past[job.kind]) < LOOKED_AT:
+        # A snapshot of step 0 alone says nothing of how long a step takes.
+        if made and made[-1].step != 0 and len(past[job.kind]) < LOOKED_AT:
             seconds = sum(store.marker(artifact).seconds for artifact in made)
             past[job.kind].append(seconds / _length(made))
     if any(not past[job.kind] for job in missing):

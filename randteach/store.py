@@ -15,7 +15,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -60,13 +60,11 @@ class Store:
     def prepare(self) -> None:
         """Make the folders and try to write; UserError where that fails or the format is newer."""
         ensure_writable(self.root, "--store")
-        try:
+        with _writing(self.root, "--store"):
             for name in ("objects", "done", "studies"):
                 (self.root / name).mkdir(exist_ok=True)
             with suppress(FileExistsError):
                 _create(self.root / "format.json", json.dumps({"format": FORMAT}).encode())
-        except OSError as error:
-            raise UserError(f"--store {self.root}: can't write there ({error.strerror})") from None
         self.check_format()
 
     def check_format(self) -> None:
@@ -210,10 +208,16 @@ class Store:
 def ensure_writable(folder: Path, setting: str) -> None:
     """Make the folder and try to write there; UserError, naming the setting, where that fails."""
     probe = folder / f".writable-{secrets.token_hex(4)}"
-    try:
+    with _writing(folder, setting):
         folder.mkdir(parents=True, exist_ok=True)
         probe.touch(exist_ok=False)
         probe.unlink()
+
+
+@contextmanager
+def _writing(folder: Path, setting: str) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise UserError(
             f"{setting} {folder}: can't write there ({error.strerror}); give a folder that you may write to"

@@ -39,6 +39,7 @@ RELEVANT = {
     "teacher": ("net.", "data.size", "data.channels", "seeds.teacher", "distill.teacher_norm"),
     "input": ("data.size", "data.channels"),
 }
+CALIBRATION = ("data.train_size", "data.sigma")  # of a teacher whose norms saw the samples
 PROBE_ONLY = ("probe.", "seeds.probe")
 
 
@@ -114,10 +115,10 @@ def _swept_labels(job: Job, config: Config, swept: Iterable[str]) -> dict[str, A
             continue
         if name.startswith(PROBE_ONLY):
             relevant = job.kind == "probe"
-        elif name == "data.train_size" and config.distill.teacher_norm == "calibrated":
-            relevant = role != "input"
         else:
             relevant = role == "student" or name.startswith(RELEVANT[role])
+            if role == "teacher" and config.distill.teacher_norm == "calibrated":
+                relevant |= name in CALIBRATION
         if relevant:
             value = get(config, name)
             labels[name] = str(value) if isinstance(value, list) else value

@@ -87,6 +87,15 @@ def test_the_order_of_settings_orders_points_but_not_seeds() -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("pairs", [("data.train_size=500,1000",), ("data.name=gaussian", "data.sigma=1,2")])
+def test_a_calibrated_teacher_is_told_by_the_samples_it_saw(pairs: tuple[str, ...]) -> None:
+    swept = pairs[-1].partition("=")[0]
+    teachers = only(
+        plan(*pairs, "seed=0", "alpha=0.3", "distill.teacher_norm=calibrated"), "probe", "teacher"
+    )
+    assert len({job.labels[swept] for job in teachers}) == len(teachers) == 2
+
+
 def test_further_alphas_add_theirs_alone(mini: Plan) -> None:
     more = plan("alpha=1e-10,0.3,0.45,0.6,0.8,1")
     assert keys(mini) < keys(more)

@@ -95,15 +95,8 @@ class Plain:
         self.optimizer.step()
 
 
-def _ours(arch: str) -> Callable[[], None]:
-    return _on_one_batch(Ours(arch))
-
-
-def _plain(arch: str) -> Callable[[], None]:
-    return _on_one_batch(Plain(arch))
-
-
-def _on_one_batch(side: Ours | Plain) -> Callable[[], None]:
+def _on_one_batch(kind: type[Ours] | type[Plain], arch: str) -> Callable[[], None]:
+    side = kind(arch)
     return partial(side.step, next(iter(side.data.reader(256, indices=side.indices).epoch(0))))
 
 
@@ -117,10 +110,11 @@ def run() -> None:
     """Images a second of both, their ratio, and the share of the peak that our step reaches."""
     print(f"Training step, batch 256, 3 x 32 x 32, width 64, 65,536 outputs, fp32; {ROUNDS} rounds")
     for arch in ARCHS:
-        once = _ours(arch)
+        plainly, our_way = (partial(_on_one_batch, kind, arch) for kind in (Plain, Ours))
+        once = our_way()
         with FlopCounterMode(display=False, custom_mapping=COUNTED) as counter:
             once()
-        with elsewhere(_plain, arch) as plain, elsewhere(_ours, arch) as ours:
+        with elsewhere(plainly) as plain, elsewhere(our_way) as ours:
             seconds = interleaved({"plain": plain, "ours": ours, "peak": _peak}, ROUNDS)
         peak = rate(PRODUCTS * 2 * MATRIX**3, seconds["peak"])
         reached = rate(counter.get_total_flops(), seconds["ours"])

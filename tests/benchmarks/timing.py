@@ -27,10 +27,11 @@ def interleaved(actions: Mapping[str, Callable[[], object]], rounds: int) -> Sec
 
 
 @contextmanager
-def elsewhere(make: Callable[[str], Callable[[], object]], about: str) -> Iterator[Callable[[], object]]:
-    """The action `make(about)`, living in a process of its own, where no other's settings reach it."""
-    here, there = get_context("spawn").Pipe()
-    process = get_context("spawn").Process(target=_serve, args=(make, about, there), daemon=True)
+def elsewhere(make: Callable[[], Callable[[], object]]) -> Iterator[Callable[[], object]]:
+    """The action that `make` gives, in a process of its own, where no other's settings reach it."""
+    spawn = get_context("spawn")
+    here, there = spawn.Pipe()
+    process = spawn.Process(target=_serve, args=(make, there), daemon=True)
     process.start()
     there.close()
 
@@ -38,13 +39,15 @@ def elsewhere(make: Callable[[str], Callable[[], object]], about: str) -> Iterat
         here.send(None)
         here.recv()
 
-    yield action
-    process.terminate()
-    process.join()
+    try:
+        yield action
+    finally:
+        process.terminate()
+        process.join()
 
 
-def _serve(make: Callable[[str], Callable[[], object]], about: str, calls: Connection) -> None:
-    action = make(about)
+def _serve(make: Callable[[], Callable[[], object]], calls: Connection) -> None:
+    action = make()
     while True:
         calls.recv()
         action()
