@@ -6,11 +6,10 @@ from typing import Any
 import pandas as pd
 from torch import nn
 
-from randteach import nets
+from randteach import nets, plans
 from randteach.config import Net, UserError
 from randteach.report import table as tables
 from randteach.store import Store
-from randteach.study import recorded
 
 STORE = Path("out/store")
 
@@ -39,4 +38,4 @@ def load(key: str, step: int | None = None, store: str | Path = STORE) -> nn.Mod
 def table(study: str, store: str | Path = STORE) -> pd.DataFrame:
     """The tidy table of the plan that a study ran last, from what the store holds of it."""
     place = Store(store)
-    return tables.build(place, study, recorded(place, study))
+    return tables.build(place, study, plans.entries(place, study))

@@ -3,6 +3,7 @@
 import argparse
 import os
 import re
+import shlex
 import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -14,11 +15,12 @@ from rich.markup import escape
 
 from loaders.datasets import DataError
 from randteach import estimate, overrides, study
-from randteach.config import UserError
+from randteach.config import Config, UserError
+from randteach.disk import ensure_writable
 from randteach.engine.progress import duration
 from randteach.overrides import Axes
 from randteach.records import Job
-from randteach.store import Store, ensure_writable
+from randteach.store import Store
 from randteach.study import Plan, Study
 
 DAY = 86400
@@ -65,7 +67,8 @@ def _sweep(sweep: Study, argv: Sequence[str]) -> int:
     _check_time(missing, args, console)
     _check_room(missing, store)
     ensure_writable(Path(args.out).absolute(), "--out")
-    store.prepare()
+    if missing or not store.root.exists():
+        store.prepare()
     from randteach.run import Request, run
 
     request = Request(
@@ -73,9 +76,13 @@ def _sweep(sweep: Study, argv: Sequence[str]) -> int:
         store=store,
         root=Path(axes.values.get("data.root", (None,))[0] or Path(args.out) / "data").expanduser(),
         loader=axes.values["loader"][0],
+        checkpoint_every=axes.values.get("checkpoint_every", (Config().checkpoint_every,))[0],
         local=args.local,
         address=args.address,
-        command=[_as_typed(sys.executable), *sys.argv],
+        retry=args.retry,
+        max_failures=args.max_failures,
+        max_hours=args.max_hours,
+        command=shlex.join([_as_typed(sys.executable), *sys.argv]),
     )
     return run(sweep, plan, missing, request, console)
 
@@ -99,9 +106,28 @@ def _arguments(sweep: Study) -> argparse.ArgumentParser:
     parser.add_argument("--out", default="out", help="folder for all that is written (default: out)")
     parser.add_argument("--store", help="where artifacts are kept (default: OUT/store)")
     parser.add_argument("--address", help="a running Ray cluster's address (default: start Ray here)")
+    parser.add_argument("--retry", type=_count, default=0, metavar="N", help="try a failed job N times more")
+    parser.add_argument("--max-failures", type=_count, metavar="N", help="stop when N jobs have failed")
+    parser.add_argument("--max-hours", type=_hours, metavar="H", help="stop after H hours")
     parser.add_argument("--yes", action="store_true", help="run however long it takes")
     parser.add_argument("settings", nargs="*", metavar="name=value", help="settings; commas sweep")
     return parser
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r}: takes a whole number, 0 or more")
+    return int(text)
+
+
+def _hours(text: str) -> float:
+    try:
+        hours = float(text)
+    except ValueError:
+        hours = -1.0
+    if not 0 <= hours < 1e6:
+        raise argparse.ArgumentTypeError(f"{text!r}: takes hours, e.g. 1.5")
+    return hours
 
 
 def _environment(axes: Axes, console: Console) -> Axes:

@@ -8,11 +8,6 @@ from randteach.identity import NEVER
 
 ARCHS = ("resnet18", "vgg11")
 SEED_MAX = 2**63 - 1  # a column of 64-bit integers holds it
-SETTINGS_PAGE = """\
-Printed by `randteach settings`. On a sweep's command line each is `name=value`. Commas sweep
-(`alpha=0,0.3,1 seed=0,1`), axes form a product, square brackets are a list as a value
-(`head.hidden_dims=[256,256]`), `null` is no value. Settings in the key are part of a result's identity
-and can be swept; the others change where, how long or how closely one looks, not what is computed."""
 
 
 class UserError(ValueError):
@@ -166,6 +161,9 @@ class Config:
         choices=("auto", "ffcv", "memory", "device"),
         key=False,
     )
+    checkpoint_every: float = setting(
+        300.0, "seconds of training between states that it can go on from (0: none)", low=0.0, key=False
+    )
     resources: Resources = field(default_factory=Resources)
 
 
@@ -239,16 +237,3 @@ def _within(item: Setting, value: float) -> bool:
         and (item.high is None or value <= item.high)
         and (item.below is None or value < item.below)
     )
-
-
-def table() -> str:
-    """The page of all settings in Markdown: `docs/settings.md`."""
-    lines = ["# Settings", "", SETTINGS_PAGE, ""]
-    lines += ["| setting | type | default | in the key | meaning |", "|---|---|---|---|---|"]
-    for item in settings().values():
-        allowed = f" ({', '.join(item.choices)})" if item.choices else ""
-        default = "null" if item.default is None else str(item.default).lower()
-        kind = item.type.replace(" | ", " or ")
-        about, key = item.about + allowed, "yes" if item.key else "no"
-        lines.append(f"| `{item.name}` | {kind} | `{default}` | {key} | {about} |")
-    return "\n".join(lines) + "\n"

@@ -3,6 +3,7 @@
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from statistics import mean
 
 import torch
@@ -10,7 +11,7 @@ import torch
 from randteach import nets
 from randteach.records import Artifact, DistillSpec, Job
 from randteach.stages.losses import distillation_loss
-from randteach.store import Store
+from randteach.store import Damaged, Store
 
 FLOAT = 4
 SMALL = 4 << 10  # rows, config and provenance of an artifact
@@ -53,8 +54,9 @@ def past_seconds(jobs: Sequence[Job], missing: Sequence[Job], store: Store) -> f
         made = [artifact for artifact in job.artifacts if artifact.name in done[job.kind]]
         # A snapshot of step 0 alone says nothing of how long a step takes.
         if made and made[-1].step != 0 and len(past[job.kind]) < LOOKED_AT:
-            seconds = sum(store.marker(artifact).seconds for artifact in made)
-            past[job.kind].append(seconds / _length(made))
+            with suppress(Damaged):  # who reads it later sets it aside
+                seconds = sum(store.marker(artifact).seconds for artifact in made)
+                past[job.kind].append(seconds / _length(made))
     if any(not past[job.kind] for job in missing):
         return None
     return sum(mean(past[job.kind]) * _left(job, done[job.kind]) for job in missing)

@@ -55,3 +55,9 @@ def digest(text: str, digits: int = KEY_DIGITS) -> str:
 def key(kind: str, record: Any) -> str:
     """The key of a job of `kind`: 24 hexadecimal digits."""
     return digest(f"{kind}/{REVISIONS[kind]}/{dumps(record)}")
+
+
+def names(kind: str, config: bytes, key: str) -> bool:
+    """Whether a stored config hashes to the key, at any revision of the kind so far."""
+    revisions = range(1, REVISIONS.get(kind, 0) + 1)
+    return any(digest(f"{kind}/{revision}/{config.decode()}") == key for revision in revisions)

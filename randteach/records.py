@@ -100,6 +100,12 @@ class Artifact:
         """KEY, or KEY@STEP."""
         return self.key if self.step is None else f"{self.key}@{self.step}"
 
+    @staticmethod
+    def named(kind: str, name: str) -> "Artifact":
+        """The artifact of that name."""
+        key, _, step = name.partition("@")
+        return Artifact(kind, key, int(step) if step else None)
+
 
 @dataclass(frozen=True)
 class Entry:

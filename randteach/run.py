@@ -1,26 +1,31 @@
 """A planned study, run: data made ready, jobs made, everything shown, and the figure drawn."""
 
-import shlex
+import os
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 from omegaconf import OmegaConf
 from rich.console import Console
-from rich.text import Text
 
+from randteach import disk, plans, work
 from randteach.config import UserError
 from randteach.engine import local, tune
-from randteach.engine.execute import Context, Event, open_samples
+from randteach.engine.execute import Context, open_samples
+from randteach.engine.keeper import Event
 from randteach.engine.progress import Progress
 from randteach.engine.queue import Queue
+from randteach.engine.signals import stoppable
+from randteach.projector import Projector
 from randteach.records import DistillSpec, Draw, Job, ProbeSpec, Samples
-from randteach.report import summary, table
-from randteach.store import Store
+from randteach.report import closing, summary, table
+from randteach.session import Session, Sessions
+from randteach.store import Damaged, Store
 from randteach.study import Plan, Study
-from randteach.tracking import Projector
 
 OK, FAILED, STOPPED = 0, 1, 130
+ROUNDS = 3  # of making again what was found damaged
 
 
 @dataclass(frozen=True)
@@ -31,40 +36,20 @@ class Request:
     store: Store
     root: Path
     loader: str
+    checkpoint_every: float
     local: bool
     address: str | None
-    command: Sequence[str]
+    retry: int
+    max_failures: int | None
+    max_hours: float | None
+    command: str
 
 
 def run(sweep: Study, plan: Plan, missing: Sequence[Job], request: Request, console: Console) -> int:
     """Make what is missing, then table, figure, summary and MLflow's runs; the exit code."""
-    context = Context(request.store, request.root, request.out / "data", request.loader)
+    context = Context(request.store, request.root, request.out / "data", request.loader, study=plan.study)
     prepare_data(missing, context)
-    plan.record(request.store)
-    projector = Projector(request.out, plan.study, request.store)
-    projector.start([job.entry for job in plan.jobs], plan.settings, sweep.question)
-    stopped = False
-    with Progress(console, missing, cached=len(plan.jobs) - len(missing)) as progress:
-
-        def emit(event: Event) -> None:
-            progress.handle(event)
-            projector.handle(event)
-
-        try:
-            if missing:
-                _make(Queue(missing, request.store, emit), request, context)
-        except KeyboardInterrupt:
-            stopped = True
-        except UserError:  # Ray or the resources asked for are not to be had
-            projector.finish([], "FAILED")
-            raise
-    files = report(sweep, plan, request, console)
-    failures = progress.failures
-    status = "KILLED" if stopped else "FAILED" if failures else "FINISHED"
-    if trouble := projector.finish(files, status):
-        console.print(f"MLflow was not written: {trouble}", style="yellow", markup=False)
-    _close(console, plan, progress, request, stopped)
-    return STOPPED if stopped else FAILED if failures else OK
+    return Run(sweep, plan, request, console, context).run(missing)
 
 
 def prepare_data(missing: Sequence[Job], context: Context) -> None:
@@ -82,43 +67,119 @@ def prepare_data(missing: Sequence[Job], context: Context) -> None:
             open_samples(samples, split, context)
 
 
-def _make(queue: Queue, request: Request, context: Context) -> None:
-    if request.local:
-        local.run(queue, context)
-    else:
-        options = tune.Options(str(context.store.root), str(context.root), str(context.cache), context.loader)
-        tune.run(queue, options, request.address)
+class Run:
+    """One start of a study."""
 
+    def __init__(
+        self, sweep: Study, plan: Plan, request: Request, console: Console, context: Context
+    ) -> None:
+        self.sweep, self.plan, self.request, self.console = sweep, plan, request, console
+        self.store, self.context = request.store, context
+        self.projector = Projector(request.out, plan.study, request.store, self.say)
+        self.session = Session(request.store, {"study": plan.study, "command": request.command})
+        self.damaged: list[Damaged] = []
+        self.progress = Progress(console, plan.jobs)
 
-def report(sweep: Study, plan: Plan, request: Request, console: Console) -> list[Path]:
-    """Table, figure and printed summary of what the store holds of the plan; the files written."""
-    folder = request.out / plan.study
-    frame = table.build(request.store, plan.study, [job.entry for job in plan.jobs])
-    table.write(frame, folder)
-    OmegaConf.save(OmegaConf.create(dict(plan.settings)), folder / "settings.yaml")
-    if frame["numerics"].nunique() > 1:
-        console.print("numbers were made on machines or thread counts that differ in their last bits")
-    if (frame.kind == "probe").any():
-        sweep.figure(frame, folder)
-        console.print(summary.show(frame))
-    return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    def run(self, missing: Sequence[Job]) -> int:
+        """Make what is missing and report it, again where something was found damaged; the exit code."""
+        with ExitStack() as stack:
+            # Nothing to make: a store that can only be read is good enough.
+            if missing or os.access(self.store.root, os.W_OK):
+                plans.record(self.store, self.plan, self.sweep.question, {"command": self.request.command})
+                stack.enter_context(self.session)
+            stack.enter_context(stoppable(self.session, self.request.max_hours, self.say))
+            self.projector.start(plans.project(self.plan, self.sweep.question))
+            files: list[Path] = []
+            try:
+                for _ in range(ROUNDS):
+                    self._make(missing)
+                    known = len(self.damaged)
+                    files = self.report()
+                    again = self.progress.damaged or len(self.damaged) > known
+                    missing = self.plan.missing(self.store) if again and not self.session.stopping else []
+                    if not missing:
+                        break
+            except KeyboardInterrupt:
+                self.session.stop("stopped at once by Ctrl-C")
+                closing.show(self.console, self.plan, self.progress, self.request, self.session.stopping)
+                return STOPPED
+            except UserError:  # Ray or the resources asked for are not to be had
+                self.projector.finish([], "FAILED")
+                raise
+            return self._end(files)
 
+    def say(self, text: str) -> None:
+        """A line for the user."""
+        self.console.print(text, style="yellow", markup=False, highlight=False, soft_wrap=True)
 
-def _close(console: Console, plan: Plan, progress: Progress, request: Request, stopped: bool) -> None:
-    """The last lines: what was made, what failed, where to look, how to go on."""
-    made = progress.counts["done"]
-    parts = [f"{made} made", f"{progress.cached} cached"]
-    parts += [f"{count} {status}" for status, count in progress.counts.items() if status != "done"]
-    left = len(progress.jobs) - sum(progress.counts.values())
-    if left:
-        parts.append(f"{left} not made")
-    console.print(f"{plan.study}: {', '.join(parts)}", style="bold", highlight=False)
-    for key, error in progress.failures.items():
-        console.print(f"failed: {progress.jobs[key].entry.title} ({key})", style="red", markup=False)
-        console.print(Text(error.strip().splitlines()[-1] if error else "", style="red"))
-    folder = request.out / plan.study
-    results = {"table": folder / "results.csv", "figure": folder / "figure.png"}
-    there = [f"{name} {path}" for name, path in results.items() if path.exists()]
-    console.print(", ".join(there), highlight=False, soft_wrap=True)
-    if stopped or progress.failures:
-        console.print(f"go on with: {shlex.join(request.command)}", highlight=False, soft_wrap=True)
+    def _make(self, missing: Sequence[Job]) -> None:
+        if not missing:
+            return
+        request, context, token = self.request, self.context, self.session.token
+        self.progress.expect(missing)
+        self.session.show = self.progress.snapshot
+        claims = work.Claims(self.store, token, Sessions(self.store))
+        queue = Queue(missing, self.store, self._emit, claims, lambda: self.session.stopping, request.retry)
+        with self.progress:
+            if request.local:
+                context.session, context.checkpoint_every = token, request.checkpoint_every
+                local.run(queue, context)
+            else:
+                options = tune.Options(
+                    str(self.store.root),
+                    str(context.root),
+                    str(context.cache),
+                    context.loader,
+                    token,
+                    context.study,
+                    request.checkpoint_every,
+                )
+                tune.run(queue, options, request.address)
+
+    def _emit(self, event: Event) -> None:
+        """What the engine says, to all that listen; failures are kept in the store."""
+        key = event["key"]
+        if event["event"] == "end" and event["status"] == "done":
+            work.forget_failure(self.store, key)
+        elif event["event"] == "end" and event["error"]:
+            event["log"] = work.log_of(self.store, key, self.session.token)
+            about = {name: event[name] for name in ("error", "log")} | {"study": self.plan.study}
+            work.record_failure(self.store, key, about)
+        self.progress.handle(event)
+        self.projector.handle(event)
+        limit = self.request.max_failures
+        if limit is not None and len(self.progress.failures) >= limit and not self.session.stopping:
+            self.session.stop(f"--max-failures {limit} is reached")
+
+    def report(self) -> list[Path]:
+        """Table, figure and printed summary of what the store holds of the plan; the files written."""
+        folder = self.request.out / self.plan.study
+        entries = [job.entry for job in self.plan.jobs]
+        frame = table.build(self.store, self.plan.study, entries, self._set_aside)
+        table.write(frame, folder)
+        OmegaConf.save(OmegaConf.create(dict(self.plan.settings)), folder / "settings.yaml")
+        if frame["numerics"].nunique() > 1:
+            self.console.print(
+                "numbers were made on machines or thread counts that differ in their last bits"
+            )
+        if (frame.kind == "probe").any():
+            self.sweep.figure(frame, folder)
+            self.console.print(summary.show(frame))
+        return sorted(folder / name for name in disk.names(folder))
+
+    def _set_aside(self, damage: Damaged) -> None:
+        self.say(f"damaged, set aside, to be made again: {damage}")
+        with disk.writing(self.store.root, "--store"):
+            self.store.set_aside(damage)
+        self.damaged.append(damage)
+
+    def _end(self, files: Sequence[Path]) -> int:
+        failures, stopping = self.progress.failures, self.session.stopping
+        by_failures = stopping.startswith("--max-failures")
+        status = "FAILED" if failures else "KILLED" if stopping else "FINISHED"
+        if trouble := self.projector.finish(files, status):
+            self.say(f"MLflow was not written: {trouble}; `randteach track` writes it")
+        closing.show(self.console, self.plan, self.progress, self.request, stopping)
+        if stopping and not by_failures:
+            return STOPPED
+        return FAILED if failures or self.plan.missing(self.store) else OK

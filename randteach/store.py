@@ -1,12 +1,13 @@
 """Artifacts at their keys: committed once, verified when read.
 
-    objects/KIND/ab/KEY/ATTEMPT/...   an attempt's files
-    done/KIND/ab/KEY[@STEP].json      the commit: names, sizes and checksums of the winner's files
-    studies/NAME/DIGEST.json          each plan, recorded before it runs
+    objects/KIND/ab/KEY[@STEP]/ATTEMPT/...   an attempt's files
+    done/KIND/ab/KEY[@STEP].json             the commit: names, sizes and checksums of the winner's files
+    aside/KIND/KEY[@STEP]/ATTEMPT...         commits and files of artifacts that were found damaged
+    studies/NAME/DIGEST.json, runs/N.json    each plan, and the starts that ran it, recorded before they run
 
 A commit is one marker made by exclusive creation (a hard link): of two equal attempts the first wins
 and the other is dropped. Files are flushed before the marker is, so a marker never names a file that
-is not there whole. Weights are safetensors, rows JSON lines.
+is not there whole. Weights are safetensors, rows JSON lines. What is unfinished is `work.py`'s.
 """
 
 import hashlib
@@ -14,8 +15,8 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,8 +25,10 @@ import safetensors
 import safetensors.torch
 import torch
 
+from randteach import disk, identity
 from randteach.config import UserError
 from randteach.records import Artifact
+from randteach.stages.recorder import DIVERGED
 
 FORMAT = 1  # of the store's layout; a store of a newer one is refused
 
@@ -33,7 +36,11 @@ Rows = list[dict[str, Any]]
 
 
 class Damaged(Exception):
-    """A file is missing, truncated or altered: it must not be used."""
+    """A file of an artifact is missing, truncated or altered: it must not be used."""
+
+    def __init__(self, artifact: Artifact, attempt: str, what: str) -> None:
+        super().__init__(what)
+        self.artifact, self.attempt = artifact, attempt
 
 
 @dataclass(frozen=True)
@@ -59,13 +66,21 @@ class Store:
 
     def prepare(self) -> None:
         """Make the folders and try to write; UserError where that fails or the format is newer."""
-        ensure_writable(self.root, "--store")
-        with _writing(self.root, "--store"):
-            for name in ("objects", "done", "studies"):
+        disk.ensure_writable(self.root, "--store")
+        disk.ensure_exclusive(self.root, "--store")
+        with disk.writing(self.root, "--store"):
+            for name in ("objects", "done", "studies", "work"):
                 (self.root / name).mkdir(exist_ok=True)
             with suppress(FileExistsError):
-                _create(self.root / "format.json", json.dumps({"format": FORMAT}).encode())
+                disk.create(self.root / "format.json", json.dumps({"format": FORMAT}).encode())
         self.check_format()
+
+    def check_there(self) -> "Store":
+        """The store itself; UserError where there is none at its address, or a newer one."""
+        if not (self.root / "format.json").exists():
+            raise UserError(f"--store {self.root}: there is no store; name the folder that a sweep made")
+        self.check_format()
+        return self
 
     def check_format(self) -> None:
         """UserError where a newer version of this software has laid the store out."""
@@ -84,26 +99,45 @@ class Store:
         there = next(path for path in (self.root, *self.root.parents) if path.exists())
         return shutil.disk_usage(there).free
 
+    def kinds(self) -> list[str]:
+        """Kinds of which anything is committed."""
+        return disk.names(self.root / "done")
+
     def done(self, kind: str) -> set[str]:
         """Names of all committed artifacts of a kind, by one walk over its markers."""
-        names: set[str] = set()
+        found: set[str] = set()
         with suppress(FileNotFoundError, NotADirectoryError):
             for part in os.scandir(self.root / "done" / kind):
                 if part.is_dir():
-                    names.update(entry.name[:-5] for entry in os.scandir(part.path))
-        return {name for name in names if not name.startswith(".")}
+                    found.update(entry.name[:-5] for entry in os.scandir(part.path))
+        return {name for name in found if not name.startswith(".")}
+
+    def all(self) -> Iterator[Artifact]:
+        """All committed artifacts, kind by kind, in order of keys and steps."""
+        for kind in self.kinds():
+            yield from sorted(
+                (Artifact.named(kind, name) for name in self.done(kind)), key=lambda a: (a.key, a.step or 0)
+            )
 
     def has(self, artifact: Artifact) -> bool:
         """Whether the artifact is committed."""
-        return self._marker_path(artifact).exists()
+        return self.marker_path(artifact).exists()
 
     def marker(self, artifact: Artifact) -> Marker:
-        """The commit of an artifact; KeyError where there is none."""
+        """The commit of an artifact; KeyError where there is none, Damaged where it can't be read."""
+        path = self.marker_path(artifact)
         try:
-            content = json.loads(self._marker_path(artifact).read_text())
+            return Marker(artifact=artifact, **json.loads(path.read_bytes()))
         except FileNotFoundError:
             raise KeyError(f"{artifact.kind} {artifact.name} is not in {self.root}") from None
-        return Marker(artifact=artifact, **content)
+        except (ValueError, TypeError, OSError):
+            raise Damaged(artifact, "", f"{path}: can't be read") from None
+
+    def diverged(self, artifact: Artifact) -> bool:
+        """Whether the artifact is a student that diverged; one that can't be read is not known to be."""
+        with suppress(KeyError, Damaged):
+            return self.marker(artifact).status == DIVERGED
+        return False
 
     def commit(
         self,
@@ -113,16 +147,20 @@ class Store:
         status: str,
         seconds: float,
         numerics: str,
+        session: str = "",
     ) -> bool:
-        """Write the files and the marker; False where another attempt was first."""
-        attempt = secrets.token_hex(8)
-        folder = self._objects(artifact) / attempt
+        """Write the files and the marker; False where another attempt was first.
+
+        `session` is the driver's: by it others know whether an attempt without a marker may still get one.
+        """
+        attempt = f"{session}-{secrets.token_hex(8)}" if session else secrets.token_hex(8)
+        folder = self.folder(artifact) / attempt
         folder.mkdir(parents=True)
         try:
             for name, content in files.items():
-                _write(folder / name, content)
+                disk.write(folder / name, content)
             for path in (folder, folder.parent, folder.parent.parent):
-                _flush_folder(path)
+                disk.flush_folder(path)
             listed = {
                 name: {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
                 for name, content in files.items()
@@ -135,35 +173,47 @@ class Store:
                 "numerics": numerics,
                 "size": sum(len(content) for content in files.values()),
             }
-            path = self._marker_path(artifact)
+            path = self.marker_path(artifact)
             path.parent.mkdir(parents=True, exist_ok=True)
-            _create(path, json.dumps(marker).encode())
+            disk.create(path, json.dumps(marker).encode())
         except BaseException as error:
             # Interrupted behind its marker, an attempt is committed all the same.
-            if not self.has(artifact) or self.marker(artifact).attempt != attempt:
+            if not self._names(artifact, attempt):
                 shutil.rmtree(folder, ignore_errors=True)
             if isinstance(error, FileExistsError):
                 return False
             raise
         return True
 
+    def _names(self, artifact: Artifact, attempt: str) -> bool:
+        marker = disk.read_json(self.marker_path(artifact))
+        return isinstance(marker, dict) and marker.get("attempt") == attempt
+
     def read(self, artifact: Artifact, name: str) -> bytes:
         """A file's bytes, verified; KeyError where there is none, Damaged where it is not whole."""
         marker = self.marker(artifact)
+        path = self.folder(artifact) / marker.attempt / name
+        if name not in marker.files:
+            raise KeyError(f"{artifact.kind} {artifact.name} has no {name}")
         expected = marker.files[name]
-        path = self._objects(artifact) / marker.attempt / name
+        what = ""
         try:
             content = path.read_bytes()
         except OSError as error:
-            raise Damaged(f"{path}: {error.strerror}") from None
+            raise Damaged(artifact, marker.attempt, f"{path}: {error.strerror}") from None
         if len(content) != expected["size"]:
-            raise Damaged(f"{path}: {len(content)} bytes, {expected['size']} were written")
-        if hashlib.sha256(content).hexdigest() != expected["sha256"]:
-            raise Damaged(f"{path}: its content is not what was written")
+            what = f"{path}: {len(content)} bytes, {expected['size']} were written"
+        elif hashlib.sha256(content).hexdigest() != expected["sha256"]:
+            what = f"{path}: its content is not what was written"
+        elif name == "config.json" and not identity.names(artifact.kind, content, artifact.key):
+            what = f"{path}: hashes to another key than {artifact.key}"
+        if what:
+            raise Damaged(artifact, marker.attempt, what)
         return content
 
     def rows(self, artifact: Artifact) -> Rows:
-        """The artifact's metric rows."""
+        """The artifact's metric rows; its config must hash to its key."""
+        self.read(artifact, "config.json")
         return [json.loads(line) for line in self.read(artifact, "metrics.jsonl").splitlines()]
 
     def json(self, artifact: Artifact, name: str) -> dict[str, Any]:
@@ -175,81 +225,48 @@ class Store:
         """Named tensors of `NAME.safetensors`, contiguous, on the CPU."""
         return safetensors.torch.load(self.read(artifact, f"{name}.safetensors"))
 
-    def record_plan(self, name: str, digest: str, content: Mapping[str, Any]) -> None:
-        """Keep a study's plan; the plan run last is the newest file."""
-        path = self.root / "studies" / name / f"{digest}.json"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with suppress(FileExistsError):
-            _create(path, json.dumps(content).encode())
-        path.touch()
+    def verify(self, artifact: Artifact) -> None:
+        """Read all of an artifact; Damaged where anything of it is not what was written."""
+        for name in self.marker(artifact).files:
+            self.read(artifact, name)
 
-    def plan(self, name: str) -> dict[str, Any]:
-        """The plan that a study ran last; UserError where there is none."""
-        plans = sorted(self.root.glob(f"studies/{name}/*.json"), key=lambda p: p.stat().st_mtime_ns)
-        if not plans:
-            known = sorted(path.name for path in self.root.glob("studies/*"))
-            raise UserError(f"{self.root} has no study {name!r}; it has {', '.join(known) or 'none'}")
-        content: dict[str, Any] = json.loads(plans[-1].read_text())
-        return content
+    def set_aside(self, damage: Damaged) -> None:
+        """Take a damaged artifact's commit and files away: it is missing, and will be made again."""
+        artifact, attempt = damage.artifact, damage.attempt
+        if attempt and not self._names(artifact, attempt):
+            return  # someone else was faster, and it may have been made anew
+        aside = self.root / "aside" / artifact.kind / artifact.name
+        aside.mkdir(parents=True, exist_ok=True)
+        with suppress(FileNotFoundError):
+            self.marker_path(artifact).rename(aside / f"{attempt or secrets.token_hex(8)}.json")
+            if attempt:
+                (self.folder(artifact) / attempt).rename(aside / attempt)
 
     def find(self, prefix: str) -> Iterator[Artifact]:
         """All artifacts whose key begins with `prefix`, of at least two digits."""
         for path in sorted(self.root.glob(f"done/*/{prefix[:2]}/{prefix}*.json")):
-            key, _, step = path.stem.partition("@")
-            yield Artifact(path.parts[-3], key, int(step) if step else None)
+            yield Artifact.named(path.parts[-3], path.stem)
 
-    def _objects(self, artifact: Artifact) -> Path:
+    def abandoned(self, artifact: Artifact, alive: Callable[[str], bool]) -> list[Path]:
+        """Folders of attempts that the marker doesn't name, and whose session is not alive."""
+        folder, marker = self.folder(artifact), disk.read_json(self.marker_path(artifact)) or {}
+        attempts = [name for name in disk.names(folder) if name != marker.get("attempt")]
+        return [folder / name for name in attempts if not alive(session_of(name))]
+
+    def folder(self, artifact: Artifact) -> Path:
+        """Where the artifact's attempts have their folders."""
         return self.root / "objects" / artifact.kind / artifact.key[:2] / artifact.name
 
-    def _marker_path(self, artifact: Artifact) -> Path:
+    def marker_path(self, artifact: Artifact) -> Path:
+        """The artifact's commit."""
         return self.root / "done" / artifact.kind / artifact.key[:2] / f"{artifact.name}.json"
 
 
-def ensure_writable(folder: Path, setting: str) -> None:
-    """Make the folder and try to write there; UserError, naming the setting, where that fails."""
-    probe = folder / f".writable-{secrets.token_hex(4)}"
-    with _writing(folder, setting):
-        folder.mkdir(parents=True, exist_ok=True)
-        probe.touch(exist_ok=False)
-        probe.unlink()
-
-
-@contextmanager
-def _writing(folder: Path, setting: str) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise UserError(
-            f"{setting} {folder}: can't write there ({error.strerror}); give a folder that you may write to"
-        ) from None
+def session_of(attempt: str) -> str:
+    """The session that an attempt belongs to; nothing for one outside any."""
+    return attempt.rpartition("-")[0]
 
 
 def tensors(named: Mapping[str, torch.Tensor]) -> bytes:
     """Safetensors bytes; the format takes contiguous tensors only."""
     return safetensors.torch.save({name: value.contiguous().cpu() for name, value in named.items()})
-
-
-def _write(path: Path, content: bytes) -> None:
-    with open(path, "xb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _create(path: Path, content: bytes) -> None:
-    """Create a file whole or not at all; FileExistsError where it exists."""
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    try:
-        _write(temporary, content)
-        os.link(temporary, path)
-        _flush_folder(path.parent)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _flush_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

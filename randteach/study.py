@@ -12,7 +12,6 @@ from randteach.records import (
     Artifact,
     DistillSpec,
     Draw,
-    Entry,
     Job,
     Pixels,
     ProbeSpec,
@@ -63,23 +62,12 @@ class Plan:
     settings: Mapping[str, Any] = field(default_factory=dict)
 
     def missing(self, store: Store) -> list[Job]:
-        """The jobs with an artifact that the store lacks, in order."""
+        """The jobs with an artifact that the store lacks, in order; none below a diverged student."""
         done = {kind: store.done(kind) for kind in {job.kind for job in self.jobs}}
-        return [j for j in self.jobs if any(a.name not in done[j.kind] for a in j.artifacts)]
-
-    def record(self, store: Store) -> None:
-        """Keep the plan in the store, under a name that is a digest of it."""
-        content = {
-            "study": self.study,
-            "settings": dict(self.settings),
-            "jobs": [job.entry.as_json() for job in self.jobs],
-        }
-        store.record_plan(self.study, identity.digest(repr(content), 16), content)
-
-
-def recorded(store: Store, name: str) -> list[Entry]:
-    """The jobs of the plan that a study ran last."""
-    return [Entry.from_json(item) for item in store.plan(name)["jobs"]]
+        lacking = [j for j in self.jobs if any(a.name not in done[j.kind] for a in j.artifacts)]
+        parents = {p for job in lacking for p in job.parents if p.name in done.get(p.kind, ())}
+        diverged = {parent for parent in parents if store.diverged(parent)}
+        return [job for job in lacking if not diverged.intersection(job.parents)]
 
 
 def expand(study: Study, axes: Axes, name: str | None = None) -> Plan:

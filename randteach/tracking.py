@@ -1,25 +1,24 @@
 """The store as seen in MLflow: experiment = study, a run for the sweep, one a student, one a probe.
 
-One projector in the driver writes everything, in a thread of its own, so that a slow server delays no
-job. It finds runs by the tag of their key, and gives metrics timestamps that derive from the step:
-what is written twice is written once. Workers never touch MLflow.
+All of it can be written again from the store at any time. Runs are found by the tag of their key, and
+metrics have timestamps that derive from the step: what is written twice is written once.
 """
 
 import json
 import logging
 import os
-import threading
+import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
-from randteach.engine.execute import Event
+from randteach import disk, plans, work
 from randteach.records import Entry
-from randteach.store import Store
+from randteach.stages.recorder import SKIPPED
+from randteach.store import Damaged, Store
 
 if TYPE_CHECKING:
-    from mlflow import MlflowClient
+    pass
 
 KEY, ROWS, PARENT, NAME = "key", "rows", "mlflow.parentRunId", "mlflow.runName"
 NOTE = "mlflow.note.content"
@@ -28,68 +27,52 @@ PARAMS_AT_ONCE = 100  # MLflow's limits for one request
 METRICS_AT_ONCE = 1000
 
 
-class Projector:
-    """Writes a plan's jobs to MLflow, live while they run and whole when they are done."""
+def track(out: Path, store: Store, study: str) -> str:
+    """Write all of a study that MLflow lacks; the status of its sweep."""
+    tree = Tree(out, store, plans.last(store, study))
+    whole = all(store.has(artifact) for entry in tree.entries.values() for artifact in entry.artifacts)
+    failed = any(work.failure(store, key) for key in tree.entries)
+    status = "FINISHED" if whole else "FAILED" if failed else "KILLED"
+    tree.write_all()
+    tree.close([out / study / name for name in disk.names(out / study)], status)
+    return status
 
-    def __init__(self, out: Path, study: str, store: Store) -> None:
-        self.uri = f"sqlite:///{(out / 'mlflow.db').absolute()}"
-        self.artifacts = (out / "mlflow-artifacts" / study).absolute().as_uri()
-        self.study, self.store = study, store
-        self.entries: dict[str, Entry] = {}
-        self.runs: dict[str, str] = {}
-        self.written: dict[str, str] = {}
-        self.fresh: set[str] = set()
-        self.trouble = ""
-        self._client: MlflowClient | None = None
-        self._events: SimpleQueue[Event | None] = SimpleQueue()
-        self._thread = threading.Thread(target=self._follow, daemon=True)
 
-    def start(self, entries: Iterable[Entry], settings: Mapping[str, Any], question: str) -> None:
-        """Begin to write; `settings` become tags of the sweep's run, `question` its description."""
-        self.entries = {entry.key: entry for entry in entries}
-        self.settings, self.question = dict(settings), question
-        self._thread.start()
+class Tree:
+    """A study's runs in MLflow: of the sweep, below it students, and below these their probes."""
 
-    def handle(self, event: Event) -> None:
-        """Take an event of the engine; never waits."""
-        self._events.put(event)
-
-    def finish(self, files: Iterable[Path], status: str) -> str:
-        """Write what is missing and the study's files; the trouble that there was, or nothing."""
-        self.handle({"event": "finish", "files": list(files), "status": status})
-        self._events.put(None)
-        self._thread.join()
-        return self.trouble
-
-    def _follow(self) -> None:
-        """The thread: whatever goes wrong in MLflow is kept for the end and stops no job."""
-        try:
-            self._connect()
-        except Exception as error:
-            self.trouble = f"{type(error).__name__}: {error}"
-        while (event := self._events.get()) is not None:
-            if self.trouble:
-                continue
-            try:
-                self._write(event)
-            except Exception as error:
-                self.trouble = f"{type(error).__name__}: {error}"
-
-    def _connect(self) -> None:
+    def __init__(self, out: Path, store: Store, plan: Mapping[str, Any]) -> None:
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
         from mlflow import MlflowClient
-        from mlflow.entities import RunTag, ViewType
+        from mlflow.entities import RunTag
 
         for name in ("mlflow", "alembic"):
             logging.getLogger(name).setLevel(logging.ERROR)
-        self._client = client = MlflowClient(self.uri)
-        found = client.get_experiment_by_name(self.study)
+        self.store, self.study = store, plan["study"]
+        self.entries = {item["key"]: Entry.from_json(item) for item in plan["jobs"]}
+        self.database = (out / "mlflow.db").absolute()
+        out.mkdir(parents=True, exist_ok=True)
+        self.client: MlflowClient = MlflowClient(f"sqlite:///{self.database}")
+        self.runs: dict[str, str] = {}
+        self.written: dict[str, str] = {}
+        self._find((out / "mlflow-artifacts" / self.study).absolute().as_uri())
+        self._inode = self.database.stat().st_ino
+        self._open(SWEEP, f"sweep {self.study}", {"role": SWEEP, "study": self.study})
+        settings = {f"setting.{name}": ",".join(map(str, value)) for name, value in plan["settings"].items()}
+        about = {NOTE: plan.get("question", ""), **settings}
+        self.client.log_batch(self.runs[SWEEP], tags=[RunTag(name, value) for name, value in about.items()])
+
+    def _find(self, artifacts: str) -> None:
+        """The study's experiment, made where there is none, and the runs that it has."""
+        from mlflow.entities import ViewType
+
+        found = self.client.get_experiment_by_name(self.study)
         self.experiment = (
-            found.experiment_id if found else client.create_experiment(self.study, self.artifacts)
+            found.experiment_id if found else self.client.create_experiment(self.study, artifacts)
         )
         token = None
         while True:
-            page = client.search_runs(
+            page = self.client.search_runs(
                 [self.experiment],
                 run_view_type=ViewType.ACTIVE_ONLY,
                 max_results=1000,
@@ -102,78 +85,63 @@ class Projector:
                     self.written[key] = run.data.tags.get(ROWS, "")
             token = page.token
             if not token:
-                break
-        self._open(SWEEP, f"sweep {self.study}", {"role": SWEEP, "study": self.study})
-        settings = {f"setting.{name}": ",".join(map(str, value)) for name, value in self.settings.items()}
-        about = {NOTE: self.question, **settings}
-        client.log_batch(self.runs[SWEEP], tags=[RunTag(name, value) for name, value in about.items()])
+                return
 
-    def _write(self, event: Event) -> None:
-        kind = event["event"]
-        if kind == "begin":
-            self.fresh.add(event["key"])
-            self._run(self.entries[event["key"]])
-        elif kind == "row":
-            self._log_row(self.entries[event["key"]], event["row"])
-        elif kind == "end":
-            entry = self.entries[event["key"]]
-            if event["status"] == "done":
-                self._project(entry)
-            else:
-                self._fail(entry, event["status"], event["error"])
-        elif kind == "finish":
-            for entry in self.entries.values():
-                self._project(entry)
-            for path in event["files"]:
-                self.client.log_artifact(self.runs[SWEEP], str(path))
-            self.client.set_terminated(self.runs[SWEEP], event["status"])
+    def begin(self, key: str) -> None:
+        """A job has begun to run."""
+        self._run(self.entries[key])
 
-    @property
-    def client(self) -> "MlflowClient":
-        """The connected client."""
-        assert self._client is not None
-        return self._client
-
-    def _open(self, key: str, name: str, tags: Mapping[str, str], parent: str | None = None) -> str:
-        """The run of a key, made or opened again."""
-        if key in self.runs:
-            self.client.update_run(self.runs[key], status="RUNNING")
-        else:
-            nested = {PARENT: self.runs[parent]} if parent else {}
-            run = self.client.create_run(
-                self.experiment, tags={KEY: key, NAME: name, **nested, **tags}, run_name=name
-            )
-            self.runs[key] = run.info.run_id
-        return self.runs[key]
-
-    def _run(self, entry: Entry) -> str:
-        parent = SWEEP
-        for artifact in entry.parents:
-            parent = artifact.key
-            if parent not in self.runs:
-                self._run(self.entries[parent])
-        tags = {name: str(value) for name, value in entry.labels.items() if value is not None}
-        if entry.key not in self.runs and entry.key not in self.fresh:
-            tags["reused"] = "true"
-        return self._open(entry.key, entry.title, {"kind": entry.kind, **tags}, parent)
-
-    def _log_row(self, entry: Entry, row: Mapping[str, Any]) -> None:
-        run = self.runs.get(entry.key) or self._run(entry)
+    def row(self, key: str, row: Mapping[str, Any]) -> None:
+        """A job's row, while it runs."""
+        entry = self.entries[key]
+        run = self.runs.get(key) or self._run(entry)
         self.client.log_batch(run, metrics=_metrics([row], entry.labels.get("step") or 0))
 
-    def _project(self, entry: Entry) -> None:
+    def end(self, key: str, status: str, error: str) -> None:
+        """A job has ended: what it has made, or how it failed."""
+        entry = self.entries[key]
+        if status == "done":
+            self.write(entry)
+        else:
+            self._fail(entry, status, error)
+
+    def write_all(self) -> None:
+        """Write all that the store has and MLflow lacks."""
+        failed = set(work.failures(self.store))
+        for entry in self.entries.values():
+            if self.store.has(entry.artifacts[-1]):
+                self.write(entry)
+            elif entry.key in failed:
+                about = work.failure(self.store, entry.key) or {}
+                self._fail(entry, "failed", about.get("error", ""))
+            elif any(self.store.diverged(parent) for parent in entry.parents):
+                self._fail(entry, SKIPPED, "")
+
+    def close(self, files: Iterable[Path], status: str) -> None:
+        """The study's files and its status; OSError where the database is not the one begun with."""
+        if not self.database.exists() or self.database.stat().st_ino != self._inode:
+            raise OSError(f"{self.database} was deleted while it was being written")
+        for path in files:
+            if path.is_file():
+                self.client.log_artifact(self.runs[SWEEP], str(path))
+        self.client.set_terminated(self.runs[SWEEP], status)
+
+    def write(self, entry: Entry) -> None:
         """Write a finished job whole, unless its run says that all of it is written."""
         artifact = entry.artifacts[-1]
-        if not self.store.has(artifact):
-            return
-        marker = self.store.marker(artifact)
-        stamp = f"{artifact.name} {marker.attempt}"
-        if self.written.get(entry.key) == stamp:
-            return
-        run, rows = self._run(entry), self.store.rows(artifact)
+        try:
+            marker = self.store.marker(artifact)
+            stamp = f"{artifact.name} {marker.attempt}"
+            if self.written.get(entry.key) == stamp:
+                return
+            rows, config = self.store.rows(artifact), self.store.json(artifact, "config")
+            provenance = self.store.json(artifact, "provenance")
+        except (Damaged, KeyError):
+            return  # the table's reader reports it, and it is made again
         step = entry.labels.get("step") or 0
-        metrics = _metrics(rows, step)
-        params = _params(self.store.json(artifact, "config"))
+        begin, end = provenance["began"], provenance["began"] + provenance["seconds"]
+        run = self._run(entry, begin, provenance.get("study", self.study))
+        metrics, params = _metrics(rows, step), _params(config)
         for at in range(0, max(len(params), 1), PARAMS_AT_ONCE):
             self.client.log_batch(run, params=params[at : at + PARAMS_AT_ONCE])
         for at in range(0, len(metrics), METRICS_AT_ONCE):
@@ -182,14 +150,39 @@ class Projector:
             # A student's own run shows its features along training as curves.
             on = f"{entry.labels['probed_on']}/"
             self.client.log_batch(self.runs[entry.parents[0].key], metrics=_metrics(rows, step, on))
-        for name, value in (
-            ("status", marker.status),
-            ("numerics", marker.numerics),
-            (ROWS, stamp),
-        ):
+        tags = {"status": marker.status, "numerics": marker.numerics, ROWS: stamp}
+        for name, value in tags.items():
             self.client.set_tag(run, name, value)
-        self.client.set_terminated(run, "FINISHED")
+        self.client.set_terminated(run, "FINISHED", int(end * 1000))
         self.written[entry.key] = stamp
+
+    def _open(
+        self, key: str, name: str, tags: Mapping[str, str], parent: str | None = None, began: float = 0.0
+    ) -> str:
+        """The run of a key, made or opened again."""
+        if key in self.runs:
+            self.client.update_run(self.runs[key], status="RUNNING")
+        else:
+            nested = {PARENT: self.runs[parent]} if parent else {}
+            run = self.client.create_run(
+                self.experiment,
+                start_time=int((began or time.time()) * 1000),
+                tags={KEY: key, NAME: name, **nested, **tags},
+                run_name=name,
+            )
+            self.runs[key] = run.info.run_id
+        return self.runs[key]
+
+    def _run(self, entry: Entry, began: float = 0.0, made_by: str = "") -> str:
+        parent = SWEEP
+        for artifact in entry.parents:
+            parent = artifact.key
+            if parent not in self.runs:
+                self._run(self.entries[parent])
+        tags = {name: str(value) for name, value in entry.labels.items() if value is not None}
+        if made_by not in ("", self.study):
+            tags["reused"] = made_by
+        return self._open(entry.key, entry.title, {"kind": entry.kind, **tags}, parent, began)
 
     def _fail(self, entry: Entry, status: str, error: str) -> None:
         run = self._run(entry)

@@ -16,7 +16,8 @@ from randteach.store import Store
 
 STUDY = importlib.import_module("sweeps.init_distance").STUDY
 # Names that scripts, stores and papers rely on: add to these, change none.
-OPTIONS = "-h --help --preset --local --dry-run --name --out --store --address --yes"
+OPTIONS = "-h --help --preset --local --dry-run --name --out --store --address "
+OPTIONS += "--retry --max-failures --max-hours --yes"
 SETTINGS = """
 alpha variance_preserving seed seeds.teacher seeds.student seeds.order seeds.augment seeds.probe
 net.arch net.width head.hidden_dims head.bottleneck_dim head.out_dim head.weight_norm
@@ -25,7 +26,8 @@ distill.epochs distill.steps distill.batch_size distill.drop_last distill.lr dis
 distill.weight_decay distill.loss distill.teacher_temperature distill.student_temperature distill.teacher_norm
 probe.data probe.at probe.train_size probe.test_size probe.val_fraction probe.epochs probe.batch_size probe.lr
 probe.weight_decay probe.neighbours
-loader resources.distill.cpus resources.distill.gpus resources.probe.cpus resources.probe.gpus
+loader checkpoint_every
+resources.distill.cpus resources.distill.gpus resources.probe.cpus resources.probe.gpus
 """
 Fails = Callable[..., str]
 
@@ -57,7 +59,8 @@ def fails(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Fails:
 def test_options_and_settings_are_frozen() -> None:
     parser = cli._arguments(STUDY)
     assert [name for action in parser._actions for name in action.option_strings] == OPTIONS.split()
-    defaults = {"preset": "paper", "out": "out", "name": None, "store": None, "address": None}
+    defaults = {"preset": "paper", "out": "out", "name": None, "store": None, "address": None, "retry": 0}
+    defaults |= {"max_failures": None, "max_hours": None}
     flags = {"local": False, "dry_run": False, "yes": False, "settings": []}
     assert vars(parser.parse_args([])) == defaults | flags
     assert set(STUDY.presets) == {"mini", "paper"}

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from loaders import datasets
-from randteach import config, overrides
+from randteach import overrides
+from randteach.commands import settings
 from randteach.study import expand
 from tests.studies import STUDY
 
@@ -14,7 +15,7 @@ README = Path("README.md").read_text()
 TYPED = re.findall(r"^\$S (.+?)\s+#", README, re.MULTILINE)
 
 
-@pytest.mark.parametrize(("page", "printed"), [("settings", config.table), ("datasets", datasets.table)])
+@pytest.mark.parametrize(("page", "printed"), [("settings", settings.table), ("datasets", datasets.table)])
 def test_generated_pages_are_up_to_date(page: str, printed: object) -> None:
     """If this fails: `.venv/bin/randteach PAGE > docs/PAGE.md`."""
     assert callable(printed)

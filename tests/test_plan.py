@@ -1,5 +1,7 @@
 """Plans: which jobs the points of a study come to, in which order, and which of them a store lacks."""
 
+import json
+import os
 import re
 from collections import Counter
 from dataclasses import replace
@@ -8,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from loaders import DATASETS
-from randteach import overrides, study
+from randteach import overrides, plans, study
 from randteach.config import Config, UserError
 from randteach.records import Artifact, DistillSpec, Entry, Job, ProbeSpec, Samples
 from randteach.resolve import distilled, probed, resolve
@@ -213,9 +215,10 @@ def test_validation_samples_are_kept_from_the_student_too(size: str) -> None:
 
 def test_a_recorded_plan_comes_back(mini: Plan, tmp_path: Path) -> None:
     store = Store(tmp_path)
-    mini.record(store)
-    assert study.recorded(store, "init_distance") == [job.entry for job in mini.jobs]
-    content = store.plan("init_distance")
+    plans.record(store, mini, "Why?", {"command": "typed"})
+    assert plans.entries(store, "init_distance") == [job.entry for job in mini.jobs]
+    content = plans.last(store, "init_distance")
+    assert content == plans.project(mini, "Why?") == json.loads(json.dumps(content))
     assert content["settings"]["alpha"] == [1e-10, 0.3, 0.6, 0.8, 1.0]
     assert content["settings"]["distill.lr"] == [1e-3]  # defaults too
     assert Entry.from_json(mini.jobs[0].entry.as_json()) == mini.jobs[0].entry
@@ -226,3 +229,21 @@ def test_a_recorded_plan_comes_back(mini: Plan, tmp_path: Path) -> None:
         "probe of teacher resnet18 seed 0 probed on fashion_mnist",
         "probe of raw pixels probed on fashion_mnist",
     ]
+
+
+def test_the_plan_run_last_is_the_plan_whatever_the_clock_says(tmp_path: Path) -> None:
+    store, one, two = Store(tmp_path), plan("seed=0", "alpha=1"), plan("seed=0", "alpha=0,1")
+    with pytest.raises(UserError, match=r"no study 'mine'; it has none"):
+        plans.last(store, "mine")
+    for turn, chosen in enumerate((one, two, one)):
+        plans.record(store, chosen, "", {})
+        assert keys(chosen) == {entry.key for entry in plans.entries(store, "init_distance")}
+        for path in tmp_path.rglob("*"):
+            os.utime(path, (1000 - turn, 1000 - turn))  # the later, the older
+    assert len(plans.files(store, "init_distance")) == 2
+    assert set(plans.every_entry(store)) == keys(one) | keys(two)
+    with pytest.raises(UserError, match=r"no study 'our'; it has init_distance"):
+        plans.last(store, "our")
+    plans.last_file(store, "init_distance").write_text("{")
+    with pytest.raises(UserError, match="this plan can't be read"):
+        plans.last(store, "init_distance")

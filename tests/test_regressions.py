@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from randteach import cli, overrides, store
+from randteach import cli, disk, identity, overrides, store
 from randteach.config import Config, Distill, UserError, check
 from randteach.records import Artifact
 from randteach.resolve import held_out, resolve
@@ -73,7 +73,11 @@ def test_settings_stand_on_both_sides_of_an_option(
 def test_an_interruption_behind_the_marker_leaves_it_whole(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException
 ) -> None:
-    place, artifact, flush = store.Store(tmp_path), Artifact("probe", "ab" * 12), store._flush_folder
+    place, artifact, flush = (
+        store.Store(tmp_path),
+        Artifact("probe", identity.digest("probe/1/{}")),
+        disk.flush_folder,
+    )
 
     def stop(folder: Path) -> None:
         flush(folder)
@@ -81,7 +85,7 @@ def test_an_interruption_behind_the_marker_leaves_it_whole(
             raise error
 
     place.prepare()
-    monkeypatch.setattr(store, "_flush_folder", stop)
+    monkeypatch.setattr(disk, "flush_folder", stop)
     with pytest.raises(type(error)):
         place.commit(artifact, {"config.json": b"{}"}, status="ok", seconds=0, numerics="")
     assert place.read(artifact, "config.json") == b"{}"

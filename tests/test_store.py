@@ -12,14 +12,17 @@ from typing import Any
 import pytest
 import torch
 
+from randteach import disk, identity
 from randteach import store as module
 from randteach.config import UserError
+from randteach.disk import ensure_writable
 from randteach.records import Artifact
-from randteach.store import Damaged, Marker, Store, ensure_writable, tensors
+from randteach.store import Damaged, Marker, Store, tensors
 
-KEY = "ab" + "0" * 22
-PROBE, SNAPSHOT = Artifact("probe", KEY), Artifact("distill", KEY, 79)
-FILES = {"config.json": b"{}", "metrics.jsonl": b'{"a": 1}\n{"a": null}\n'}
+KEYS = {identity.digest(f"probe/1/{number}"): str(number).encode() for number in range(3000)}
+KEY, CONFIG = next((key, config) for key, config in KEYS.items() if key.startswith("ab"))
+PROBE, SNAPSHOT = Artifact("probe", KEY), Artifact("probe", KEY, 79)
+FILES = {"config.json": CONFIG, "metrics.jsonl": b'{"a": 1}\n{"a": null}\n'}
 NO_ROOM = OSError(errno.ENOSPC, "No space left on device")
 
 
@@ -50,7 +53,7 @@ def test_what_is_committed_is_read(store: Store, artifact: Artifact) -> None:
     assert (marker.status, marker.seconds, marker.numerics) == ("unmoved", 1.235, "1234abcd")
     assert marker.size == sum(len(content) for content in FILES.values())
     assert {name: again.read(artifact, name) for name in marker.files} == FILES
-    assert again.rows(artifact) == [{"a": 1}, {"a": None}] and again.json(artifact, "config") == {}
+    assert again.rows(artifact) == [{"a": 1}, {"a": None}] and again.read(artifact, "config.json") == CONFIG
     names = {path.relative_to(store.root).parts[0] for path in files_of(store)}
     assert names == {"format.json", "objects", "done"}
 
@@ -128,7 +131,7 @@ def test_damage_is_noticed_and_named(store: Store, damage: Callable[[Path], obje
     for read in (lambda: store.read(PROBE, path.name), lambda: store.rows(PROBE)):
         with pytest.raises(Damaged, match=f"{re.escape(str(path))}: .*{message}"):
             read()
-    assert store.read(PROBE, "config.json") == b"{}"  # the others are whole
+    assert store.read(PROBE, "config.json") == CONFIG  # the others are whole
 
 
 @pytest.mark.parametrize("number", [0, 1, 2])
@@ -136,7 +139,7 @@ def test_a_commit_that_fails_leaves_nothing(
     store: Store, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
     """The disk is full at the first file, at the second, or at the marker, half of it written."""
-    write, calls = module._write, []
+    write, calls = disk.write, []
 
     def full(path: Path, content: bytes) -> None:
         calls.append(path)
@@ -144,7 +147,7 @@ def test_a_commit_that_fails_leaves_nothing(
         if len(calls) > number:
             raise NO_ROOM
 
-    monkeypatch.setattr(module, "_write", full)
+    monkeypatch.setattr(disk, "write", full)
     with pytest.raises(OSError, match="No space left"):
         commit(store)
     assert len(calls) == number + 1
@@ -184,20 +187,6 @@ def test_find_by_the_beginning_of_a_key(store: Store) -> None:
     assert store.done("state") == {other.name}
 
 
-def test_the_plan_run_last_is_the_plan(store: Store) -> None:
-    with pytest.raises(UserError, match=r"no study 'mine'; it has none"):
-        store.plan("mine")
-    store.record_plan("other", "c", {"jobs": [3]})
-    path = store.root / "studies" / "mine"
-    for turn, digest in enumerate("aba"):
-        store.record_plan("mine", digest, {"jobs": [digest]})
-        assert store.plan("mine") == {"jobs": [digest]}
-        os.utime(path / f"{digest}.json", ns=(turn, turn))  # the next one is later by any clock
-    assert sorted(os.listdir(path)) == ["a.json", "b.json"]
-    with pytest.raises(UserError, match=r"no study 'our'; it has mine, other"):
-        store.plan("our")
-
-
 def test_a_newer_format_is_refused_and_left_alone(store: Store) -> None:
     assert json.loads((store.root / "format.json").read_text()) == {"format": module.FORMAT}
     store.prepare()  # again: nothing is lost
@@ -226,9 +215,9 @@ def test_where_one_may_not_write(tmp_path: Path) -> None:
 
 def test_a_marker_keeps_the_layout_that_older_stores_have(store: Store) -> None:
     """Written out: a store of today has to be read tomorrow."""
-    path = store.root / "done" / "distill" / "ab" / f"{KEY}@79.json"
+    path = store.root / "done" / "probe" / "ab" / f"{KEY}@79.json"
     path.parent.mkdir(parents=True)
     content = {"attempt": "x", "status": "ok", "files": {}, "seconds": 2.0, "numerics": "n"}
     path.write_text(json.dumps(content))
     assert store.marker(SNAPSHOT) == Marker(SNAPSHOT, "x", "ok", {}, 2.0, "n", 0)
-    assert store.done("distill") == {f"{KEY}@79"} and list(store.find("ab")) == [SNAPSHOT]
+    assert store.done("probe") == {f"{KEY}@79"} and list(store.find("ab")) == [SNAPSHOT]

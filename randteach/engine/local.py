@@ -1,14 +1,17 @@
 """Jobs one after another in this process: no Ray, a debugger works."""
 
+import time
 import traceback
 from dataclasses import replace
 
 import torch
 
 from randteach.config import UserError
-from randteach.engine.execute import Context, Event, execute
-from randteach.engine.queue import Queue
+from randteach.engine.execute import Context, Postponed, execute
+from randteach.engine.keeper import Event
+from randteach.engine.queue import DONE, FAILED, LOOK, POSTPONED, STOPPED, Queue
 from randteach.records import Artifact
+from randteach.stages.recorder import Stopped
 
 
 def run(queue: Queue, context: Context) -> None:
@@ -27,11 +30,18 @@ def run(queue: Queue, context: Context) -> None:
             queue.made(Artifact(kinds[event["key"]], event["key"], event["step"]))
         queue.emit(event)
 
-    context = replace(context, emit=receive)
-    while job := queue.next():
-        error = ""
+    context = replace(context, emit=receive, stop=lambda: bool(queue.stopping()))
+    while not queue.over:
+        if not (job := queue.next()):
+            time.sleep(LOOK)  # other sweeps are at the rest
+            continue
+        outcome, error = DONE, ""
         try:
             execute(job, context)
+        except Stopped:
+            outcome = STOPPED
+        except Postponed:
+            outcome = POSTPONED
         except Exception:  # whatever a job does wrong is the job's failure
-            error = traceback.format_exc()
-        queue.finish(job.key, error)
+            outcome, error = FAILED, traceback.format_exc()
+        queue.finish(job.key, outcome, error)

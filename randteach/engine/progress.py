@@ -10,23 +10,42 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from randteach.engine.execute import Event
+from randteach.engine.keeper import Event
 from randteach.records import Job
 
 
 class Progress:
     """Follows the engine's events; used as a context while jobs run."""
 
-    def __init__(self, console: Console, jobs: Sequence[Job], cached: int) -> None:
-        self.console, self.cached = console, cached
-        self.jobs: Mapping[str, Job] = {job.key: job for job in jobs}
+    def __init__(self, console: Console, plan: Sequence[Job]) -> None:
+        self.console, self.planned = console, len(plan)
+        self.jobs: dict[str, Job] = {}
         self.began = time.monotonic()
         self.running: dict[str, float] = {}
         self.rows: dict[str, Mapping[str, float]] = {}
-        self.counts: Counter[str] = Counter()
+        self.ended: dict[str, str] = {}
         self.seconds: defaultdict[str, list[float]] = defaultdict(list)
         self.failures: dict[str, str] = {}
+        self.stopped: dict[str, str] = {}
+        self.damaged: list[str] = []
         self.live = Live(get_renderable=self._render, console=console, refresh_per_second=2, transient=True)
+
+    def expect(self, jobs: Sequence[Job]) -> None:
+        """Jobs that are to be made now, some perhaps once more."""
+        self.jobs |= {job.key: job for job in jobs}
+        self.damaged.clear()
+        for job in jobs:
+            self.ended.pop(job.key, None)
+
+    @property
+    def cached(self) -> int:
+        """Jobs of the plan that were there already."""
+        return self.planned - len(self.jobs)
+
+    @property
+    def counts(self) -> Counter[str]:
+        """How many jobs have ended in which way."""
+        return Counter(self.ended.values())
 
     def __enter__(self) -> "Progress":
         if self.console.is_terminal:
@@ -45,28 +64,59 @@ class Progress:
         elif kind == "row":
             self.rows[key] = event["row"]
         elif kind == "end":
-            now = time.monotonic()
-            took = now - self.running.pop(key, now)
-            self.counts[event["status"]] += 1
-            self.seconds[self.jobs[key].kind].append(took)
+            took = self._leave(key)
+            self.ended[key] = event["status"]
+            if took:
+                self.seconds[self.jobs[key].kind].append(took)
             if event["status"] == "failed":
                 self.failures[key] = event["error"]
             self._say(key, event["status"], took)
+        elif kind == "stopped":
+            self._leave(key)
+            epoch = self.rows.get(key, {}).get("epoch")
+            self.stopped[key] = "stopped" if epoch is None else f"stopped, epoch {epoch:g} was through"
+        elif kind == "again":
+            reason = "its worker died" if event["why"] == "died" else "it failed"
+            self._say(key, f"to be made again, {reason}", self._leave(key))
+        elif kind == "damaged":
+            self.damaged.append(event["what"])
+            self._print(f"damaged, set aside, to be made again: {event['what']}")
+
+    def _leave(self, key: str) -> float:
+        """Seconds that a job has run, which it no longer does."""
+        now = time.monotonic()
+        return now - self.running.pop(key, now)
 
     def _say(self, key: str, status: str, took: float) -> None:
         if self.console.is_terminal and status == "done":
             return
-        ended = sum(self.counts.values())
         left = f", {duration(self.left())} left" if self.left() else ""
-        title = self.jobs[key].entry.title
         spent = f" in {duration(took)}" if took else ""
-        text = f"[{ended}/{len(self.jobs)}] {title}: {status}{spent}{left}"
+        title = self.jobs[key].entry.title
+        self._print(f"[{len(self.ended)}/{len(self.jobs)}] {title}: {status}{spent}{left}")
+
+    def _print(self, text: str) -> None:
         self.console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    def snapshot(self) -> dict[str, object]:
+        """What runs and how far it is, for those who look on from outside."""
+        now = time.monotonic()
+        running = [
+            {
+                "key": key,
+                "title": self.jobs[key].entry.title,
+                "epoch": self.rows.get(key, {}).get("epoch"),
+                "epochs": max(self.jobs[key].steps.values(), default=None),
+                "loss": self.rows.get(key, {}).get("loss"),
+                "seconds": now - since,
+            }
+            for key, since in list(self.running.items())
+        ]
+        return {"running": running, "counts": self._counts()}
 
     def left(self) -> float:
         """Seconds that the remaining jobs take, from those of their kind that have ended; 0: unknown."""
-        ended = sum(self.counts.values())
-        if not ended:
+        if not self.ended:
             return 0.0
         todo = Counter(job.kind for job in self.jobs.values())
         for kind, seconds in self.seconds.items():
@@ -95,8 +145,7 @@ class Progress:
         return Group(table, Text(self._counts(), style="bold"))
 
     def _counts(self) -> str:
-        ended = sum(self.counts.values())
-        parts = [f"{ended} of {len(self.jobs)} jobs ended", f"{self.cached} cached"]
+        parts = [f"{len(self.ended)} of {len(self.jobs)} jobs ended", f"{self.cached} cached"]
         parts += [f"{count} {status}" for status, count in self.counts.items() if status != "done"]
         parts.append(f"{duration(time.monotonic() - self.began)} so far")
         left = self.left()

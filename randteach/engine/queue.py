@@ -1,16 +1,22 @@
 """Which job may start: one whose parents are there, first by rank, where its shape has room."""
 
 import heapq
+import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
+from typing import Protocol
 
 from randteach.config import Slot
-from randteach.engine.execute import Event
+from randteach.engine.keeper import Event
 from randteach.records import Artifact, Job
-from randteach.stages.recorder import DIVERGED, SKIPPED
+from randteach.stages.recorder import SKIPPED
 from randteach.store import Store
 
+DONE, FAILED, STOPPED = "done", "failed", "stopped"
 FAILED_PARENT = "skipped: parent failed"
+POSTPONED = "postponed: parent damaged"  # until the parent has been made again
+DEATHS = 3  # of a job's worker process, after which the job itself is to blame
+LOOK = 0.5  # seconds between looks at what other sweeps do
 Shape = tuple[int, float]
 
 
@@ -19,15 +25,48 @@ def shape(slot: Slot) -> Shape:
     return slot.cpus, slot.gpus
 
 
+class Claims(Protocol):
+    """Who else is at a job."""
+
+    def take(self, job: Job) -> bool:
+        """Have the job; False where another sweep has it."""
+
+    def release(self, key: str) -> None:
+        """Give the job up."""
+
+
+class Free(Claims):
+    """Nobody else is at anything."""
+
+    def take(self, job: Job) -> bool:
+        """Every job can be had."""
+        return True
+
+    def release(self, key: str) -> None:
+        """Nothing to give up."""
+
+
 class Queue:
     """The missing jobs of a plan; artifacts release them, failures and divergence end them."""
 
-    def __init__(self, missing: Iterable[Job], store: Store, emit: Callable[[Event], None]) -> None:
-        self.store, self.emit = store, emit
+    def __init__(
+        self,
+        missing: Iterable[Job],
+        store: Store,
+        emit: Callable[[Event], None],
+        claims: Claims | None = None,
+        stopping: Callable[[], str] = str,
+        retry: int = 0,
+    ) -> None:
+        self.store, self.emit, self.stopping, self.retry = store, emit, stopping, retry
+        self.claims = claims or Free()
         self.jobs = {job.key: job for job in missing}
         self.ended: dict[str, str] = {}
         self.running: set[str] = set()
+        self.elsewhere: dict[str, Job] = {}  # other sweeps are at these
         self.in_flight: Counter[Shape] = Counter()
+        self.tries: Counter[tuple[str, str]] = Counter()
+        self._looked = 0.0
         self._blocked: dict[str, set[Artifact]] = {}
         self._children: defaultdict[Artifact, list[str]] = defaultdict(list)
         self._ready: defaultdict[Shape, list[tuple[tuple[int, ...], str]]] = defaultdict(list)
@@ -48,7 +87,7 @@ class Queue:
             return
         self._made.add(artifact)
         children = self._children.get(artifact, [])
-        if children and self.store.marker(artifact).status == DIVERGED:
+        if children and self.store.diverged(artifact):
             self._skip(children, SKIPPED)
         for key in children:
             waiting = self._blocked.get(key)
@@ -58,32 +97,95 @@ class Queue:
                     self._release(self.jobs[key])
 
     def next(self, room: Callable[[Shape], bool] = lambda shape: True) -> Job | None:
-        """The first ready job of a shape that has room, now running; None where there is none."""
-        heads = [(heap[0], at) for at, heap in self._ready.items() if heap and room(at)]
-        if not heads:
-            return None
-        at = min(heads)[1]
-        job = self.jobs[heapq.heappop(self._ready[at])[1]]
-        self.running.add(job.key)
-        self.in_flight[at] += 1
-        return job
+        """The first ready job of a shape that has room, now running; None where there is none.
 
-    def finish(self, key: str, error: str = "") -> None:
-        """A running job has ended; what waits for artifacts that it failed to make is skipped."""
-        job = self.jobs[key]
-        self.running.discard(key)
-        self.in_flight[shape(job.slot)] -= 1
-        self._end(key, "failed" if error else "done", error)
+        What another sweep is at is left to it and looked at again later; what it has made is taken.
+        """
+        self._look()
+        while not self.stopping():
+            heads = [(heap[0], at) for at, heap in self._ready.items() if heap and room(at)]
+            if not heads:
+                return None
+            at = min(heads)[1]
+            job = self.jobs[heapq.heappop(self._ready[at])[1]]
+            if not self.claims.take(job):
+                self.elsewhere[job.key] = job
+            elif all(self.store.has(artifact) for artifact in job.artifacts):
+                self._adopt(job)
+            else:
+                self.running.add(job.key)
+                self.in_flight[at] += 1
+                return job
+        return None
+
+    def finish(self, key: str, outcome: str = DONE, error: str = "") -> None:
+        """A running job has ended; one that failed is tried again as often as `retry` says.
+
+        What waits for artifacts that the job did not make is skipped.
+        """
+        job = self._leave(key)
+        if outcome == FAILED and not self.stopping() and self._again(job, FAILED, self.retry):
+            return
+        if outcome == STOPPED:
+            self.emit({"event": STOPPED, "key": key})
+        else:
+            self._end(key, outcome, error)
+        self.claims.release(key)
         for artifact in job.artifacts:
-            if not error:
+            if outcome == DONE:
                 self.made(artifact)
-            elif artifact not in self._made:
-                self._skip(self._children.get(artifact, []), FAILED_PARENT)
+            elif outcome != STOPPED and artifact not in self._made:
+                because = FAILED_PARENT if outcome == FAILED else outcome
+                self._skip(self._children.get(artifact, []), because)
+
+    def died(self, key: str, error: str) -> None:
+        """A running job's process has ended before the job did, which is most often not the job's fault."""
+        if not self.stopping() and self._again(self.jobs[key], "died", DEATHS - 1):
+            self._leave(key)
+        else:
+            self.finish(key, STOPPED if self.stopping() else FAILED, error)
 
     @property
     def over(self) -> bool:
-        """Every job has ended."""
-        return len(self.ended) == len(self.jobs)
+        """Every job has ended, or nothing runs and nothing is to be started any more."""
+        return len(self.ended) == len(self.jobs) or bool(self.stopping() and not self.running)
+
+    def _leave(self, key: str) -> Job:
+        job = self.jobs[key]
+        self.running.discard(key)
+        self.in_flight[shape(job.slot)] -= 1
+        return job
+
+    def _again(self, job: Job, why: str, most: int) -> bool:
+        self.tries[job.key, why] += 1
+        if self.tries[job.key, why] > most:
+            return False
+        self.emit({"event": "again", "key": job.key, "why": why})
+        heapq.heappush(self._ready[shape(job.slot)], (job.rank, job.key))
+        return True
+
+    def _look(self) -> None:
+        """What other sweeps have made meanwhile, and what they have given up."""
+        if not self.elsewhere or time.monotonic() - self._looked < LOOK:
+            return
+        for key, job in list(self.elsewhere.items()):
+            there = [artifact for artifact in job.artifacts if self.store.has(artifact)]
+            for artifact in there:
+                self.made(artifact)
+            if len(there) == len(job.artifacts):
+                del self.elsewhere[key]
+                self._adopt(job)
+            elif self.claims.take(job):
+                del self.elsewhere[key]
+                heapq.heappush(self._ready[shape(job.slot)], (job.rank, key))
+        self._looked = time.monotonic()
+
+    def _adopt(self, job: Job) -> None:
+        """Another sweep has made the job."""
+        self._end(job.key, DONE)
+        self.claims.release(job.key)
+        for artifact in job.artifacts:
+            self.made(artifact)
 
     def _release(self, job: Job) -> None:
         del self._blocked[job.key]

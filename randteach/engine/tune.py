@@ -11,14 +11,17 @@ import os
 import tempfile
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from randteach.config import UserError
-from randteach.engine.execute import Context, Event, execute
-from randteach.engine.queue import Queue, Shape
+from randteach.engine.execute import Context, Postponed, execute
+from randteach.engine.keeper import Event
+from randteach.engine.queue import DONE, FAILED, POSTPONED, STOPPED, Queue, Shape
 from randteach.records import Artifact, Job
+from randteach.session import stop_asked
+from randteach.stages.recorder import Stopped
 from randteach.store import Store
 
 LOOKAHEAD = 1
@@ -44,6 +47,24 @@ class Options:
     root: str
     cache: str
     loader: str
+    session: str
+    study: str
+    checkpoint_every: float
+
+    def context(self) -> Context:
+        """The context of a worker's process."""
+        store = Store(self.store)
+        return Context(
+            store,
+            Path(self.root),
+            Path(self.cache),
+            self.loader,
+            emit=_report,
+            session=self.session,
+            study=self.study,
+            checkpoint_every=self.checkpoint_every,
+            stop=stop_asked(store, self.session),
+        )
 
 
 _contexts: dict[Options, Context] = {}
@@ -52,13 +73,18 @@ _contexts: dict[Options, Context] = {}
 def work(job: Job, options: Options) -> None:
     """One trial, in a worker; the process keeps its context, and so its teachers' features."""
     if options not in _contexts:
-        _contexts[options] = Context(
-            Store(options.store), Path(options.root), Path(options.cache), options.loader
-        )
+        _contexts[options] = options.context()
+    outcome, error = DONE, ""
     try:
-        execute(job, replace(_contexts[options], emit=_report))
+        execute(job, _contexts[options])
+    except Stopped:
+        outcome = STOPPED
+    except Postponed:
+        outcome = POSTPONED
     except Exception:  # reported as the job's failure; the worker is reused for the next one
-        _report({"event": "failed", "key": job.key, "error": traceback.format_exc()})
+        outcome, error = FAILED, traceback.format_exc()
+    if outcome != DONE:
+        _report({"event": "outcome", "key": job.key, "outcome": outcome, "error": error})
 
 
 def _report(event: Event) -> None:
@@ -161,7 +187,7 @@ def _searcher(queue: Queue, slots: dict[Shape, int]) -> Any:
         def __init__(self) -> None:
             super().__init__()
             self.trials: dict[str, Job] = {}
-            self.errors: dict[str, str] = {}
+            self.outcomes: dict[str, tuple[str, str]] = {}
 
         def suggest(self, trial_id: str) -> Any:
             job = queue.next(lambda at: queue.in_flight[at] < slots[at] + LOOKAHEAD)
@@ -174,8 +200,8 @@ def _searcher(queue: Queue, slots: dict[Shape, int]) -> Any:
             if "event" not in result:  # Tune's own last word on a trial
                 return
             job, event = self.trials[trial_id], json.loads(result["event"])
-            if event["event"] == "failed":
-                self.errors[job.key] = event["error"]
+            if event["event"] == "outcome":
+                self.outcomes[job.key] = event["outcome"], event["error"]
                 return
             if event["event"] == "artifact":
                 queue.made(Artifact(job.kind, job.key, event["step"]))
@@ -185,9 +211,11 @@ def _searcher(queue: Queue, slots: dict[Shape, int]) -> Any:
             self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
         ) -> None:
             job = self.trials.pop(trial_id)
-            if error:
-                self.errors[job.key] = "the worker process ended before the job did"
-            queue.finish(job.key, self.errors.get(job.key, ""))
+            outcome = self.outcomes.pop(job.key, (DONE, ""))
+            if error and outcome[0] == DONE:
+                queue.died(job.key, "the worker process ended before the job did")
+            else:
+                queue.finish(job.key, *outcome)
 
         def __reduce__(self) -> Any:
             """Tune pickles its settings; a searcher read back from there is never used."""

@@ -1,14 +1,14 @@
 """The tidy table: one row a number, from the store alone."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from randteach.records import Artifact, Entry
-from randteach.stages.recorder import DIVERGED, SKIPPED
-from randteach.store import Store
+from randteach.records import Entry
+from randteach.stages.recorder import SKIPPED
+from randteach.store import Damaged, Store
 
 COLUMNS = [
     "study",
@@ -41,12 +41,23 @@ _PLACE = ("step", "epoch", "split")
 _SORTED_BY = [name for name in COLUMNS if name not in ("value", "status", "numerics")]
 
 
-def build(store: Store, study: str, entries: Iterable[Entry]) -> pd.DataFrame:
+def build(
+    store: Store, study: str, entries: Iterable[Entry], on_damage: Callable[[Damaged], None] | None = None
+) -> pd.DataFrame:
     """All numbers of a plan's jobs that the store holds, sorted; settings that were swept come last.
 
-    A probe below a diverged student has one row, without a value.
+    A probe below a diverged student has one row, without a value. Damaged artifacts are left out where
+    there is someone to tell, and raise Damaged where there is not.
     """
-    frame = pd.DataFrame(row for entry in entries for row in _entry_rows(store, study, entry))
+    rows: list[dict[str, Any]] = []
+    for entry in entries:
+        try:
+            rows += _entry_rows(store, study, entry)
+        except Damaged as damage:
+            if not on_damage:
+                raise
+            on_damage(damage)
+    frame = pd.DataFrame(rows)
     swept = sorted(set(frame.columns) - set(COLUMNS))
     frame = frame.reindex(columns=[*COLUMNS, *swept])
     for name in ("epoch", "alpha", "value", "kept", "gamma", "x", "y"):
@@ -78,7 +89,7 @@ def _entry_rows(store: Store, study: str, entry: Entry) -> Iterator[dict[str, An
     base = {"study": study, "key": entry.key, "kind": entry.kind, **entry.labels}
     artifact = entry.artifacts[-1]
     if not store.has(artifact):
-        if any(_diverged(store, parent) for parent in entry.parents):
+        if any(store.diverged(parent) for parent in entry.parents):
             yield base | {"measure": "linear", "split": "test", "status": SKIPPED}
         return
     marker = store.marker(artifact)
@@ -88,7 +99,3 @@ def _entry_rows(store: Store, study: str, entry: Entry) -> Iterator[dict[str, An
         for measure, value in row.items():
             if measure not in _PLACE:
                 yield base | place | {"measure": measure, "value": value}
-
-
-def _diverged(store: Store, artifact: Artifact) -> bool:
-    return store.has(artifact) and store.marker(artifact).status == DIVERGED

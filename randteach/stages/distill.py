@@ -15,10 +15,9 @@ from randteach import nets
 from randteach.records import DistillSpec
 from randteach.stages.embed import prepare, to_device
 from randteach.stages.losses import distillation_loss
-from randteach.stages.recorder import DIVERGED, OK, UNMOVED, Recorder, Result, Row, Tensors
+from randteach.stages.recorder import DIVERGED, OK, UNMOVED, Recorder, Result, Row, State, Tensors
 from randteach.stages.teacher import Cache, Teacher
 
-Resume = tuple[int, list[Row], Tensors, Tensors]
 MOMENTS = ("exp_avg", "exp_avg_sq")
 
 
@@ -30,19 +29,19 @@ def distill(
     device: torch.device,
     record: Recorder,
     *,
-    resume: Resume | None = None,
+    resume: State | None = None,
     cache: Cache | None = None,
 ) -> None:
     """Train until the last of `steps` (the keys), with a result at each of them.
 
-    `indices` are the samples of `data` to learn from; `resume` is (step, rows, encoder, state) of an
-    earlier result; the teacher's features are looked up in `cache`. A student whose loss or weights
-    are not finite ends as `diverged`, one that has not left its start as `unmoved`.
+    `indices` are the samples of `data` to learn from; `resume` is a state to go on from; the teacher's
+    features are looked up in `cache`. A student whose loss or weights are not finite ends as `diverged`,
+    one that has not left its start as `unmoved`.
     """
     teacher = Teacher(spec, data, indices, device, {} if cache is None else cache)
     student = Student(spec, teacher, data, indices, device)
     if resume:
-        student.load(*resume)
+        student.load(resume)
     last = max(steps)
     with closing(student.reader):
         while True:
@@ -50,8 +49,9 @@ def distill(
                 record.result(student.result(final=student.step == last))
             if student.step >= last:
                 return
+            record.pause(student.state)
             pause = min(step for step in steps if step > student.step)
-            row = student.advance(pause)
+            row = student.advance(pause, record)
             record.row(row)
             if row.get("diverged_at"):
                 for step in sorted(step for step in steps if step >= student.step):
@@ -100,15 +100,18 @@ class Student:
         """The trained parameters, encoder and head apart."""
         return [("encoder", [*self.encoder.parameters()]), ("head", [*self.head.parameters()])]
 
-    def advance(self, pause: int) -> Row:
+    def advance(self, pause: int, record: Recorder) -> Row:
         """Train to `pause` or the end of the epoch, whichever comes first, and take stock."""
         epoch, done = divmod(self.step, len(self.reader))
-        count = min(pause - self.step, len(self.reader) - done)
-        for batch in islice(self.reader.epoch(epoch, start=done), count):
+        end = min(pause, self.step - done + len(self.reader))
+        # Rows of an epoch's middle belong to the snapshot there alone.
+        self.rows = [row for row in self.rows if row["step"] % len(self.reader) == 0]
+        for batch in islice(self.reader.epoch(epoch, start=done), end - self.step):
             self._train_step(batch, epoch, done)
             done += 1
-        self.step += count
-        self.rows = [row for row in self.rows if row["step"] % len(self.reader) == 0]
+            self.step += 1
+            if self.step < end:
+                record.pause(self.state)
         self.rows.append(self._row(done))
         if done == len(self.reader):
             self.totals.zero_()
@@ -165,27 +168,34 @@ class Student:
             weights={"encoder": self.encoder.state_dict()},
             status=UNMOVED if still and self.step else OK,
             step=self.step,
-            state=self._state() if final else None,
+            state=self._beside_encoder() if final else None,
         )
 
-    def _state(self) -> Tensors:
+    def state(self) -> State:
+        """All that is needed to go on from this step."""
+        encoder = {f"encoder.{name}": value for name, value in self.encoder.state_dict().items()}
+        return State(self.step, list(self.rows), encoder | self._beside_encoder())
+
+    def _beside_encoder(self) -> dict[str, torch.Tensor]:
         state = {f"head.{name}": value for name, value in self.head.state_dict().items()}
         for number, moments in self.optimizer.state_dict()["state"].items():
             state |= {f"{name}.{number}": moments[name] for name in MOMENTS}
         return state | {"totals": self.totals}
 
-    def load(self, step: int, rows: list[Row], encoder: Tensors, state: Tensors) -> None:
-        """Go on from an earlier result, bit for bit; memory formats stay the student's own."""
-        self.step, self.rows = step, list(rows)
-        self.encoder.load_state_dict(encoder)
-        self.head.load_state_dict(
-            {name[5:]: value for name, value in state.items() if name.startswith("head.")}
-        )
-        self.totals.copy_(state["totals"])
-        if step:
+    def load(self, state: State) -> None:
+        """Go on from an earlier state, bit for bit; memory formats stay the student's own."""
+        self.step, self.rows, tensors = state.step, list(state.rows), state.tensors
+        self.encoder.load_state_dict(_below("encoder.", tensors))
+        self.head.load_state_dict(_below("head.", tensors))
+        self.totals.copy_(tensors["totals"])
+        if self.step:
             for number, parameter in enumerate(p for _, part in self.parts() for p in part):
                 moments = {
-                    name: torch.zeros_like(parameter).copy_(state[f"{name}.{number}"]) for name in MOMENTS
+                    name: torch.zeros_like(parameter).copy_(tensors[f"{name}.{number}"]) for name in MOMENTS
                 }
-                count = torch.tensor(float(step), device=self.device)
+                count = torch.tensor(float(self.step), device=self.device)
                 self.optimizer.state[parameter] = {"step": count, **moments}
+
+
+def _below(prefix: str, tensors: Tensors) -> dict[str, torch.Tensor]:
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}

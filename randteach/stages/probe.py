@@ -37,7 +37,7 @@ def probe(
     features = {name: embed(encoder, splits[name], ix, device) for name, ix in used.items()}
     labels = {name: torch.from_numpy(labelled[name][ix]).to(device) for name, ix in used.items()}
     classes = int(train.labels.max()) + 1
-    raw, std = linear_probe(spec, features["train"], labels["train"], classes)
+    raw, std = linear_probe(spec, features["train"], labels["train"], classes, record)
     rows = []
     for split in sorted(set(used) - {"train"}):
         x_ND, y_N = features[split], labels[split]
@@ -54,7 +54,7 @@ Classifier = Callable[[torch.Tensor], torch.Tensor]
 
 
 def linear_probe(
-    spec: ProbeSpec, x_ND: torch.Tensor, y_N: torch.Tensor, classes: int
+    spec: ProbeSpec, x_ND: torch.Tensor, y_N: torch.Tensor, classes: int, record: Recorder
 ) -> tuple[Classifier, Classifier]:
     """Two linear layers trained side by side, on raw and on standardised features.
 
@@ -72,6 +72,7 @@ def linear_probe(
     optimizer = torch.optim.AdamW([weight_2DC], lr=spec.lr, weight_decay=spec.weight_decay, fused=True)
     order = torch.randperm(count, generator=stream("probe/order", spec.seed)).to(x_ND.device)
     for _ in range(spec.epochs):
+        record.pause()
         for batch in order.split(spec.batch_size):
             x_BD = x_ND[batch]
             x_2BD = torch.stack((x_BD, (x_BD - mean_D) / std_D))

@@ -1,6 +1,6 @@
 """What a stage hands over while it runs; where that goes is not the stage's business."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -28,11 +28,27 @@ class Result:
     state: Tensors | None = None
 
 
+@dataclass(frozen=True)
+class State:
+    """All that a training needs to go on from a step, bit for bit: rows so far, tensors by name."""
+
+    step: int
+    rows: list[Row]
+    tensors: Tensors
+
+
+class Stopped(Exception):
+    """The stage was asked to end; what it needs to go on has been kept."""
+
+
 class Recorder(Protocol):
-    """Receives rows for the eyes as they arise, and results to keep."""
+    """Receives rows for the eyes as they arise, and results and states to keep."""
 
     def row(self, row: Row) -> None:
         """A metric row, live; the same row comes again in the result."""
 
     def result(self, result: Result) -> None:
         """A result to commit."""
+
+    def pause(self, state: Callable[[], State] | None = None) -> None:
+        """Called between steps: keeps the state when it is time to; Stopped where the stage is to end."""

@@ -16,13 +16,14 @@ from loaders.order import balanced, held_out
 from randteach import identity, numerics
 from randteach.config import Slot
 from randteach.engine import execute as engine
-from randteach.engine.execute import Context, Event, execute, kept_states
+from randteach.engine.execute import Context, execute, kept_states
+from randteach.engine.keeper import Event
 from randteach.overrides import parse
 from randteach.records import Artifact, Job, Pixels
 from randteach.resolve import resolve
 from randteach.stages.distill import Student
 from randteach.stages.probe import probe
-from randteach.stages.recorder import Result
+from randteach.stages.recorder import Recorder, Result
 from randteach.stages.teacher import Teacher
 from randteach.store import Store
 from randteach.study import distill_job, probe_job, snapshot_probes, teacher_of
@@ -79,6 +80,10 @@ def knn_by_hand(function: nn.Module, train: Any, test: Any, ours: np.ndarray, th
     near = gaps.argsort(dim=1, stable=True)[:, :20].numpy()
     votes = [np.bincount(labels[0][row], minlength=10).argmax() for row in near]
     return 100 * float((votes == labels[1]).mean())
+
+
+class Quiet(Recorder):
+    """Keeps nothing."""
 
 
 def shown(events: list[Event], kind: str) -> list[int]:
@@ -200,11 +205,11 @@ def test_probing_a_stored_snapshot_is_probing_the_student(pairs: tuple[str, ...]
     data: Any = engine.open_samples(spec.samples, "train", context)
     indices = engine.indices_of(data, spec.samples)
     live = Student(spec, Teacher(spec, data, indices, CPU, {}), data, indices, CPU)
-    assert [live.advance(step)["epoch"] for step in (5, 10)] == [1, 2]
+    assert [live.advance(step, Quiet())["epoch"] for step in (5, 10)] == [1, 2]
     train, test = (engine.open_samples(job.spec.samples, name, context) for name in ("train", "test"))
     ours, theirs = balanced(train.labels, 200), balanced(test.labels, 100)
     given, results = {"train": ours, "test": theirs, "val": ours[:0]}, list[Result]()
-    record: Any = SimpleNamespace(row=id, result=results.append)
+    record: Any = SimpleNamespace(row=id, result=results.append, pause=lambda state=None: None)
     probe(job.spec, live.encoder.eval(), train, test, given, CPU, record)
     assert [result.rows for result in results] == [[row]] and row["split"] == "test"
     assert row["knn"] == pytest.approx(knn_by_hand(live.encoder, train, test, ours, theirs))

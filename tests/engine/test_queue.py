@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from randteach.config import Slot
-from randteach.engine.execute import Event
-from randteach.engine.queue import FAILED_PARENT, Queue, shape
+from randteach.engine.keeper import Event
+from randteach.engine.queue import FAILED, FAILED_PARENT, Queue, shape
 from randteach.records import Artifact, Job, Pixels, ProbeSpec, Samples
 from randteach.stages.recorder import DIVERGED, OK, SKIPPED, UNMOVED
 from randteach.store import Store
@@ -136,7 +136,7 @@ def test_each_shape_has_room_of_its_own(store: Store) -> None:
     run.start(None)
     assert run.queue.in_flight == {shape(GPU): 1, shape(CPU): 2, shape(BIG): 1}
     run.queue.finish(small.key)
-    run.queue.finish(card.key, "an error")
+    run.queue.finish(card.key, FAILED, "an error")
     assert run.queue.in_flight[shape(CPU)] == 1 and run.queue.in_flight[shape(GPU)] == 0
 
 
@@ -179,7 +179,7 @@ def test_below_a_failed_job_only_what_it_made_is_used(store: Store) -> None:
     run = Run(store, student, early, late, both, free, mixed)
     run.start(student)
     run.make(student.artifacts[0])
-    run.queue.finish(student.key, "Traceback\nValueError: no")
+    run.queue.finish(student.key, FAILED, "Traceback\nValueError: no")
     assert run.ended() == {student.key: "failed", late.key: FAILED_PARENT, both.key: FAILED_PARENT}
     errors = {event["key"]: event["error"] for event in run.events}
     assert errors == {student.key: "Traceback\nValueError: no", late.key: "", both.key: ""}
@@ -191,5 +191,5 @@ def test_below_a_failed_job_only_what_it_made_is_used(store: Store) -> None:
     run.queue.finish(free.key)
     run.start(mixed)
     assert not run.queue.over
-    run.queue.finish(mixed.key, "an error")
+    run.queue.finish(mixed.key, FAILED, "an error")
     assert run.queue.over

@@ -1,6 +1,7 @@
 """The student's training against a plain PyTorch loop, bit for bit, and how a trajectory ends and resumes."""
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from randteach.overrides import parse
 from randteach.records import DistillSpec
 from randteach.resolve import resolve
 from randteach.stages.distill import distill
-from randteach.stages.recorder import DIVERGED, OK, UNMOVED, Result, Row, Tensors
+from randteach.stages.recorder import DIVERGED, OK, UNMOVED, Result, Row, State, Stopped, Tensors
 from randteach.store import tensors
 from randteach.study import distill_job
 
@@ -65,6 +66,23 @@ class Kept(dict[int | None, Result]):
         weights = {name: stored(part) for name, part in result.weights.items()}
         state = None if result.state is None else stored(result.state)
         self[result.step] = Result(list(result.rows), weights, result.status, result.step, state)
+
+    def pause(self, state: Callable[[], State] | None = None) -> None:
+        pass
+
+
+class Interrupted(Kept):
+    """Keeps every state, and stops the stage at a step."""
+
+    def __init__(self, stop: int) -> None:
+        self.stop, self.states = stop, dict[int, State]()
+
+    def pause(self, state: Callable[[], State] | None = None) -> None:
+        assert state
+        found = state()
+        self.states[found.step] = State(found.step, list(found.rows), stored(found.tensors))
+        if found.step == self.stop:
+            raise Stopped
 
 
 def run(spec: DistillSpec, *steps: int, data: Any = None, **resume: Any) -> Kept:
@@ -204,8 +222,28 @@ def test_a_resumed_run_is_the_unbroken_one(loader: str, augment: str, folder: Pa
     whole, data = run(spec, 10)[10], opened(spec, loader, folder)
     for stop in (5, 3, 8):
         half = run(spec, stop, data=data)[stop]
-        resume = (stop, half.rows, half.weights["encoder"], half.state)
-        rest = run(spec, 9, 10, data=data, resume=resume)[10]
+        encoder = {f"encoder.{name}": value for name, value in half.weights["encoder"].items()}
+        assert half.state
+        rest = run(spec, 9, 10, data=data, resume=State(stop, half.rows, encoder | dict(half.state)))[10]
+        assert rest.rows == whole.rows and rest.state and whole.state
+        assert equal(rest.weights["encoder"], whole.weights["encoder"])
+        assert equal(rest.state, whole.state)
+
+
+@pytest.mark.parametrize("loader", ["memory", pytest.param("ffcv", marks=needs_ffcv)])
+def test_a_stopped_run_goes_on_from_any_state(loader: str, folder: Path) -> None:
+    """States can be had at every step but a result's last one; from each the rest is the unbroken run's."""
+    spec = spec_of("data.augment=flip_crop")
+    (split, indices), steps = opened(spec, loader, folder), {4: 0.0, 10: 0.0}
+    whole, broken = run(spec, 4, 10)[10], Interrupted(9)
+    with pytest.raises(Stopped):
+        distill(spec, steps, split, indices, torch.device("cpu"), broken)
+    assert list(broken) == [4] and list(broken.states) == list(range(10))
+    assert [[row["step"] for row in broken.states[at].rows] for at in (3, 4, 5, 9)] == [
+        [0], [0, 4], [0, 5], [0, 5],
+    ]  # fmt: skip
+    for state in broken.states.values():
+        rest = run(spec, 10, data=(split, indices), resume=state)[10]
         assert rest.rows == whole.rows and rest.state and whole.state
         assert equal(rest.weights["encoder"], whole.weights["encoder"])
         assert equal(rest.state, whole.state)

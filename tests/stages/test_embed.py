@@ -14,6 +14,7 @@ from randteach.config import Distill, Head, Net
 from randteach.records import DistillSpec, Draw, Samples
 from randteach.stages.distill import Student
 from randteach.stages.embed import calibrate, drawn_encoder, embed, prepare, to_device
+from randteach.stages.recorder import Recorder
 from randteach.stages.teacher import Cache, Teacher
 
 CPU = torch.device("cpu")
@@ -202,6 +203,10 @@ def test_the_table_is_shared_by_a_teachers_students_and_two_are_kept(data: Memor
     assert table("batch") is None and table("identity", "flip_crop") is None
 
 
+class Quiet(Recorder):
+    """Keeps nothing."""
+
+
 @pytest.mark.parametrize("augment", ["none", "flip_crop"])
 @pytest.mark.parametrize("norm", NORMS)
 def test_training_leaves_the_teacher_alone(norm: str, augment: str, data: MemorySplit) -> None:
@@ -210,7 +215,7 @@ def test_training_leaves_the_teacher_alone(norm: str, augment: str, data: Memory
     parts = (teacher.encoder, teacher.head)
     before = [{name: value.clone() for name, value in part.state_dict().items()} for part in parts]
     student = Student(spec(norm, augment), teacher, data, indices, CPU)
-    row = student.advance(3)
+    row = student.advance(3, Quiet())
     assert row["step"] == 3 and row["distance_start_encoder"] > 0
     for part, state in zip(parts, before, strict=True):
         after = part.state_dict()

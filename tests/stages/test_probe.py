@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from loaders.streams import stream
 from randteach.records import Pixels, ProbeSpec, Samples
 from randteach.stages.probe import knn, linear_probe, nearest
+from randteach.stages.recorder import Recorder
 
 
 def spec(**changes: object) -> ProbeSpec:
@@ -33,11 +34,15 @@ def reference(x: torch.Tensor, y: torch.Tensor, classes: int, batch: int, epochs
     return layer
 
 
+class Quiet(Recorder):
+    """Keeps nothing."""
+
+
 def test_both_linear_probes_equal_a_layer_trained_alone() -> None:
     generator = torch.Generator().manual_seed(0)
     x = torch.randn(100, 6, generator=generator) * torch.tensor([1.0, 5, 0.1, 2, 1, 0]) + 3
     y = torch.randint(0, 4, (100,), generator=generator)
-    raw, std = linear_probe(spec(), x, y, 4)
+    raw, std = linear_probe(spec(), x, y, 4, Quiet())
     standard = (x - x.mean(0)) / torch.where(x.std(0, correction=0) > 0, x.std(0, correction=0), 1)
     assert not standard[:, 5].any()  # the constant feature: its standard deviation counts as 1
     for probe, inputs in ((raw, x), (std, standard)):

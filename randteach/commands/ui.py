@@ -1,31 +1,11 @@
-"""The `randteach` command: what one does beside running a sweep."""
+"""`randteach ui`: MLflow's UI, on this machine only."""
 
-import argparse
 import os
 import socket
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
-from loaders import datasets
-from randteach import config
 from randteach.config import UserError
-
-
-def run(argv: Sequence[str]) -> int:
-    """Parse and run; the exit code."""
-    parser = argparse.ArgumentParser(prog="randteach", description=__doc__)
-    actions = parser.add_subparsers(dest="action", required=True)
-    ui = actions.add_parser("ui", help="open MLflow's UI on this machine's loopback address")
-    ui.add_argument("--out", default="out", help="folder that a sweep wrote to (default: out)")
-    ui.add_argument("--port", type=int, default=5000)
-    actions.add_parser("settings", help="list all settings, as docs/settings.md does")
-    actions.add_parser("datasets", help="list all data sets, as docs/datasets.md does")
-    args = parser.parse_args(argv)
-    if args.action == "ui":
-        return serve(Path(args.out), args.port)
-    print(config.table() if args.action == "settings" else datasets.table(), end="")
-    return 0
 
 
 def serve(out: Path, port: int) -> int:

@@ -1,0 +1,96 @@
+"""The `randteach` command: what one does beside running a sweep."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from randteach.store import Store
+
+
+def run(argv: Sequence[str]) -> int:
+    """Parse and run; the exit code."""
+    args = _parser().parse_args(argv)
+    console = Console(soft_wrap=True)
+    if args.action == "settings":
+        from randteach.commands import settings
+
+        print(settings.table(), end="")
+        return 0
+    if args.action == "datasets":
+        from loaders import datasets
+
+        print(datasets.table(), end="")
+        return 0
+    if args.action == "ui":
+        from randteach.commands import ui
+
+        return ui.serve(Path(args.out), args.port)
+    if args.action == "keys":
+        from randteach.commands import keys
+
+        return keys.since(args.since, console)
+    return _on_store(args, Store(args.store or Path(args.out) / "store"), console)
+
+
+def _on_store(args: argparse.Namespace, store: Store, console: Console) -> int:
+    from randteach.commands import archive, inventory, upkeep, watch
+
+    if args.action == "import":
+        return archive.import_(store, Path(args.file), console)
+    store.check_there()
+    if args.action == "ls":
+        return inventory.ls(store, args.study, args.filters, console)
+    if args.action == "show":
+        return inventory.show(store, args.key, console)
+    if args.action == "status":
+        return watch.status(store, console)
+    if args.action == "logs":
+        return watch.logs(store, args.key, console)
+    if args.action == "verify":
+        return upkeep.verify(store, args.set_aside, console)
+    if args.action == "gc":
+        return upkeep.gc(store, args.yes, console)
+    if args.action == "export":
+        return archive.export(store, args.study, Path(args.file), console)
+    from randteach.commands import track
+
+    return track.run(Path(args.out), store, args.study, console)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="randteach", description=__doc__, allow_abbrev=False)
+    actions = parser.add_subparsers(dest="action", required=True, metavar="COMMAND")
+
+    def add(name: str, about: str, *, store: bool = True) -> argparse.ArgumentParser:
+        action = actions.add_parser(name, help=about, description=about, allow_abbrev=False)
+        if store or name == "ui":
+            action.add_argument("--out", default="out", help="folder that a sweep wrote to (default: out)")
+        if store:
+            action.add_argument("--store", help="where artifacts are kept (default: OUT/store)")
+        return action
+
+    ls = add("ls", "list what is made; name=value filters, by any setting that a result keeps")
+    ls.add_argument("--study", help="only what a study consists of")
+    ls.add_argument("filters", nargs="*", metavar="name=value", help="e.g. alpha=0.3,1 net.arch=vgg11")
+    add("show", "a job: config, parents, children, provenance, numbers").add_argument("key")
+    add("status", "what runs now and how far it is, and how much of each study is made")
+    add("logs", "what a job says or said, and how it failed").add_argument("key")
+    verify = add("verify", "read every file of every artifact; exit code 1 where any is damaged")
+    verify.add_argument("--set-aside", action="store_true", help="have damaged artifacts made again")
+    export = add("export", "write a study with all its parents to a tar")
+    export.add_argument("study")
+    export.add_argument("file")
+    add("import", "take what an export holds into the store").add_argument("file")
+    gc = add("gc", "list what no recorded study refers to and what dead sweeps left")
+    gc.add_argument("--yes", action="store_true", help="remove it")
+    track = add("track", "write to MLflow what it lacks, from the store")
+    track.add_argument("study", nargs="?", help="(default: all studies)")
+    keys = add("keys", "which keys a change of this repository's code orphans", store=False)
+    keys.add_argument("--since", required=True, metavar="REV", help="a git revision to compare with")
+    ui = add("ui", "open MLflow's UI on this machine's loopback address", store=False)
+    ui.add_argument("--port", type=int, default=5000)
+    add("settings", "list all settings, as docs/settings.md does", store=False)
+    add("datasets", "list all data sets, as docs/datasets.md does", store=False)
+    return parser

@@ -1,0 +1,126 @@
+"""`randteach ls` and `randteach show`: what a store holds."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from rich.console import Console
+
+from randteach import identity, overrides, plans, work
+from randteach.config import UserError, settings
+from randteach.engine.progress import duration
+from randteach.estimate import size
+from randteach.lookup import FILTERS, Lookup, flat, key_of, made, studies_of, text
+from randteach.records import Artifact, Entry
+from randteach.store import Damaged, Store
+
+DIGITS = 12
+
+
+def ls(store: Store, study: str | None, filters: Sequence[str], console: Console) -> int:
+    """List made jobs, those whose settings fit all filters; 1 where some can't be read."""
+    wanted = [_filter(pair) for pair in filters]
+    keys = set(plans.every_entry(store, _known(store, study))) if study else None
+    lookup, damaged = Lookup(store), 0
+    lines = [("key", "job", "steps", "status", "size", "seconds")]
+    for key, artifacts in made(store).items():
+        if keys is not None and key not in keys:
+            continue
+        try:
+            job = lookup.job(artifacts[-1])
+            markers = [store.marker(artifact) for artifact in artifacts]
+        except Damaged as damage:
+            console.print(f"damaged: {damage}", style="red", markup=False, highlight=False, soft_wrap=True)
+            damaged += 1
+            continue
+        if all(job.settings.get(name) in values and name in job.settings for name, values in wanted):
+            steps = ",".join(str(a.step) for a in artifacts if a.step is not None)
+            space = size(sum(marker.size for marker in markers))
+            seconds = f"{sum(marker.seconds for marker in markers):.1f}"
+            lines.append((key[:DIGITS], _title(job.entry), steps, markers[-1].status, space, seconds))
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for line in lines if len(lines) > 1 else []:
+        text = "  ".join(item.ljust(width) for item, width in zip(line, widths, strict=True))
+        console.print(text.rstrip(), markup=False, highlight=False, soft_wrap=True)
+    console.print(f"{len(lines) - 1} jobs" + (f", {damaged} damaged" if damaged else ""), highlight=False)
+    return 1 if damaged else 0
+
+
+def _known(store: Store, study: str) -> str:
+    plans.last(store, study)
+    return study
+
+
+def _filter(pair: str) -> tuple[str, tuple[object, ...]]:
+    """name=value, or several values; UserError for what a result does not keep."""
+    name, values = next(iter(overrides.parse({}, [pair]).values.items()))
+    if name not in FILTERS:
+        why = "decides nothing that a result keeps" if name in settings() else "is no setting"
+        raise UserError(f"{name}: {why}; filters are {', '.join(sorted(FILTERS))}")
+    return name, values
+
+
+def _title(entry: Entry) -> str:
+    step = entry.labels.get("step")
+    return entry.title + (f" step {step}" if step is not None else "")
+
+
+def show(store: Store, prefix: str, console: Console) -> int:
+    """All that the store knows of a key."""
+
+    said = ""
+
+    def say(name: str, content: str) -> None:
+        nonlocal said
+        shown, said = "" if name == said else name, name
+        console.print(f"{shown:11} {content}", markup=False, highlight=False, soft_wrap=True)
+
+    key = key_of(store, prefix)
+    artifacts = [artifact for artifact in store.find(key) if artifact.kind != "state"]
+    artifacts.sort(key=lambda artifact: artifact.step or 0)
+    planned = plans.every_entry(store)
+    if not artifacts:
+        entry = planned.get(key)
+        say("job", entry.title if entry else "unknown")
+        say("key", f"{key}, not made yet; `randteach logs {key[:8]}` shows what there is")
+        return 0
+    try:
+        job = Lookup(store).job(artifacts[-1])
+        rows = store.rows(artifacts[-1])
+        provenance = store.json(artifacts[-1], "provenance")
+    except Damaged as damage:
+        raise UserError(f"{damage}; `randteach verify --set-aside` has it made again") from None
+    say("job", _title(job.entry))
+    say("key", f"{key} ({artifacts[-1].kind}, revision {identity.REVISIONS[artifacts[-1].kind]})")
+    say("studies", ", ".join(studies_of(store, key)) or "none that is recorded")
+    for artifact in artifacts:
+        marker = store.marker(artifact)
+        at = "result" if artifact.step is None else f"step {artifact.step}"
+        say("artifact", f"{at}: {marker.status}, {size(marker.size)}, {duration(marker.seconds)}")
+    for step in sorted(a.step or 0 for a in store.find(key) if a.kind == "state"):
+        say("state", f"step {step}")
+    for step in work.kept_steps(store, key):
+        say("state", f"step {step}, of an unfinished attempt")
+    for parent in job.entry.parents:
+        say("parent", f"{parent.name[:DIGITS]} {_title(_entry(store, parent))} step {parent.step}")
+    for child in planned.values():
+        if any(parent.key == key for parent in child.parents):
+            there = "made" if store.has(child.artifacts[-1]) else "missing"
+            say("child", f"{child.key[:DIGITS]} {child.title}: {there}")
+    for name, value in sorted(flat(job.config).items()):
+        say("config", f"{name} = {text(value)}")
+    log = provenance.pop("log", [])
+    provenance["began"] = f"{datetime.fromtimestamp(provenance['began'], UTC):%Y-%m-%d %H:%M:%S} UTC"
+    for name, value in flat(provenance).items():
+        say("provenance", f"{name} = {text(value)}")
+    if log:
+        say("log", f"{len(log)} lines: `randteach logs {key[:8]}`")
+    for row in rows:
+        say("numbers", "  ".join(f"{name} {value}" for name, value in row.items()))
+    return 0
+
+
+def _entry(store: Store, artifact: Artifact) -> Entry:
+    try:
+        return Lookup(store).job(artifact).entry
+    except (Damaged, KeyError):
+        return Entry(artifact.kind, artifact.key, {}, (), {"role": "missing or damaged student"})

@@ -1,0 +1,22 @@
+"""`randteach track`: MLflow's runs, made from the store."""
+
+from pathlib import Path
+
+from rich.console import Console
+
+from randteach import plans, tracking
+from randteach.config import UserError
+from randteach.store import Store
+
+
+def run(out: Path, store: Store, study: str | None, console: Console) -> int:
+    """Write all that MLflow lacks of a study, or of all; UserError where it can't be written."""
+    for name in [study] if study else plans.studies(store):
+        plans.last(store, name)
+        try:
+            status = tracking.track(out, store, name)
+        except Exception as error:  # whatever MLflow raises
+            what = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+            raise UserError(f"--out {out}: MLflow can't be written: {what}") from None
+        console.print(f"{name}: {status.lower()}, written to {out / 'mlflow.db'}", highlight=False)
+    return 0

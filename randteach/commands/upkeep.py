@@ -1,0 +1,114 @@
+"""`randteach verify` and `randteach gc`: whether all is whole, and what is there for nothing."""
+
+import shutil
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+from rich.console import Console
+
+from randteach import disk, plans, work
+from randteach.disk import writing
+from randteach.estimate import size
+from randteach.records import Artifact
+from randteach.session import BEAT, SILENCE, Sessions
+from randteach.store import Damaged, Store
+
+
+def verify(store: Store, set_aside: bool, console: Console) -> int:
+    """Read every file of every artifact; 1 where something is not what was written."""
+    count = damaged = total = 0
+    for artifact in store.all():
+        count += 1
+        try:
+            store.verify(artifact)
+            total += store.marker(artifact).size
+        except KeyError:
+            continue  # set aside meanwhile
+        except Damaged as damage:
+            damaged += 1
+            console.print(f"damaged: {damage}", style="red", markup=False, highlight=False, soft_wrap=True)
+            if set_aside:
+                with writing(store.root, "--store"):
+                    store.set_aside(damage)
+    console.print(f"{count} artifacts, {size(total)} whole, {damaged} damaged", highlight=False)
+    if damaged:
+        then = "set aside: the next start of their study makes them again"
+        console.print(then if set_aside else "`randteach verify --set-aside` has them made again")
+    return 1 if damaged else 0
+
+
+def gc(store: Store, yes: bool, console: Console) -> int:
+    """List what no recorded study refers to and what dead writers left, or remove it."""
+    sessions = Sessions(store)
+    _watch(sessions, console)
+    found = list(_garbage(store, sessions))
+    sizes: defaultdict[str, list[int]] = defaultdict(list)
+    for what, paths in found:
+        sizes[what].append(sum(_size(path) for path in paths))
+    for what, counts in sizes.items():
+        console.print(f"{len(counts):6} {what}, {size(sum(counts))}", highlight=False)
+    if not found:
+        console.print("nothing to remove")
+    elif yes:
+        with writing(store.root, "--store"):
+            for _, paths in found:
+                for path in paths:  # a commit goes before its files
+                    _remove(path)
+        console.print("removed")
+    else:
+        console.print("nothing removed; `randteach gc --yes` removes it")
+    return 0
+
+
+def _watch(sessions: Sessions, console: Console) -> None:
+    """Look at sessions of other machines until it is clear which of them are dead."""
+    if others := sessions.elsewhere():
+        console.print(f"watching {len(others)} sweeps of other machines for a minute", highlight=False)
+        until = time.monotonic() + SILENCE + BEAT
+        while time.monotonic() < until:
+            for token in others:
+                sessions.alive(token)
+            time.sleep(BEAT)
+
+
+def _garbage(store: Store, sessions: Sessions) -> Iterator[tuple[str, list[Path]]]:
+    """(what it is, its paths), the ones that make others unreachable first."""
+    entries = plans.every_entry(store).values()
+    wanted = {artifact for entry in entries for artifact in (*entry.artifacts, *entry.parents)}
+    keys = {entry.key for entry in entries}
+    for artifact in store.all():
+        if artifact not in wanted and not (artifact.kind == "state" and artifact.key in keys):
+            marker, folder = store.marker_path(artifact), store.folder(artifact)
+            yield "artifacts of no recorded study", [marker, folder]
+    for folder in sorted(store.root.glob("objects/*/*/*")):
+        artifact = Artifact.named(folder.parts[-3], folder.name)
+        if artifact in wanted or artifact.kind == "state" or not store.has(artifact):
+            for path in store.abandoned(artifact, sessions.alive):
+                yield "attempts that were never committed", [path]
+    for path in sorted(store.root.glob("aside/*/*")):
+        yield "damaged artifacts that were set aside", [path]
+    unfinished = {e.key for e in entries if not all(store.has(a) for a in e.artifacts)}
+    for key in disk.names(store.root / "work"):
+        if key not in unfinished and not work.claimed(store, key, sessions):
+            yield "unfinished attempts with which nobody goes on", [store.root / "work" / key]
+    for key in work.failures(store):
+        if key not in keys:
+            yield "failures of jobs of no recorded study", [store.root / "failed" / f"{key}.json"]
+    for token in sessions.tokens():
+        if not sessions.alive(token):
+            yield "sessions of sweeps that died", [store.root / "sessions" / token]
+
+
+def _size(path: Path) -> int:
+    if path.is_file():
+        return path.stat().st_size
+    return sum(item.stat().st_size for item in path.rglob("*") if item.is_file())
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

@@ -1,0 +1,74 @@
+"""`randteach status` and `randteach logs`: what runs now, how far it is, and what it says."""
+
+import time
+
+from rich.console import Console
+from rich.table import Table
+
+from randteach import plans, work
+from randteach.config import UserError
+from randteach.engine.progress import duration
+from randteach.lookup import key_of
+from randteach.session import BEAT, Sessions
+from randteach.store import Damaged, Store
+
+
+def status(store: Store, console: Console) -> int:
+    """What runs on a store, and how much of each study is made."""
+    sessions = Sessions(store)
+    tokens = sessions.tokens()
+    silent = _silent(sessions)
+    for token in tokens:
+        about = sessions.about(token)
+        where = f"{about.get('study')} on {about.get('host')}, process {about.get('pid')}"
+        if not sessions.alive(token):
+            console.print(f"{where}: died", style="red", highlight=False, soft_wrap=True)
+            continue
+        note = f", no sign of life for {2 * BEAT:g} s" if token in silent else ""
+        console.print(f"[bold]{where}[/]{note}: {about.get('counts', 'starts')}", highlight=False)
+        table = Table(box=None, pad_edge=False, show_header=False)
+        for item in about.get("running", []):
+            epochs = f"epoch {item['epoch'] or 0:g} / {item['epochs']:g}" if item["epochs"] else ""
+            loss = f"loss {item['loss']:.4g}" if item["loss"] is not None else ""
+            table.add_row("  " + item["key"][:12], item["title"], epochs, loss, duration(item["seconds"]))
+        if table.row_count:
+            console.print(table, highlight=False, soft_wrap=True)
+    if not tokens:
+        console.print("nothing runs")
+    failed = set(work.failures(store))
+    done = {kind: store.done(kind) for kind in store.kinds()}
+    for study in plans.studies(store):
+        entries = plans.entries(store, study)
+        made = sum(all(a.name in done.get(a.kind, ()) for a in entry.artifacts) for entry in entries)
+        broken = sum(entry.key in failed for entry in entries)
+        text = f"{study}: {len(entries)} jobs, {made} done, {len(entries) - made} missing"
+        console.print(text + (f", {broken} of them failed" if broken else ""), highlight=False)
+    return 0
+
+
+def _silent(sessions: Sessions) -> set[str]:
+    """Sessions of other machines whose beat stands still."""
+    before = {token: sessions.about(token).get("beat") for token in sessions.elsewhere()}
+    if before:
+        time.sleep(2 * BEAT)
+    return {token for token, beat in before.items() if sessions.about(token).get("beat") == beat}
+
+
+def logs(store: Store, prefix: str, console: Console) -> int:
+    """What a job says or said: while it runs, of its making, or of its failure."""
+    key = key_of(store, prefix)
+    lines = work.log_of(store, key)
+    if failure := work.failure(store, key):
+        lines = [*failure.get("log", []), *failure.get("error", "").splitlines()]
+    elif not lines:
+        made = sorted((a for a in store.find(key) if a.kind != "state"), key=lambda a: a.step or 0)
+        for artifact in made[-1:]:
+            try:
+                lines = store.json(artifact, "provenance").get("log", [])
+            except Damaged as damage:
+                raise UserError(f"{damage}; `randteach verify --set-aside` has it made again") from None
+    for line in lines:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+    if not lines:
+        console.print(f"{key}: no log; it has not begun, or was made before there were any")
+    return 0

@@ -1,0 +1,125 @@
+"""What a stage hands over, kept: results committed, states written, rows shown, a log of all of it."""
+
+import json
+import platform
+import time
+from collections.abc import Callable
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+from randteach import identity, numerics
+from randteach.records import Artifact, Job
+from randteach.stages.recorder import Result, Row, State, Stopped
+from randteach.store import Damaged, tensors
+from randteach.work import Attempt
+
+if TYPE_CHECKING:
+    from randteach.engine.execute import Context
+
+VERSIONS = ("torch", "torchvision", "numpy", "safetensors")
+Event = dict[str, Any]
+_INF = float("inf")
+
+
+class Keeper:
+    """The recorder of a job's stage."""
+
+    def __init__(self, job: Job, context: "Context") -> None:
+        self.job, self.context = job, context
+        self.attempt = Attempt(context.store, job.key, context.session)
+        self.clock, self.opening = time.monotonic(), 0.0
+
+    def start(self) -> None:
+        """The job begins: the process is set up as its slot says; dead attempts' files go."""
+        self.emit("begin")
+        self.device, self.exact = numerics.set_up(self.job.slot.cpus, self.job.slot.gpus)
+        self.attempt.say(f"{self.job.entry.title} on {platform.node()}, {self.device}")
+
+    def begin(self, step: int = 0) -> None:
+        """Data and weights are there; from here on time is the stage's own."""
+        self.opening, self.clock = time.monotonic() - self.clock, time.monotonic()
+        self.kept = self.clock
+        self.attempt.say(f"data and weights are there, {f'going on from step {step}' if step else 'begins'}")
+
+    def row(self, row: Row) -> None:
+        """Show a row."""
+        self.emit("row", row=row)
+        self.attempt.say("  ".join(f"{name} {value:.6g}" for name, value in row.items() if _number(value)))
+
+    def result(self, result: Result) -> None:
+        """Commit a result."""
+        artifact = Artifact(self.job.kind, self.job.key, result.step)
+        files = {
+            "config.json": identity.dumps(self.job.spec).encode(),
+            "metrics.jsonl": "".join(_line(row) for row in result.rows).encode(),
+            "provenance.json": json.dumps(self._provenance()).encode(),
+        }
+        files |= {f"{name}.safetensors": tensors(t) for name, t in result.weights.items()}
+        if result.state is not None:
+            # Before the snapshot: a snapshot that ends a job always has its state beside it.
+            state = {"state.safetensors": tensors(result.state)}
+            self._commit(Artifact("state", self.job.key, result.step), state, result.status)
+        self._commit(artifact, files, result.status)
+        self.emit("artifact", step=artifact.step)
+        self.clock, self.opening = time.monotonic(), 0.0
+
+    def pause(self, state: Callable[[], State] | None = None) -> None:
+        """Keep the state where it is time to; Stopped, with the state kept, where the sweep ends."""
+        every, stop = self.context.checkpoint_every, self.context.stop()
+        if state and (stop or (every and time.monotonic() - self.kept >= every)):
+            self.attempt.keep(state())
+            self.kept = time.monotonic()
+        if stop:
+            self.attempt.say("stopped")
+            raise Stopped
+
+    def damaged(self, damage: Damaged) -> None:
+        """An artifact was not what was written."""
+        artifact = damage.artifact
+        self.attempt.say(f"damaged, set aside: {damage}")
+        self.emit("damaged", artifact=[artifact.kind, artifact.key, artifact.step], what=str(damage))
+
+    def done(self) -> None:
+        """The job is made."""
+        self.attempt.done()
+
+    def emit(self, event: str, **about: Any) -> None:
+        """Tell the driver."""
+        self.context.emit({"event": event, "key": self.job.key, **about})
+
+    def _commit(self, artifact: Artifact, files: dict[str, bytes], status: str) -> None:
+        seconds = time.monotonic() - self.clock
+        first = self.context.store.commit(
+            artifact,
+            files,
+            status=status,
+            seconds=seconds,
+            numerics=self.exact.digest,
+            session=self.context.session,
+        )
+        self.attempt.say(f"{artifact.kind} {artifact.name} {'committed' if first else 'was there already'}")
+
+    def _provenance(self) -> dict[str, Any]:
+        spent = time.monotonic() - self.clock
+        return {
+            "versions": {name: version(name) for name in VERSIONS},
+            "python": platform.python_version(),
+            "host": platform.node(),
+            "numerics": vars(self.exact),
+            "loader": self.context.loader,
+            "study": self.context.study,
+            "began": time.time() - spent,
+            "seconds": spent,
+            "opening_seconds": self.opening,
+            "log": self.attempt.lines,
+        }
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, int | float)
+
+
+def _line(row: Row) -> str:
+    """A JSON line; what is not finite has no spelling in JSON and becomes null."""
+    finite = {k: None if v != v or v in (_INF, -_INF) else v for k, v in row.items()}
+    return json.dumps(finite, allow_nan=False) + "\n"

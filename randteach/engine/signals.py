@@ -1,0 +1,46 @@
+"""What ends a sweep early: Ctrl-C, SIGTERM, and the hours it was given."""
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from randteach.session import Session
+
+HOUR = 3600
+
+
+@contextmanager
+def stoppable(session: Session, hours: float | None, say: Callable[[str], None]) -> Iterator[None]:
+    """The first signal has running jobs keep their states and end, the second one ends all at once.
+
+    The second one raises KeyboardInterrupt. `hours` are those after which the first one is spared.
+    """
+
+    def stop(reason: str) -> None:
+        if not session.stopping:
+            say(f"{reason}: running jobs keep their states and end; Ctrl-C ends them at once")
+            session.stop(reason)
+
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        if session.stopping:
+            raise KeyboardInterrupt
+        stop("stopped by Ctrl-C" if number == signal.SIGINT else "stopped by SIGTERM")
+
+    timer = threading.Timer((hours or 0) * HOUR, stop, [f"--max-hours {hours or 0:g} are over"])
+    timer.daemon = True
+    if hours is not None:
+        timer.start()
+    mine = threading.current_thread() is threading.main_thread()
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        for number in before:
+            if mine:
+                signal.signal(number, on_signal)
+        yield
+    finally:
+        timer.cancel()
+        for number, handler in before.items():
+            if mine:
+                signal.signal(number, handler)

@@ -1,0 +1,161 @@
+"""From keys and stored records back to what a user knows them by: settings, titles, studies."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from randteach import plans, work
+from randteach.config import UserError, settings
+from randteach.disk import names
+from randteach.records import Artifact, Entry
+from randteach.store import Store
+
+# Where a record's fields have other names than the settings that they come from.
+RENAMED = {
+    "distill": {
+        "samples.name": "data.name",
+        "samples.size": "data.size",
+        "samples.channels": "data.channels",
+        "samples.count": "data.train_size",
+        "samples.sigma": "data.sigma",
+        "augment": "data.augment",
+        "teacher.net": "net",
+        "teacher.norm": "distill.teacher_norm",
+        "teacher.seed": "seeds.teacher",
+        "seed_student": "seeds.student",
+        "seed_order": "seeds.order",
+        "seed_augment": "seeds.augment",
+    },
+    "probe": {
+        "samples.name": "probe.data",
+        "samples.size": "data.size",
+        "samples.channels": "data.channels",
+        "samples.count": "probe.train_size",
+        "test_count": "probe.test_size",
+        "epochs": "probe.epochs",
+        "batch_size": "probe.batch_size",
+        "lr": "probe.lr",
+        "weight_decay": "probe.weight_decay",
+        "neighbours": "probe.neighbours",
+        "seed": "seeds.probe",
+        "reference.net": "net",
+        "reference.norm": "distill.teacher_norm",
+        "reference.seed": "seeds.teacher",
+    },
+}
+FILTERS = {name for item in RENAMED.values() for name in item.values()} - {"net"}
+FILTERS |= {"alpha", "variance_preserving", "seed"} | {
+    name for name, item in settings().items() if item.key and name.startswith(("net.", "head.", "distill."))
+}
+
+
+@dataclass(frozen=True)
+class Known:
+    """A made job as the store knows it."""
+
+    entry: Entry
+    settings: Mapping[str, Any]
+    config: Mapping[str, Any]
+
+
+def key_of(store: Store, prefix: str) -> str:
+    """The one key that begins with `prefix`: made, being made, failed or planned.
+
+    Raises UserError where there is none, or several.
+    """
+    prefix = prefix.partition("@")[0].lower()
+    if not re.fullmatch("[0-9a-f]{2,24}", prefix):
+        raise UserError(f"{prefix!r} is no key: give two or more of its hexadecimal digits")
+    found = {artifact.key for artifact in store.find(prefix)}
+    unfinished = names(store.root / "work") + work.failures(store)
+    found |= {key for key in unfinished if key.startswith(prefix)}
+    found = found or {key for key in plans.every_entry(store) if key.startswith(prefix)}
+    if len(found) == 1:
+        return found.pop()
+    if not found:
+        raise UserError(f"{prefix}: no key in {store.root} begins so; `randteach ls` lists them")
+    some = ", ".join(sorted(found)[:5]) + (", ..." if len(found) > 5 else "")
+    raise UserError(f"{prefix}: {len(found)} keys begin so: {some}; give more digits")
+
+
+def made(store: Store) -> dict[str, list[Artifact]]:
+    """Artifacts by key of all jobs that the store has something of, states left out."""
+    found: dict[str, list[Artifact]] = {}
+    for artifact in store.all():
+        if artifact.kind != "state":
+            found.setdefault(artifact.key, []).append(artifact)
+    return found
+
+
+class Lookup:
+    """Reads records, each parent's once."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self._configs: dict[str, dict[str, Any]] = {}
+
+    def job(self, artifact: Artifact) -> Known:
+        """The job that made an artifact; Damaged where its config is not what was written."""
+        config = self._config(artifact)
+        reference = config.get("reference", {})
+        parent = None
+        if reference.get("is") == "snapshot":
+            parent = Artifact("distill", reference["key"], reference["step"])
+        values = _settings(artifact.kind, config)
+        if parent and self.store.has(parent):
+            values = _settings("distill", self._config(parent)) | values
+        seeds = {values.get(f"seeds.{name}") for name in ("teacher", "student", "order")}
+        if len(seeds) == 1:
+            values["seed"] = seeds.pop()
+        role = {"draw": "teacher", "pixels": "input"}.get(reference.get("is"), "student")
+        labels = {"role": role, "arch": values.get("net.arch"), "dataset": values.get("data.name")}
+        labels |= {"alpha": values.get("alpha"), "seed": values.get("seed", values.get("seeds.teacher"))}
+        labels |= {"step": reference.get("step"), "probed_on": values.get("probe.data")}
+        steps = {} if artifact.step is None else {artifact.step: 0.0}
+        parents = (parent,) if parent else ()
+        return Known(Entry(artifact.kind, artifact.key, steps, parents, labels), values, config)
+
+    def _config(self, artifact: Artifact) -> dict[str, Any]:
+        if artifact.key not in self._configs:
+            self._configs[artifact.key] = self.store.json(artifact, "config")
+        return self._configs[artifact.key]
+
+
+def _settings(kind: str, config: Mapping[str, Any]) -> dict[str, Any]:
+    """A record's values under the names of settings; what no setting decides alone is left out."""
+    known, renamed = settings(), RENAMED.get(kind, {})
+    values = {}
+    for path, value in flat(config).items():
+        parts = path.split(".")
+        for cut in range(len(parts), 0, -1):
+            head = ".".join(parts[:cut])
+            if head in renamed:
+                path = ".".join([renamed[head], *parts[cut:]])
+                break
+        if path in known:
+            values[path] = value
+    return values
+
+
+def flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """A record with dotted names."""
+    found: dict[str, Any] = {}
+    for name, value in config.items():
+        found |= flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {prefix + name: value}
+    return found
+
+
+def studies_of(store: Store, key: str) -> list[str]:
+    """Studies with a plan that has the key's job."""
+    return [
+        name
+        for name in plans.studies(store)
+        if any(f'"{key}"' in path.read_text() for path in plans.files(store, name))
+    ]
+
+
+def text(value: Any) -> str:
+    """A value as the command line takes it."""
+    return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))

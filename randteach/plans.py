@@ -1,0 +1,103 @@
+"""Plans as a store keeps them: which jobs a study consists of, and which start ran them last.
+
+studies/NAME/DIGEST.json   a plan: settings, and each job's kind, key, steps, parents and labels
+studies/NAME/runs/N.json   a start: the plan's digest and the command; the highest N is the last one
+"""
+
+import json
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from randteach import disk, identity
+from randteach.config import UserError
+from randteach.records import Entry
+from randteach.store import Store
+from randteach.study import Plan
+
+
+def project(plan: Plan, question: str) -> dict[str, Any]:
+    """A plan as it is recorded."""
+    jobs = [job.entry.as_json() for job in plan.jobs]
+    return {"study": plan.study, "question": question, "settings": dict(plan.settings), "jobs": jobs}
+
+
+def record(store: Store, plan: Plan, question: str, about: Mapping[str, Any]) -> None:
+    """Keep a plan, and that it is run now."""
+    keep(store, plan.study, json.dumps(project(plan, question)).encode(), about)
+
+
+def keep(store: Store, study: str, content: bytes, about: Mapping[str, Any]) -> None:
+    """Keep a plan's text as the one that the study has run last."""
+    folder, digest = store.root / "studies" / study, identity.digest(content.decode(), 16)
+    runs = folder / "runs"
+    runs.mkdir(parents=True, exist_ok=True)
+    with suppress(FileExistsError):
+        disk.create(folder / f"{digest}.json", content)
+    start = json.dumps({"plan": digest, **about}).encode()
+    number = len(disk.names(runs))
+    while True:
+        number += 1
+        with suppress(FileExistsError):
+            disk.create(runs / f"{number:06d}.json", start)
+            return
+
+
+def studies(store: Store) -> list[str]:
+    """Names of all studies that a store has plans of."""
+    return disk.names(store.root / "studies")
+
+
+def last(store: Store, name: str) -> dict[str, Any]:
+    """The plan that a study ran last; UserError where there is none, or none that can be read."""
+    return _read(last_file(store, name))
+
+
+def last_file(store: Store, name: str) -> Path:
+    """The file of the plan that a study ran last."""
+    folder = store.root / "studies" / name
+    if name not in studies(store):
+        known = ", ".join(studies(store)) or "none"
+        raise UserError(f"{store.root} has no study {name!r}; it has {known}")
+    starts = disk.names(folder / "runs")
+    if starts:
+        start = disk.read_json(folder / "runs" / starts[-1]) or {}
+        return folder / f"{start.get('plan')}.json"
+    # Written before starts were.
+    paths = files(store, name)
+    return max(paths, key=lambda path: path.stat().st_mtime_ns, default=folder / "none.json")
+
+
+def entries(store: Store, name: str) -> list[Entry]:
+    """The jobs of the plan that a study ran last."""
+    return [Entry.from_json(item) for item in last(store, name)["jobs"]]
+
+
+def files(store: Store, name: str) -> list[Path]:
+    """All plans of a study."""
+    folder = store.root / "studies" / name
+    return [folder / file for file in disk.names(folder) if file.endswith(".json")]
+
+
+def every_entry(store: Store, name: str | None = None) -> dict[str, Entry]:
+    """Jobs by key of all plans of a study, or of all studies; their steps and parents united."""
+    found: dict[str, Entry] = {}
+    for study in [name] if name else studies(store):
+        for path in files(store, study):
+            for item in _read(path)["jobs"]:
+                entry = Entry.from_json(item)
+                have = found.get(entry.key)
+                if have:
+                    entry = Entry(
+                        entry.kind, entry.key, {**have.steps, **entry.steps}, entry.parents, entry.labels
+                    )
+                found[entry.key] = entry
+    return found
+
+
+def _read(path: Path) -> dict[str, Any]:
+    content = disk.read_json(path)
+    if not isinstance(content, dict) or "jobs" not in content:
+        raise UserError(f"{path}: this plan can't be read; run its study again, or delete the file")
+    return content

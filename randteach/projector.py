@@ -1,0 +1,83 @@
+"""MLflow written beside a running study, by a thread of the driver, which alone writes there.
+
+Whatever goes wrong in MLflow delays no job: it is said once, tried again after a while and at the end,
+and what could not be written then is written by the next start, or by `randteach track`.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
+
+from randteach.engine.keeper import Event
+from randteach.store import Store
+from randteach.tracking import Tree
+
+PAUSE = 15.0  # seconds between tries while MLflow fails
+LAST_TRIES = 3  # at the end
+
+
+class Projector:
+    """Shows the engine's events in MLflow, live while jobs run, and jobs whole when they are done."""
+
+    def __init__(self, out: Path, study: str, store: Store, say: Callable[[str], None]) -> None:
+        self.out, self.study, self.store, self.say = out, study, store, say
+        self.tree: Tree | None = None
+        self.trouble = ""
+        self._retry_at = 0.0
+        self._told = False
+        self._events: SimpleQueue[Event | None] = SimpleQueue()
+        self._thread = threading.Thread(target=self._follow, daemon=True)
+
+    def start(self, plan: Mapping[str, Any]) -> None:
+        """Begin: all that an earlier start could not write, then what comes."""
+        self.plan = plan
+        self._thread.start()
+
+    def handle(self, event: Event) -> None:
+        """Take an event of the engine; never waits."""
+        self._events.put(event)
+
+    def finish(self, files: Iterable[Path], status: str) -> str:
+        """Write what is missing and the study's files; the trouble that there was, or nothing."""
+        self._events.put(None)
+        self._thread.join()
+        self.trouble = ""
+        for number in range(LAST_TRIES):
+            if number:
+                time.sleep(PAUSE / LAST_TRIES)
+            if self._try(lambda tree: tree.write_all()) and self._try(lambda tree: tree.close(files, status)):
+                return ""
+        return self.trouble
+
+    def _follow(self) -> None:
+        self._try(lambda tree: tree.write_all())
+        while (event := self._events.get()) is not None:
+            if time.monotonic() >= self._retry_at:
+                self._try(lambda tree, event=event: _show(tree, event))  # type: ignore[misc]
+
+    def _try(self, action: Callable[[Tree], object]) -> bool:
+        """Do something in MLflow; whatever goes wrong there stops no job."""
+        try:
+            self.tree = self.tree or Tree(self.out, self.store, self.plan)
+            action(self.tree)
+        except Exception as error:
+            self.trouble = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+            self.tree, self._retry_at = None, time.monotonic() + PAUSE
+            if not self._told:
+                self._told = True
+                self.say(f"MLflow can't be written now, the study goes on without it: {self.trouble}")
+            return False
+        return True
+
+
+def _show(tree: Tree, event: Event) -> None:
+    kind, key = event["event"], event["key"]
+    if kind == "begin":
+        tree.begin(key)
+    elif kind == "row":
+        tree.row(key, event["row"])
+    elif kind == "end":
+        tree.end(key, event["status"], event["error"])

@@ -1,0 +1,138 @@
+"""A running sweep, as others on the same store see it: alive while its beat changes.
+
+    sessions/TOKEN/about.json   whose it is: study, command, host, process
+    sessions/TOKEN/beat.json    a counter, and what runs now; written every few seconds
+    sessions/TOKEN/stop         the sweep's workers are to keep their states and end
+
+Whether a session is alive is seen without comparing clocks. On the same machine the process is looked up;
+elsewhere an observer watches the beat, and a counter that stood still for a minute of the observer's own
+monotonic clock is a dead sweep's.
+"""
+
+import json
+import os
+import platform
+import secrets
+import shutil
+import threading
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from randteach import disk
+from randteach.store import Store
+
+BEAT = 2.0  # seconds between beats
+SILENCE = 60.0  # seconds without one after which a sweep of another machine counts as dead
+
+
+class Session:
+    """A sweep's own session; used as a context while it runs."""
+
+    def __init__(self, store: Store, about: Mapping[str, Any]) -> None:
+        self.token = secrets.token_hex(6)
+        self.folder = store.root / "sessions" / self.token
+        self.about = {**about, "host": platform.node(), **_process(os.getpid())}
+        self.stopping = ""
+        self.show: Callable[[], Mapping[str, Any]] = dict  # what runs now
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._beat, daemon=True)
+
+    def __enter__(self) -> "Session":
+        self.folder.mkdir(parents=True)
+        disk.replace(self.folder / "about.json", json.dumps(self.about).encode())
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        self._ended.set()
+        self._thread.join()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def stop(self, reason: str) -> None:
+        """Have the sweep's workers keep their states and end, and nothing more be started."""
+        self.stopping = self.stopping or reason
+        with suppress(OSError):
+            (self.folder / "stop").touch()
+
+    def _beat(self) -> None:
+        count = 0
+        while not self._ended.is_set():
+            with suppress(OSError):  # a disk that is full for a while: others wait for a minute
+                content = {"beat": count, **self.show()}
+                disk.replace(self.folder / "beat.json", json.dumps(content).encode())
+            count += 1
+            self._ended.wait(BEAT)
+
+
+class Sessions:
+    """All sessions of a store, and which of them are alive."""
+
+    def __init__(self, store: Store, clock: Callable[[], float] = time.monotonic) -> None:
+        self.folder, self.clock = store.root / "sessions", clock
+        self._seen: dict[str, tuple[Any, float]] = {}
+
+    def tokens(self) -> list[str]:
+        """All sessions that have not ended by themselves."""
+        return disk.names(self.folder)
+
+    def about(self, token: str) -> dict[str, Any]:
+        """What a session has written of itself, its beat's content included."""
+        parts = [disk.read_json(self.folder / token / name) for name in ("about.json", "beat.json")]
+        return {name: value for part in parts for name, value in (part or {}).items()}
+
+    def alive(self, token: str) -> bool:
+        """Whether a session may still do something; one that has ended may not."""
+        about = disk.read_json(self.folder / token / "about.json") if token else None
+        if about is None:
+            return False
+        here = _process(about["pid"])
+        if about["place"] and about["place"] == here["place"]:
+            return bool(about["started"] == here["started"])
+        beat, now = disk.read_json(self.folder / token / "beat.json"), self.clock()
+        last, since = self._seen.setdefault(token, (beat, now))
+        if beat != last:
+            self._seen[token] = beat, now
+            return True
+        return now - since < SILENCE
+
+    def elsewhere(self) -> list[str]:
+        """Sessions of other machines, which must be watched for a while to be told dead."""
+        here = _process(os.getpid())["place"]
+        return [token for token in self.tokens() if self.about(token).get("place") != here]
+
+    def remove(self, token: str) -> None:
+        """Forget a dead session."""
+        shutil.rmtree(self.folder / token, ignore_errors=True)
+
+
+def stop_asked(store: Store, session: str) -> Callable[[], bool]:
+    """For workers: whether the session's sweep has asked them to end; looks twice a second at most."""
+    path, last = store.root / "sessions" / session / "stop", 0.0
+
+    def asked() -> bool:
+        nonlocal last
+        if (now := time.monotonic()) - last < 0.5:
+            return False
+        last = now
+        return path.exists()
+
+    return asked
+
+
+def _process(pid: int) -> dict[str, Any]:
+    """A process, told from any later one of the same number and from those of other machines."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        place = f"{boot} {os.readlink('/proc/self/ns/pid')}"
+    except OSError:
+        return {"pid": pid, "place": "", "started": ""}
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        started = "" if stat[0] == "Z" else stat[19]
+    except (OSError, IndexError):
+        started = ""
+    return {"pid": pid, "place": place, "started": started}
