@@ -38,7 +38,7 @@ type-check: $(SETUP) ## Check types
 	@$(VENV)/mypy
 
 bench: $(SETUP) ## Measure step, loaders, overhead and memory on this machine
-	@$(VENV)/python tests/benchmarks/run.py $(ARGS)
+	@PYTHONPATH=. $(VENV)/python tests/benchmarks/run.py $(ARGS)
 
 ui: $(SETUP) ## Open the results in MLflow, on this machine only
 	@$(VENV)/randteach ui $(ARGS)

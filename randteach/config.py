@@ -1,7 +1,10 @@
 """Every setting: typed, with its default, unit, bounds and whether it is part of a result's identity."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
+from functools import cache
+from operator import attrgetter
 from typing import Any, get_type_hints
 
 from randteach.identity import NEVER
@@ -183,14 +186,19 @@ class Setting:
     absent: Any
 
 
-def settings(record: Any = Config, prefix: str = "") -> dict[str, Setting]:
+@cache
+def settings() -> Mapping[str, Setting]:
     """All settings by dotted name, in the order in which the records declare them."""
+    return _settings(Config, "")
+
+
+def _settings(record: Any, prefix: str) -> dict[str, Setting]:
     found: dict[str, Setting] = {}
     hints, default = get_type_hints(record), record()
     for item in fields(record):
         name, hint = prefix + item.name, hints[item.name]
         if is_dataclass(hint):
-            found |= settings(hint, name + ".")
+            found |= _settings(hint, name + ".")
         else:
             spelled = hint.__name__ if isinstance(hint, type) and hint is not list else str(hint)
             spelled = spelled.replace("None", "null")
@@ -200,18 +208,19 @@ def settings(record: Any = Config, prefix: str = "") -> dict[str, Setting]:
 
 def get(config: Config, name: str) -> Any:
     """The value of a dotted setting."""
-    value: Any = config
-    for part in name.split("."):
-        value = getattr(value, part)
-    return value
+    return _getter(name)(config)
+
+
+_getter = cache(attrgetter)
 
 
 def check(config: Config) -> None:
     """Raise UserError where a value lies outside what its setting allows."""
     for item in settings().values():
         value = get(config, item.name)
-        for one in value if isinstance(value, list) else [value]:
-            _check_value(item, one)
+        for one in value if isinstance(value, list) else (value,):
+            if one is not None:
+                _check_value(item, one)
     if (config.distill.epochs is None) == (config.distill.steps is None):
         raise UserError(
             f"distill.epochs={config.distill.epochs} and distill.steps={config.distill.steps}: "
@@ -220,8 +229,6 @@ def check(config: Config) -> None:
 
 
 def _check_value(item: Setting, value: Any) -> None:
-    if value is None:
-        return
     if item.choices and value not in item.choices:
         raise UserError(f"{item.name}={value}: allowed are {', '.join(item.choices)}")
     if isinstance(value, int | float) and not (math.isfinite(value) and _within(item, value)):

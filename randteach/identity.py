@@ -13,6 +13,7 @@ import hashlib
 import json
 import math
 from dataclasses import fields, is_dataclass
+from functools import cache
 from typing import Any
 
 # Raised when a kind's meaning changes; every older result of the kind is then another result.
@@ -23,14 +24,6 @@ NEVER = object()  # equals no value: a field that is always in the key
 
 def canonical(value: Any) -> Any:
     """Plain JSON data with one spelling for each meaning; TypeError or ValueError for anything else."""
-    if is_dataclass(value) and not isinstance(value, type):
-        tag = getattr(value, "tag", None)
-        record = {"is": tag} if tag else {}
-        for item in fields(value):
-            content = getattr(value, item.name)
-            if item.metadata.get("key", True) and content != item.metadata.get("absent", NEVER):
-                record[item.name] = canonical(content)
-        return record
     if value is None or isinstance(value, bool | int | str):
         return value
     if isinstance(value, float):
@@ -39,12 +32,30 @@ def canonical(value: Any) -> Any:
         return value + 0.0  # -0.0 becomes 0.0
     if isinstance(value, list | tuple):
         return [canonical(item) for item in value]
+    if is_dataclass(value) and not isinstance(value, type):
+        tag, kept = _layout(type(value))
+        record = {"is": tag} if tag else {}
+        for name, absent in kept:
+            content = getattr(value, name)
+            if content != absent:
+                record[name] = canonical(content)
+        return record
     raise TypeError(f"{type(value).__name__} has no canonical form")
+
+
+@cache
+def _layout(record: type) -> tuple[str | None, list[tuple[str, Any]]]:
+    """A record's tag, and the fields that enter a key with their absent values."""
+    kept = [item for item in fields(record) if item.metadata.get("key", True)]
+    return getattr(record, "tag", None), [(item.name, item.metadata.get("absent", NEVER)) for item in kept]
+
+
+_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False).encode
 
 
 def dumps(value: Any) -> str:
     """The canonical form as text: sorted keys, no spaces, shortest float that reads back the same."""
-    return json.dumps(canonical(value), sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return _encode(canonical(value))
 
 
 def digest(text: str, digits: int = KEY_DIGITS) -> str:

@@ -4,13 +4,14 @@ import difflib
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
+from functools import cache
 from typing import Any
 
 import yaml
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from randteach.config import Config, Setting, UserError, get, settings
+from randteach.config import Config, Setting, UserError, settings
 
 
 @dataclass(frozen=True)
@@ -27,9 +28,10 @@ class Axes:
 
     def points(self) -> Iterator[Config]:
         """The product of all axes, the last one running fastest."""
-        base = Config()
-        for values in itertools.product(*self.values.values()):
-            yield with_values(base, dict(zip(self.values, values, strict=True)))
+        fixed = {name: values[0] for name, values in self.values.items() if len(values) == 1}
+        base, swept = with_values(Config(), fixed), self.swept
+        for values in itertools.product(*(self.values[name] for name in swept)):
+            yield with_values(base, dict(zip(swept, values, strict=True)))
 
 
 def parse(preset: Mapping[str, str], pairs: Sequence[str]) -> Axes:
@@ -98,20 +100,26 @@ def _axis(item: Setting, text: str) -> tuple[Any, ...]:
     if "" in parts:
         raise UserError(f"{item.name}={text}: a value is missing beside a comma or behind the '='")
     values = [_typed(item, part) for part in parts]
-    unique = [value for number, value in enumerate(values) if value not in values[:number]]
-    return tuple(unique)
+    return tuple({repr(value): value for value in values}.values())
 
 
 def _typed(item: Setting, text: str) -> Any:
     if "???" in text or "${" in text:
         raise UserError(f"{item.name}={text}: takes a value, no reference and no placeholder")
+    checked = _schema()
     try:
-        given = OmegaConf.from_dotlist([f"{item.name}={text}"])
-        merged = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Config), given))
+        given = OmegaConf.select(OmegaConf.from_dotlist([f"{item.name}={text}"]), item.name)
+        OmegaConf.update(checked, item.name, given, merge=False)
+        value = OmegaConf.select(checked, item.name)
     except (OmegaConfBaseException, yaml.YAMLError):
         raise UserError(f"{item.name}={text}: takes a value of type {item.type}") from None
-    assert isinstance(merged, Config)
-    return get(merged, item.name)
+    return OmegaConf.to_object(value) if OmegaConf.is_config(value) else value
+
+
+@cache
+def _schema() -> DictConfig:
+    """The records as OmegaConf checks them; one for all values, since making it takes milliseconds."""
+    return OmegaConf.structured(Config)
 
 
 def _unknown(name: str, known: Mapping[str, Setting]) -> str:

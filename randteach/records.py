@@ -1,7 +1,7 @@
 """What a job is: the records that stages take and keys are made of."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -177,6 +177,12 @@ class Job:
     def key(self) -> str:
         """The job's key."""
         return identity.key(self.kind, self.spec)
+
+    def placed(self, **changes: Any) -> "Job":
+        """The same job, its key included, with other steps, rank or labels."""
+        copy = replace(self, **changes)
+        vars(copy)["key"] = self.key
+        return copy
 
     @cached_property
     def entry(self) -> Entry:

@@ -1,7 +1,8 @@
 """A study: from points to jobs with their parents, and which of them the store lacks."""
 
+import gc
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -74,33 +75,29 @@ def expand(study: Study, axes: Axes, name: str | None = None) -> Plan:
     """The plan of a study's points: equal jobs made one, the steps wanted of a trajectory united."""
     merged: dict[str, Job] = {}
     seeds: dict[tuple[Any, ...], int] = {}
+    swept = [name for name in axes.swept if name not in COLUMNS]
+    gc.disable()  # nothing here becomes garbage, and looking at all of it again and again takes time
     for number, point in enumerate(axes.points()):
         config = resolve(point, axes.typed)
         seed = (config.seed, *vars(config.seeds).values())
         rank = seeds.setdefault(seed, len(seeds))
         for job in study.jobs(config):
-            placed = replace(
-                job,
-                rank=(rank, *job.rank, number),
-                labels={**job.labels, **_swept_labels(job, config, axes.swept)},
-            )
-            have = merged.get(job.key)
-            merged[job.key] = _unite(have, placed) if have else placed
+            labels = {**job.labels, **_swept_labels(job, config, swept)} if swept else job.labels
+            have, at = merged.get(job.key), (rank, *job.rank, number)
+            if have:
+                merged[job.key] = have.placed(steps={**have.steps, **job.steps}, rank=min(have.rank, at))
+            else:
+                merged[job.key] = job.placed(rank=at, labels=labels)
+    gc.enable()
     jobs = sorted(merged.values(), key=lambda job: job.rank)
     values = {name: list(axes.values.get(name, (item.default,))) for name, item in settings().items()}
     return Plan(name or study.name, jobs, values)
-
-
-def _unite(one: Job, other: Job) -> Job:
-    return replace(one, steps={**one.steps, **other.steps}, rank=min(one.rank, other.rank))
 
 
 def _swept_labels(job: Job, config: Config, swept: Iterable[str]) -> dict[str, Any]:
     role = job.labels["role"]
     labels = {}
     for name in swept:
-        if name in COLUMNS:
-            continue
         if name.startswith(PROBE_ONLY):
             relevant = job.kind == "probe"
         else:

@@ -16,7 +16,7 @@ from randteach.work import Attempt
 if TYPE_CHECKING:
     from randteach.engine.execute import Context
 
-VERSIONS = ("torch", "torchvision", "numpy", "safetensors")
+VERSIONS = {name: version(name) for name in ("torch", "torchvision", "numpy", "safetensors")}
 Event = dict[str, Any]
 _INF = float("inf")
 
@@ -30,8 +30,7 @@ class Keeper:
         self.clock, self.opening = time.monotonic(), 0.0
 
     def start(self) -> None:
-        """The job begins: the process is set up as its slot says; dead attempts' files go."""
-        self.emit("begin")
+        """The job begins: the process is set up as its slot says."""
         self.device, self.exact = numerics.set_up(self.job.slot.cpus, self.job.slot.gpus)
         self.attempt.say(f"{self.job.entry.title} on {platform.node()}, {self.device}")
 
@@ -102,7 +101,7 @@ class Keeper:
     def _provenance(self) -> dict[str, Any]:
         spent = time.monotonic() - self.clock
         return {
-            "versions": {name: version(name) for name in VERSIONS},
+            "versions": VERSIONS,
             "python": platform.python_version(),
             "host": platform.node(),
             "numerics": vars(self.exact),

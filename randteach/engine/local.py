@@ -36,6 +36,7 @@ def run(queue: Queue, context: Context) -> None:
             time.sleep(LOOK)  # other sweeps are at the rest
             continue
         outcome, error = DONE, ""
+        queue.emit({"event": "begin", "key": job.key})
         try:
             execute(job, context)
         except Stopped:

@@ -9,9 +9,10 @@ import json
 import logging
 import os
 import tempfile
+import time
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from randteach.stages.recorder import Stopped
 from randteach.store import Store
 
 LOOKAHEAD = 1
+TOGETHER = 1.0  # seconds within which events are sent together
 SETTINGS = {
     "MALLOC_ARENA_MAX": "1",  # a trial runs in a thread of its own; see numerics.KEPT_PAGES
     "RAY_AUTH_MODE": "token",  # Ray binds its ports on all interfaces; the token keeps strangers out
@@ -59,7 +61,6 @@ class Options:
             Path(self.root),
             Path(self.cache),
             self.loader,
-            emit=_report,
             session=self.session,
             study=self.study,
             checkpoint_every=self.checkpoint_every,
@@ -70,13 +71,35 @@ class Options:
 _contexts: dict[Options, Context] = {}
 
 
+class _Reports:
+    """Events on their way to the driver: together where they come fast, since each report takes its time."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+        self.sent = time.monotonic()
+
+    def take(self, event: Event) -> None:
+        """Send the event, or have it sent with the next one; children wait for artifacts."""
+        self.events.append(event)
+        if event["event"] == "artifact" or time.monotonic() - self.sent > TOGETHER:
+            self.send()
+
+    def send(self) -> None:
+        """Send what there is, as text: Tune flattens what is nested."""
+        from ray import tune
+
+        if self.events:
+            tune.report({"events": json.dumps(self.events)})
+        self.events, self.sent = [], time.monotonic()
+
+
 def work(job: Job, options: Options) -> None:
     """One trial, in a worker; the process keeps its context, and so its teachers' features."""
     if options not in _contexts:
         _contexts[options] = options.context()
-    outcome, error = DONE, ""
+    reports, outcome, error = _Reports(), DONE, ""
     try:
-        execute(job, _contexts[options])
+        execute(job, replace(_contexts[options], emit=reports.take))
     except Stopped:
         outcome = STOPPED
     except Postponed:
@@ -84,14 +107,8 @@ def work(job: Job, options: Options) -> None:
     except Exception:  # reported as the job's failure; the worker is reused for the next one
         outcome, error = FAILED, traceback.format_exc()
     if outcome != DONE:
-        _report({"event": "outcome", "key": job.key, "outcome": outcome, "error": error})
-
-
-def _report(event: Event) -> None:
-    """Send an event to the driver, as text: Tune flattens what is nested."""
-    from ray import tune
-
-    tune.report({"event": json.dumps(event)})
+        reports.take({"event": "outcome", "key": job.key, "outcome": outcome, "error": error})
+    reports.send()
 
 
 def run(queue: Queue, options: Options, address: str | None = None) -> None:
@@ -107,10 +124,11 @@ def run(queue: Queue, options: Options, address: str | None = None) -> None:
     try:
         slots = _slots(queue, ray.cluster_resources())
         with tempfile.TemporaryDirectory(prefix="randteach-") as folder:
+            searcher = _searcher(queue, slots)
             tuner = tune.Tuner(
                 tune.with_resources(_trainable(options), _placement),
                 tune_config=tune.TuneConfig(
-                    search_alg=_searcher(queue, slots),
+                    search_alg=searcher,
                     num_samples=-1,
                     reuse_actors=True,
                     trial_name_creator=lambda trial: trial.trial_id,
@@ -119,6 +137,7 @@ def run(queue: Queue, options: Options, address: str | None = None) -> None:
                 run_config=tune.RunConfig(
                     storage_path=folder,
                     verbose=0,
+                    callbacks=[_beginnings(searcher)],
                     failure_config=tune.FailureConfig(max_failures=0),
                 ),
             )
@@ -178,6 +197,18 @@ def _slots(queue: Queue, have: dict[str, float]) -> dict[Shape, int]:
     return slots
 
 
+def _beginnings(searcher: Any) -> Any:
+    from ray import tune
+
+    class Beginnings(tune.Callback):
+        """Tells the driver that a job begins, without a report of the worker."""
+
+        def on_trial_start(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
+            searcher.begin(trial.trial_id)
+
+    return Beginnings()
+
+
 def _searcher(queue: Queue, slots: dict[Shape, int]) -> Any:
     from ray.tune.search import Searcher
 
@@ -196,16 +227,18 @@ def _searcher(queue: Queue, slots: dict[Shape, int]) -> Any:
                 return {"job": job}
             return Searcher.FINISHED if queue.over else None
 
+        def begin(self, trial_id: str) -> None:
+            queue.emit({"event": "begin", "key": self.trials[trial_id].key})
+
         def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
-            if "event" not in result:  # Tune's own last word on a trial
-                return
-            job, event = self.trials[trial_id], json.loads(result["event"])
-            if event["event"] == "outcome":
-                self.outcomes[job.key] = event["outcome"], event["error"]
-                return
-            if event["event"] == "artifact":
-                queue.made(Artifact(job.kind, job.key, event["step"]))
-            queue.emit(event)
+            job = self.trials[trial_id]
+            for event in json.loads(result.get("events", "[]")):  # Tune's own last word has none
+                if event["event"] == "outcome":
+                    self.outcomes[job.key] = event["outcome"], event["error"]
+                    continue
+                if event["event"] == "artifact":
+                    queue.made(Artifact(job.kind, job.key, event["step"]))
+                queue.emit(event)
 
         def on_trial_complete(
             self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False

@@ -8,10 +8,11 @@ import sys
 
 import overhead
 import readers
+import scale
 import step
 from timing import machine
 
-PARTS = ("step", "readers", "memory", "overhead")
+PARTS = ("step", "readers", "memory", "overhead", "plan", "scheduler")
 
 
 def main(parts: list[str]) -> None:
@@ -29,6 +30,10 @@ def main(parts: list[str]) -> None:
             readers.run()
         elif part == "overhead":
             overhead.run()
+        elif part == "plan":
+            scale.plan()
+        elif part == "scheduler":
+            scale.scheduler()
         else:
             print("Peak memory of a worker: teacher, student, optimiser, and a snapshot with its state")
             for arch in step.ARCHS:  # each in a process of its own, whose peak is then its own

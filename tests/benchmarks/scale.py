@@ -1,0 +1,142 @@
+"""A plan of 100,000 jobs, and what searcher and store add to Tune's own time for a job."""
+
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from randteach import overrides, study, work
+from randteach.config import Slot
+from randteach.engine import execute, tune
+from randteach.engine.queue import Queue
+from randteach.records import Job, Pixels, ProbeSpec, Samples
+from randteach.session import Session, Sessions
+from randteach.stages.recorder import Result
+from randteach.store import Store
+from sweeps.init_distance import STUDY
+
+POINTS = 3226  # seeds of the preset mini: 100,007 jobs
+JOBS = 2000
+ROUNDS = 2
+
+
+def plan() -> None:
+    """Expand, key and diff against a store that holds it all, in a process of its own."""
+    print(f"A plan of {POINTS} seeds of --preset mini, against a store that holds all of it")
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run([sys.executable, __file__, "fill", folder], check=True)
+        for _ in range(3):
+            subprocess.run([sys.executable, __file__, "plan", folder], check=True)
+
+
+def _plan() -> study.Plan:
+    axes = overrides.parse(STUDY.presets["mini"], ["seed=" + ",".join(map(str, range(POINTS)))])
+    return study.expand(STUDY, axes)
+
+
+def _fill(store: Store) -> None:
+    marker = json.dumps({"attempt": "x", "status": "ok", "files": {}, "seconds": 1.0, "numerics": "n"})
+    for job in _plan().jobs:
+        for artifact in job.artifacts:
+            path = store.marker_path(artifact)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(marker)
+
+
+def _diff(store: Store) -> None:
+    began = time.perf_counter()
+    found = _plan()
+    expanded = time.perf_counter()
+    missing = found.missing(store)
+    ended = time.perf_counter()
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    print(
+        f"  {len(found.jobs):,} jobs, {len(missing)} missing: expand and key {expanded - began:.2f} s, "
+        f"diff {ended - expanded:.2f} s, together {ended - began:.2f} s; peak memory {peak:.2f} GB"
+    )
+
+
+class NoOp(tune.Options):
+    """Workers whose probes do nothing but commit a row."""
+
+    def context(self) -> execute.Context:
+        """The context of a worker whose stage is replaced."""
+
+        def nothing(spec: ProbeSpec, context: execute.Context, keeper: Any) -> None:
+            keeper.begin()
+            keeper.result(Result([{"split": "test", "linear": 0.0}]))
+
+        execute._probe = nothing
+        return super().context()
+
+
+def _ours(jobs: int) -> None:
+    samples = Samples("fashion_mnist", "", 1, 16, 100)
+    listed = [
+        Job(
+            "probe",
+            ProbeSpec(Pixels(), samples, 10, 1, 1, 0.1, 0.0, 1, seed=number),
+            rank=(number,),
+            labels={"role": "input"},
+            slot=Slot(),
+        )
+        for number in range(jobs)
+    ]
+    with tempfile.TemporaryDirectory() as folder:
+        store = Store(folder)
+        store.prepare()
+        with Session(store, {"study": "benchmark"}) as session:
+            claims = work.Claims(store, session.token, Sessions(store))
+            queue = Queue(listed, store, lambda event: None, claims)
+            tune.run(queue, NoOp(folder, folder, folder, "memory", session.token, "benchmark", 0.0))
+        assert len(store.done("probe")) == jobs
+
+
+def _bare(jobs: int) -> None:
+    import ray
+    from ray import tune as ray_tune
+
+    tune._connect(None)
+    with suppress(KeyError), tempfile.TemporaryDirectory() as folder:
+        tuner = ray_tune.Tuner(
+            ray_tune.with_resources(lambda config: ray_tune.report({"x": 0}), {"CPU": 1}),
+            tune_config=ray_tune.TuneConfig(num_samples=jobs, reuse_actors=True),
+            run_config=ray_tune.RunConfig(storage_path=folder, verbose=0),
+        )
+        tuner.fit()
+    ray.shutdown()
+
+
+def scheduler() -> None:
+    """Milliseconds a job of bare Tune and of ours, Ray's start included, in turn, with equal settings."""
+    os.environ.update(tune.SETTINGS)
+    print(f"{JOBS:,} jobs that do nothing, under Ray Tune; {ROUNDS} rounds, Ray's start included")
+    took: dict[str, list[float]] = {"bare": [], "ours": []}
+    sides: dict[str, Callable[[int], None]] = {"bare": _bare, "ours": _ours}
+    for _ in range(ROUNDS):
+        for name, side in sides.items():
+            began = time.perf_counter()
+            side(JOBS)
+            took[name].append(1000 * (time.perf_counter() - began) / JOBS)
+            print(f"  {name} {took[name][-1]:6.1f} ms a job", flush=True)
+    added = [ours - bare for bare, ours in zip(took["bare"], took["ours"], strict=True)]
+    print(
+        f"  bare Tune {median(took['bare']):.1f} ms a job, ours {median(took['ours']):.1f} ms: "
+        f"{median(added):+.1f} ms  ({min(added):+.1f} to {max(added):+.1f})"
+    )
+
+
+if __name__ == "__main__":
+    place = Store(Path(sys.argv[2]))
+    if sys.argv[1] == "fill":
+        _fill(place)
+    else:
+        _diff(place)

@@ -1,0 +1,121 @@
+"""SIGKILL of whatever runs, at any point: the study ends as if nothing had been."""
+
+import os
+import random
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from tests.faults.harness import Sweep, kill, processes_of, wait_for
+
+pytestmark = pytest.mark.slow
+Tell = Callable[..., None]
+# (name of the point, which time it is passed) in the order of a job's life
+POINTS = [
+    ("step", 5),
+    ("state", 3),
+    ("files", 4),
+    ("flushed", 2),
+    ("marker", 3),
+    ("linked", 1),
+    ("committed", 2),
+]
+
+
+@pytest.mark.parametrize(("at", "number"), POINTS, ids=[name for name, _ in POINTS])
+def test_a_process_killed_at_each_point(
+    at: str, number: int, sweep: Sweep, undisturbed: Sweep, injected: Tell
+) -> None:
+    """In the process itself: the next start goes on, and clears what is left."""
+    flag = sweep.fault(at, number)
+    assert sweep.run() == -signal.SIGKILL
+    assert flag.exists()
+    injected(f"SIGKILL of a sweep in its process: {at}")
+    assert sweep.run() == 0, sweep.said
+    assert sweep.results == undisturbed.results
+    assert sweep.one_attempt_each()
+    assert sweep.command("verify") == 0, sweep.said
+
+
+@pytest.mark.parametrize("at", ["step", "state", "linked"])
+def test_a_worker_killed_under_ray(at: str, sweep: Sweep, undisturbed: Sweep, injected: Tell) -> None:
+    """The job is made again by another worker, in the same start."""
+    flag = sweep.fault(at, 3)
+    assert sweep.run(ray=True) == 0, sweep.said
+    assert flag.exists() and "its worker died" in sweep.said
+    injected(f"SIGKILL of a Ray worker: {at}")
+    assert sweep.results == undisturbed.results
+    assert sweep.one_attempt_each()
+
+
+def test_the_driver_killed_takes_its_workers_along(sweep: Sweep, undisturbed: Sweep, injected: Tell) -> None:
+    process = sweep.begin(ray=True)
+    wait_for(lambda: list(sweep.store.glob("work/*/*/log.txt")), process)
+    kill(process)
+    injected("SIGKILL of the driver")
+    wait_for(lambda: not processes_of(sweep.out))
+    assert sweep.command("status") == 0
+    assert "died" in sweep.said
+    assert sweep.run(ray=True) == 0, sweep.said
+    assert sweep.results == undisturbed.results
+    # What the dead driver left of itself is removed on request.
+    assert sweep.command("gc", "--yes") == 0
+    assert sweep.one_attempt_each()
+
+
+def test_killed_at_twenty_random_moments(sweep: Sweep, tmp_path: Path, injected: Tell) -> None:
+    """Each start is killed with all that it started, at a moment drawn at random."""
+    whole = Sweep(tmp_path / "whole")
+    whole.count_steps()
+    sweep.count_steps()
+    longer = "distill.epochs=40"
+    assert whole.run(longer) == 0, whole.said
+    draw, kills = random.Random(0), 0
+    while kills < 20:
+        process = sweep.begin(longer, ray=bool(kills % 2))
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(draw.uniform(0, 20))
+        if process.poll() is not None:
+            assert sweep.end(process) == 0, sweep.said  # it was through before its moment came
+            break
+        kill(process)
+        kills += 1
+        wait_for(lambda: not processes_of(sweep.out))
+    injected("SIGKILL of a sweep at a random moment", kills)
+    assert sweep.run(longer) == 0, sweep.said
+    assert sweep.results == whole.results
+    # Work done twice: what a kill took since the last kept state, of each of two jobs at a time.
+    again = sum(sweep.steps.values()) - sum(whole.steps.values())
+    assert set(sweep.steps) == set(whole.steps) and 0 <= again <= kills * 2 * 2
+    assert sweep.command("verify") == 0, sweep.said
+
+
+def test_ctrl_c_once_keeps_states_and_twice_ends_at_once(
+    sweep: Sweep, undisturbed: Sweep, injected: Tell
+) -> None:
+    for ray in (False, True):
+        process = sweep.begin("distill.epochs=2000", "checkpoint_every=0", ray=ray)
+        wait_for(lambda: list(sweep.store.glob("work/*/*/log.txt")), process)
+        time.sleep(1)
+        os.kill(process.pid, signal.SIGINT)
+        assert sweep.end(process) == 130, sweep.said
+        assert "go on with: " in sweep.said and "distill.epochs=2000" in sweep.said
+        assert list(sweep.store.glob("work/*/*/*.safetensors"))
+        wait_for(lambda: not processes_of(sweep.out))
+        process = sweep.begin("distill.epochs=2000", ray=ray)
+        wait_for(
+            lambda: "epoch" in "".join(p.read_text() for p in sweep.store.glob("work/*/*/log.txt")), process
+        )
+        os.kill(process.pid, signal.SIGINT)
+        os.kill(process.pid, signal.SIGINT)
+        assert sweep.end(process) == 130, sweep.said
+        assert "at once" in sweep.said
+        wait_for(lambda: not processes_of(sweep.out))
+        injected("Ctrl-C, once and twice")
+    assert sweep.run(ray=True) == 0, sweep.said
+    assert sweep.results == undisturbed.results
