@@ -6,6 +6,9 @@ VENV := .venv/bin
 # Written by infra/setup.sh when it is through; older than what it was made from, it runs again.
 SETUP := .venv/.setup
 
+# Where it is set, every process compiles anew all that it imports, which is seconds for each.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help setup demo test test-all format lint type-check bench ui clean
 
 help: ## Show this list

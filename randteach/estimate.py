@@ -9,9 +9,10 @@ from statistics import mean
 import torch
 
 from randteach import nets
+from randteach.marker import Damaged
 from randteach.records import Artifact, DistillSpec, Job
 from randteach.stages.losses import distillation_loss
-from randteach.store import Damaged, Store
+from randteach.store import Store
 
 FLOAT = 4
 SMALL = 4 << 10  # rows, config and provenance of an artifact

@@ -17,11 +17,12 @@ from randteach.engine.keeper import Event
 from randteach.engine.progress import Progress
 from randteach.engine.queue import Queue
 from randteach.engine.signals import stoppable
+from randteach.marker import Damaged
 from randteach.projector import Projector
 from randteach.records import DistillSpec, Draw, Job, ProbeSpec, Samples
 from randteach.report import closing, summary, table
 from randteach.session import Session, Sessions
-from randteach.store import Damaged, Store
+from randteach.store import Store
 from randteach.study import Plan, Study
 
 OK, FAILED, STOPPED = 0, 1, 130
@@ -86,6 +87,7 @@ class Run:
             # Nothing to make: a store that can only be read is good enough.
             if missing or os.access(self.store.root, os.W_OK):
                 plans.record(self.store, self.plan, self.sweep.question, {"command": self.request.command})
+                Sessions(self.store).sweep()
                 stack.enter_context(self.session)
             stack.enter_context(stoppable(self.session, self.request.max_hours, self.say))
             self.projector.start(plans.project(self.plan, self.sweep.question))

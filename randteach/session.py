@@ -42,8 +42,10 @@ class Session:
         self._thread = threading.Thread(target=self._beat, daemon=True)
 
     def __enter__(self) -> "Session":
-        self.folder.mkdir(parents=True)
-        disk.replace(self.folder / "about.json", json.dumps(self.about).encode())
+        hidden = self.folder.with_name(f".{self.token}")
+        hidden.mkdir(parents=True)
+        (hidden / "about.json").write_text(json.dumps(self.about))
+        hidden.rename(self.folder)  # nobody sees it half made, and takes it for a dead one's
         self._thread.start()
         return self
 
@@ -102,11 +104,14 @@ class Sessions:
     def elsewhere(self) -> list[str]:
         """Sessions of other machines, which must be watched for a while to be told dead."""
         here = _process(os.getpid())["place"]
-        return [token for token in self.tokens() if self.about(token).get("place") != here]
+        places = {token: self.about(token).get("place") for token in self.tokens()}
+        return [token for token, place in places.items() if place not in (here, None)]
 
-    def remove(self, token: str) -> None:
-        """Forget a dead session."""
-        shutil.rmtree(self.folder / token, ignore_errors=True)
+    def sweep(self) -> None:
+        """Remove what sweeps that are known to be dead have left of their sessions."""
+        for token in self.tokens():
+            if not self.alive(token):
+                shutil.rmtree(self.folder / token, ignore_errors=True)
 
 
 def stop_asked(store: Store, session: str) -> Callable[[], bool]:

@@ -17,7 +17,6 @@ import secrets
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,33 +26,13 @@ import torch
 
 from randteach import disk, identity
 from randteach.config import UserError
+from randteach.marker import Damaged, Marker, sealed, unsealed
 from randteach.records import Artifact
 from randteach.stages.recorder import DIVERGED
 
 FORMAT = 1  # of the store's layout; a store of a newer one is refused
 
 Rows = list[dict[str, Any]]
-
-
-class Damaged(Exception):
-    """A file of an artifact is missing, truncated or altered: it must not be used."""
-
-    def __init__(self, artifact: Artifact, attempt: str, what: str) -> None:
-        super().__init__(what)
-        self.artifact, self.attempt = artifact, attempt
-
-
-@dataclass(frozen=True)
-class Marker:
-    """A committed artifact: how its making ended, its files, and what making it cost."""
-
-    artifact: Artifact
-    attempt: str
-    status: str
-    files: Mapping[str, Mapping[str, Any]]
-    seconds: float
-    numerics: str
-    size: int = field(default=0)
 
 
 class Store:
@@ -127,11 +106,11 @@ class Store:
         """The commit of an artifact; KeyError where there is none, Damaged where it can't be read."""
         path = self.marker_path(artifact)
         try:
-            return Marker(artifact=artifact, **json.loads(path.read_bytes()))
+            return Marker(artifact=artifact, **unsealed(path.read_bytes()))
         except FileNotFoundError:
             raise KeyError(f"{artifact.kind} {artifact.name} is not in {self.root}") from None
-        except (ValueError, TypeError, OSError):
-            raise Damaged(artifact, "", f"{path}: can't be read") from None
+        except (ValueError, TypeError, AttributeError, OSError):
+            raise Damaged(artifact, "", f"{path}: is not what was written") from None
 
     def diverged(self, artifact: Artifact) -> bool:
         """Whether the artifact is a student that diverged; one that can't be read is not known to be."""
@@ -175,7 +154,7 @@ class Store:
             }
             path = self.marker_path(artifact)
             path.parent.mkdir(parents=True, exist_ok=True)
-            disk.create(path, json.dumps(marker).encode())
+            disk.create(path, sealed(marker))
         except BaseException as error:
             # Interrupted behind its marker, an attempt is committed all the same.
             if not self._names(artifact, attempt):

@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from randteach import disk, plans, work
+from randteach.marker import Damaged
 from randteach.records import Entry
 from randteach.stages.recorder import SKIPPED
-from randteach.store import Damaged, Store
+from randteach.store import Store
 
 if TYPE_CHECKING:
     pass

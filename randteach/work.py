@@ -152,6 +152,8 @@ def drop_attempts(store: Store, key: str) -> None:
     for name in disk.names(folder):
         if not name.startswith("claim-"):
             shutil.rmtree(folder / name, ignore_errors=True)
+    with suppress(OSError):
+        folder.rmdir()  # where nobody claims it
 
 
 def kept_steps(store: Store, key: str) -> list[int]:

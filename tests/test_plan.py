@@ -245,5 +245,5 @@ def test_the_plan_run_last_is_the_plan_whatever_the_clock_says(tmp_path: Path) -
     with pytest.raises(UserError, match=r"no study 'our'; it has init_distance"):
         plans.last(store, "our")
     plans.last_file(store, "init_distance").write_text("{")
-    with pytest.raises(UserError, match="this plan can't be read"):
+    with pytest.raises(UserError, match="is no plan, or damaged"):
         plans.last(store, "init_distance")

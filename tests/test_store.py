@@ -16,8 +16,9 @@ from randteach import disk, identity
 from randteach import store as module
 from randteach.config import UserError
 from randteach.disk import ensure_writable
+from randteach.marker import Damaged, Marker
 from randteach.records import Artifact
-from randteach.store import Damaged, Marker, Store, tensors
+from randteach.store import Store, tensors
 
 KEYS = {identity.digest(f"probe/1/{number}"): str(number).encode() for number in range(3000)}
 KEY, CONFIG = next((key, config) for key, config in KEYS.items() if key.startswith("ab"))

@@ -24,8 +24,9 @@ from rich.console import Console
 from randteach import disk, identity, plans
 from randteach.config import UserError
 from randteach.estimate import size
+from randteach.marker import Damaged
 from randteach.records import Artifact, Entry
-from randteach.store import Damaged, Store
+from randteach.store import Store
 
 FORMAT = 1  # of an export
 NAME = r"\w[\w.-]*"

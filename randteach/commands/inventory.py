@@ -10,8 +10,9 @@ from randteach.config import UserError, settings
 from randteach.engine.progress import duration
 from randteach.estimate import size
 from randteach.lookup import FILTERS, Lookup, flat, key_of, made, studies_of, text
+from randteach.marker import Damaged
 from randteach.records import Artifact, Entry
-from randteach.store import Damaged, Store
+from randteach.store import Store
 
 DIGITS = 12
 

@@ -11,9 +11,10 @@ from rich.console import Console
 from randteach import disk, plans, work
 from randteach.disk import writing
 from randteach.estimate import size
+from randteach.marker import Damaged
 from randteach.records import Artifact
 from randteach.session import BEAT, SILENCE, Sessions
-from randteach.store import Damaged, Store
+from randteach.store import Store
 
 
 def verify(store: Store, set_aside: bool, console: Console) -> int:

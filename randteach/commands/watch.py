@@ -9,8 +9,9 @@ from randteach import plans, work
 from randteach.config import UserError
 from randteach.engine.progress import duration
 from randteach.lookup import key_of
+from randteach.marker import Damaged
 from randteach.session import BEAT, Sessions
-from randteach.store import Damaged, Store
+from randteach.store import Store
 
 
 def status(store: Store, console: Console) -> int:

@@ -12,12 +12,13 @@ from loaders import Split, open_split
 from loaders.order import balanced, held_out
 from randteach import nets, work
 from randteach.engine.keeper import Event, Keeper
+from randteach.marker import Damaged
 from randteach.records import Artifact, DistillSpec, Draw, Job, Pixels, ProbeSpec, Samples
 from randteach.stages.distill import distill
 from randteach.stages.embed import drawn_encoder, to_device
 from randteach.stages.probe import probe
 from randteach.stages.recorder import State
-from randteach.store import Damaged, Store
+from randteach.store import Store
 
 CPU = torch.device("cpu")
 

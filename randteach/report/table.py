@@ -6,9 +6,10 @@ from typing import Any
 
 import pandas as pd
 
+from randteach.marker import Damaged
 from randteach.records import Entry
 from randteach.stages.recorder import SKIPPED
-from randteach.store import Damaged, Store
+from randteach.store import Store
 
 COLUMNS = [
     "study",

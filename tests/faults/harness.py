@@ -13,7 +13,7 @@ from pathlib import Path
 
 STUDY = "seed=0 alpha=0.3,0.6 net.width=4 data.train_size=1000 probe.train_size=500 probe.test_size=300 "
 STUDY += "head.hidden_dims=[32] head.bottleneck_dim=16 head.out_dim=64 probe.at=[0,1] distill.epochs=4 "
-STUDY += "checkpoint_every=0.01"
+STUDY += "data.name=mnist5k data.like=mnist5k loader=memory checkpoint_every=0.01"
 INJECT = str(Path(__file__).parent / "inject")
 TIMEOUT = 300
 

@@ -71,9 +71,9 @@ def test_a_start_repairs_what_it_reads(
 ) -> None:
     """The table's files at once; a student's weights when a probe, or a longer training, needs them."""
     assert sweep.run() == 0, sweep.said
-    for kind in ("probe", "distill"):
-        flip(next(sweep.store.glob(f"objects/{kind}/*/*/*/metrics.jsonl")))
-        cut(next(sweep.store.glob(f"objects/{kind}/*/*/*/config.json")))
+    for kind in ("probe/*/*", "distill/*/*@32"):
+        flip(next(sweep.store.glob(f"objects/{kind}/*/metrics.jsonl")))
+        cut(list(sweep.store.glob(f"objects/{kind}/*/config.json"))[-1])
     flip(next(sweep.store.glob("done/probe/*/*.json")))
     injected("damage that a start repairs", 5)
     assert sweep.run(ray=ray) == 0, sweep.said

@@ -37,9 +37,9 @@ def tmpfs(tmp_path: Path) -> Iterator[Path]:
 
 def test_disk_full_during_a_commit(tmpfs: Path, sweep: Sweep, undisturbed: Sweep, injected: Tell) -> None:
     sweep.out = tmpfs / "out"
-    assert sweep.run("loader=memory", "alpha=0.3") == 0, sweep.said
+    assert sweep.run("alpha=0.3") == 0, sweep.said
     filler = tmpfs / "filler"
-    process = sweep.begin("loader=memory")
+    process = sweep.begin()
     wait_for(lambda: list(sweep.store.glob("work/*/*/0*.json")), process)
     with open(filler, "wb", buffering=0) as file:
         try:
@@ -51,7 +51,7 @@ def test_disk_full_during_a_commit(tmpfs: Path, sweep: Sweep, undisturbed: Sweep
     injected("disk full during a commit")
     filler.unlink()
     assert code != 0, sweep.said
-    assert sweep.run("loader=memory") == 0, sweep.said
+    assert sweep.run() == 0, sweep.said
     assert sweep.results == undisturbed.results
     assert sweep.command("verify") == 0, sweep.said
 
@@ -138,19 +138,19 @@ def test_the_database_deleted(sweep: Sweep, undisturbed: Sweep, injected: Tell) 
 
 
 def test_an_ffcv_file_truncated(sweep: Sweep, undisturbed: Sweep, injected: Tell) -> None:
-    assert sweep.run("alpha=0.3") == 0, sweep.said
+    assert sweep.run("alpha=0.3", "loader=auto") == 0, sweep.said
     files = list((sweep.out / "data").glob("*.beton"))
     if not files:
         pytest.skip("FFCV is not installed")
     for path in files:
         os.truncate(path, path.stat().st_size // 2)
         injected("an FFCV file truncated")
-    assert sweep.run() == 0, sweep.said
+    assert sweep.run("loader=auto") == 0, sweep.said
     assert "damaged, written anew" in sweep.said
     assert sweep.results == undisturbed.results
 
 
-def test_a_data_file_changed_under_a_finished_study(sweep: Sweep, undisturbed: Sweep, injected: Tell) -> None:
+def test_a_data_file_changed_under_a_finished_study(sweep: Sweep, table_of: Table, injected: Tell) -> None:
     if not DEBIAN.exists():
         pytest.skip("needs Debian's Fashion-MNIST")
     root = sweep.out / "raw"
@@ -158,7 +158,8 @@ def test_a_data_file_changed_under_a_finished_study(sweep: Sweep, undisturbed: S
     raw.mkdir(parents=True)
     for path in DEBIAN.iterdir():
         (raw / path.name).write_bytes(path.read_bytes())
-    given = (f"data.root={root}", "loader=memory")
+    fashion = ("data.name=fashion_mnist", "data.like=fashion_mnist")
+    given = (f"data.root={root}", *fashion)
     assert sweep.run("alpha=0.3", *given) == 0, sweep.said
     before = sweep.results
     (path,) = raw.glob("train-images-idx3-ubyte*")
@@ -173,8 +174,8 @@ def test_a_data_file_changed_under_a_finished_study(sweep: Sweep, undisturbed: S
     assert sweep.results == before and sweep.command("ls") == 0
     assert sweep.run("alpha=0.3", *given) == 0, sweep.said  # what is done
     assert sweep.results == before
-    assert sweep.run() == 0, sweep.said  # the true file
-    assert sweep.results == undisturbed.results
+    assert sweep.run(*fashion) == 0, sweep.said  # the true file
+    assert sweep.results == table_of(*fashion)
 
 
 def test_a_worker_ended_for_its_memory(sweep: Sweep, table_of: Table, injected: Tell) -> None:

@@ -1,0 +1,132 @@
+"""What a store holds: listed, filtered by any setting, shown; and keys that are none or several."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from randteach import plans
+from randteach.lookup import FILTERS, Lookup, made
+from randteach.store import Store
+from tests.commands.conftest import Command, planned
+
+
+def rows(printed: str) -> list[str]:
+    return printed.splitlines()[1:-1]
+
+
+def test_all_that_is_made_is_listed(command: Command) -> None:
+    printed = command("ls")
+    assert len(rows(printed)) == 10 and printed.endswith("10 jobs\n")
+    for job in planned().jobs:
+        (line,) = (line for line in rows(printed) if line.startswith(job.key[:12]))
+        if job.kind == "distill":
+            assert "0,4,8" in line and f"alpha {job.labels['alpha']:g} seed 0" in line
+
+
+@pytest.mark.parametrize(
+    ("filters", "count"),
+    [
+        (["alpha=0.3"], 4),
+        (["alpha=0.30"], 4),
+        (["alpha=0.3,0.6"], 8),
+        (["alpha=3e-1", "seed=0"], 4),
+        (["net.width=4"], 9),  # the pixels have none
+        (["net.width=4", "alpha=0.9"], 0),
+        (["probe.data=mnist5k"], 8),
+        (["data.train_size=500", "head.hidden_dims=[32]"], 8),
+        (["distill.lr=0.001", "distill.teacher_norm=identity", "seeds.order=0"], 8),
+        (["seeds.teacher=0"], 9),
+        (["variance_preserving=false"], 0),
+    ],
+    ids=str,
+)
+def test_filters_by_settings(filters: list[str], count: int, command: Command) -> None:
+    assert command("ls", *filters).splitlines()[-1] == f"{count} jobs"
+
+
+def test_a_study_is_a_filter(command: Command, store: Store) -> None:
+    plans.record(store, planned("alpha=0.6", name="other"), "", {})
+    assert command("ls", "--study", "other").endswith("6 jobs\n")
+    assert command("ls", "--study", "other", "alpha=0.3").endswith("0 jobs\n")
+    assert "no study 'none'; it has other, small" in command("ls", "--study", "none", code=2)
+
+
+def test_every_filter_is_a_setting_that_a_record_keeps(store: Store) -> None:
+    """And what a record keeps is what was planned."""
+    jobs, found = {job.key: job for job in planned().jobs}, set[str]()
+    for key, artifacts in made(store).items():
+        known = Lookup(store).job(artifacts[-1])
+        found |= set(known.settings)
+        assert known.entry.kind == jobs[key].kind and known.entry.parents == jobs[key].parents
+        assert known.config == json.loads(store.read(artifacts[-1], "config.json"))
+    assert found <= FILTERS and FILTERS - found == set()
+
+
+def test_what_is_no_filter(command: Command) -> None:
+    assert "foo: no such setting" in command("ls", "foo=1", code=2)
+    assert "alpha=x: takes a value of type float" in command("ls", "alpha=x", code=2)
+    assert "loader: decides nothing that a result keeps" in command("ls", "loader=ffcv", code=2)
+
+
+def test_a_student_is_shown_with_all_that_belongs_to_it(command: Command, store: Store) -> None:
+    student = next(job for job in planned().jobs if job.kind == "distill")
+    printed = command("show", student.key[:6])
+    assert f"{student.key} (distill, revision 1)" in printed
+    assert "studies     small" in printed and "step 8: ok" in printed and "state       step 8" in printed
+    assert printed.count("probe of student") == 3 and ": made" in printed
+    assert "distill.lr = 0.001" in printed and "versions.torch = " in printed
+    last = store.rows(student.artifacts[-1])[-1]
+    assert f"loss {last['loss']}" in printed
+    probe = next(job for job in planned().jobs if job.parents)
+    assert f"{student.key[:12]} student" in command("show", probe.key)
+
+
+def test_a_planned_job_is_shown_before_it_is_made(command: Command, store: Store) -> None:
+    plans.record(store, planned("alpha=0.9", name="other"), "", {})
+    later = next(job for job in planned("alpha=0.9").jobs if job.kind == "distill")
+    assert "not made yet" in command("show", later.key[:10])
+    assert "no log" in command("logs", later.key[:10])
+
+
+def test_a_job_tells_how_it_was_made(command: Command) -> None:
+    student = next(job for job in planned().jobs if job.kind == "distill")
+    printed = command("logs", student.key[:8])
+    assert re.search(r"student resnet18 .* cpu", printed) and "step 8  epoch 2" in printed
+
+
+@pytest.mark.parametrize("action", ["show", "logs"])
+def test_keys_that_are_none_or_several(action: str, command: Command) -> None:
+    keys = sorted(job.key for job in planned().jobs)
+    free = next(f"{n:02x}" for n in range(256) if not any(key.startswith(f"{n:02x}") for key in keys))
+    assert f"{free}: no key in " in command(action, free, code=2)
+    for word in ("a", "xyz", "../..", "*", "", "[ab]"):
+        assert "is no key: give two or more" in command(action, word, code=2)
+
+
+def test_several_keys_that_begin_alike(command: Command, store: Store) -> None:
+    key = planned().jobs[0].key
+    other = key[:5] + ("0" if key[5] != "0" else "1") + key[6:]
+    (store.root / "failed").mkdir()
+    (store.root / "failed" / f"{other}.json").write_text("{}")
+    printed = command("show", key[:5], code=2)
+    assert f"{key[:5]}: 2 keys begin so: " in printed and key in printed and other in printed
+    assert key in command("show", key[:6])
+
+
+def test_a_damaged_job_is_named_and_not_shown(command: Command, store: Store) -> None:
+    job = planned().jobs[0]
+    path = next(store.folder(job.artifacts[-1]).glob("*/config.json"))
+    path.write_bytes(path.read_bytes().replace(b"0.3", b"0.4"))
+    assert f"{path}: its content is not what was written" in command("show", job.key, code=2)
+    printed = command("ls", code=1)
+    assert f"damaged: {path}" in printed and printed.endswith("9 jobs, 1 damaged\n")
+
+
+def test_where_there_is_no_store(command: Command, tmp_path: Path) -> None:
+    for argv in (["ls"], ["show", "ab"], ["status"], ["verify"], ["gc"], ["track"], ["logs", "ab"]):
+        assert "there is no store" in command(*argv, code=2, at=tmp_path / "none")
+    assert not (tmp_path / "none").exists()
+    with_store = ["ls", "--store", "ftp://x/y"]
+    assert "only folders of a local or shared disk" in command(*with_store, code=2)

@@ -1,0 +1,106 @@
+"""What is there for nothing is found, and goes only when asked; what runs is shown."""
+
+import json
+import shutil
+from pathlib import Path
+
+from randteach import plans, work
+from randteach.records import Artifact
+from randteach.session import Session, Sessions
+from randteach.store import Store
+from randteach.work import Attempt, Claims
+from tests.commands.conftest import Command, planned
+
+
+def files(out: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+
+
+def test_a_store_in_order_has_nothing_to_remove(command: Command, out: Path) -> None:
+    before = files(out)
+    assert "16 artifacts" in command("verify") and "nothing to remove" in command("gc", "--yes")
+    assert files(out) == before
+
+
+def test_what_no_study_refers_to_goes_when_asked(command: Command, out: Path, store: Store) -> None:
+    shutil.rmtree(store.root / "studies" / "small")
+    plans.record(store, planned("alpha=0.6", name="other"), "", {})
+    before = files(out)
+    printed = command("gc")
+    # A student with its three snapshots and its state, and three probes.
+    assert "7 artifacts of no recorded study" in printed and "gc --yes" in printed
+    assert files(out) == before
+    assert "removed" in command("gc", "--yes")
+    assert planned("alpha=0.6").missing(store) == [] and len(list(store.all())) == 9
+    assert command("ls").endswith("6 jobs\n") and "9 artifacts" in command("verify")
+    assert "nothing to remove" in command("gc")
+
+
+def test_what_dead_writers_left_goes_and_what_lives_stays(command: Command, store: Store) -> None:
+    artifact = planned().jobs[0].artifacts[0]
+    for session in ("dead-1", "1234"):
+        (store.folder(artifact) / session).mkdir()
+    Attempt(store, planned().jobs[0].key, "dead").say("a line")  # its job is made
+    later = planned("alpha=0.9")
+    plans.record(store, later, "", {})
+    Attempt(store, later.jobs[0].key, "dead").say("a line")  # a start will go on from there
+    Claims(store, "dead", Sessions(store)).take(planned().jobs[1])
+    (store.root / "sessions" / "dead").mkdir(parents=True)
+    with Session(store, {"study": "other"}) as session:
+        (store.folder(artifact) / f"{session.token}-1").mkdir()
+        printed = command("gc", "--yes")
+        assert "2 attempts that were never committed" in printed
+        assert "2 unfinished attempts with which nobody goes on" in printed
+        assert "1 sessions of sweeps that died" in printed
+        left = [path.name for path in store.folder(artifact).iterdir()]
+        assert f"{session.token}-1" in left and len(left) == 2
+        assert [path.name for path in (store.root / "work").iterdir()] == [later.jobs[0].key]
+    assert "16 artifacts" in command("verify")
+
+
+def test_verify_reports_and_sets_aside_when_asked(command: Command, out: Path, store: Store) -> None:
+    job = planned().jobs[0]
+    path = next(store.folder(job.artifacts[-1]).glob("*/encoder.safetensors"))
+    path.write_bytes(path.read_bytes()[:-1])
+    before = files(out)
+    printed = command("verify", code=1)
+    assert f"damaged: {path}" in printed and "16 artifacts" in printed
+    assert files(out) == before and planned().missing(store) == []
+    assert "set aside" in command("verify", "--set-aside", code=1)
+    assert [one.key for one in planned().missing(store)] == [job.key]
+    assert "15 artifacts" in command("verify")
+    aside = store.root / "aside" / "distill" / job.artifacts[-1].name
+    assert {item.suffix for item in aside.iterdir()} == {"", ".json"}
+    assert "1 damaged artifacts that were set aside" in command("gc", "--yes") and not aside.exists()
+
+
+def test_status_shows_what_runs_and_what_is_made(command: Command, store: Store) -> None:
+    assert command("status") == "nothing runs\nsmall: 10 jobs, 10 done, 0 missing\n"
+    plans.record(store, planned("alpha=0.3,0.9"), "", {})
+    missing = planned("alpha=0.3,0.9").missing(store)
+    work.record_failure(store, missing[0].key, {"error": "ValueError: no", "log": ["began"]})
+    assert "small: 10 jobs, 6 done, 4 missing, 1 of them failed" in command("status")
+    assert command("logs", missing[0].key[:8]) == "began\nValueError: no\n"
+    running = {"key": missing[0].key, "title": "student", "epoch": 1, "epochs": 2, "loss": 0.5, "seconds": 3}
+    with Session(store, {"study": "small"}) as session:
+        session.show = lambda: {"running": [running], "counts": "1 of 4 jobs ended"}
+        path = session.folder / "beat.json"
+        while not (path.exists() and "running" in json.loads(path.read_text())):
+            pass
+        printed = command("status")
+        assert "1 of 4 jobs ended" in printed and "epoch 1 / 2" in printed and "loss 0.5" in printed
+    (store.root / "sessions" / "gone").mkdir()
+    (store.root / "sessions" / "gone" / "about.json").write_text(
+        json.dumps(
+            {"study": "small", "host": "here", "pid": 2**22, "place": session.about["place"], "started": "1"}
+        )
+    )
+    assert "small on here, process 4194304: died" in command("status")
+
+
+def test_states_of_a_recorded_student_stay(store: Store, command: Command) -> None:
+    shutil.rmtree(store.root / "studies" / "small")
+    plans.record(store, planned("distill.epochs=1"), "", {})
+    assert "artifacts of no recorded study" in command("gc", "--yes")
+    assert {a.kind for a in store.all() if a.step == 8} == {"state"}
+    assert Artifact("state", planned().jobs[0].key, 8) in set(store.all())
