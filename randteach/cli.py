@@ -24,7 +24,7 @@ from randteach.store import Store
 from randteach.study import Plan, Study
 
 DAY = 86400
-MISTAKE = 2
+MISTAKE, STOPPED = 2, 130
 WIDTH = 120
 
 
@@ -48,6 +48,8 @@ def guarded(action: Callable[[], int]) -> int:
     except (UserError, DataError) as error:
         Console(stderr=True, soft_wrap=True, emoji=False).print(f"[bold red]error:[/] {escape(str(error))}")
         return MISTAKE
+    except KeyboardInterrupt:  # before anything runs: nothing is lost
+        return STOPPED
 
 
 def _sweep(sweep: Study, argv: Sequence[str]) -> int:

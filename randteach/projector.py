@@ -13,7 +13,7 @@ from typing import Any
 
 from randteach.engine.keeper import Event
 from randteach.store import Store
-from randteach.tracking import Tree
+from randteach.tracking import Tree, said
 
 PAUSE = 15.0  # seconds between tries while MLflow fails
 LAST_TRIES = 3  # at the end
@@ -64,7 +64,7 @@ class Projector:
             self.tree = self.tree or Tree(self.out, self.store, self.plan)
             action(self.tree)
         except Exception as error:
-            self.trouble = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+            self.trouble = said(error)
             self.tree, self._retry_at = None, time.monotonic() + PAUSE
             if not self._told:
                 self._told = True

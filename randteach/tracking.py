@@ -89,8 +89,10 @@ class Tree:
                 return
 
     def begin(self, key: str) -> None:
-        """A job has begun to run."""
-        self._run(self.entries[key])
+        """A job has begun to run; where this is heard late, it may have been made and written since."""
+        entry = self.entries[key]
+        if not self.store.has(entry.artifacts[-1]):
+            self._run(entry)
 
     def row(self, key: str, row: Mapping[str, Any]) -> None:
         """A job's row, while it runs."""
@@ -151,10 +153,10 @@ class Tree:
             # A student's own run shows its features along training as curves.
             on = f"{entry.labels['probed_on']}/"
             self.client.log_batch(self.runs[entry.parents[0].key], metrics=_metrics(rows, step, on))
-        tags = {"status": marker.status, "numerics": marker.numerics, ROWS: stamp}
-        for name, value in tags.items():
-            self.client.set_tag(run, name, value)
+        self.client.set_tag(run, "status", marker.status)
+        self.client.set_tag(run, "numerics", marker.numerics)
         self.client.set_terminated(run, "FINISHED", int(end * 1000))
+        self.client.set_tag(run, ROWS, stamp)  # last: it says that all is written
         self.written[entry.key] = stamp
 
     def _open(
@@ -191,6 +193,11 @@ class Tree:
         if error:
             self.client.set_tag(run, "error", error[-4000:])
         self.client.set_terminated(run, "FAILED" if error else "KILLED")
+
+
+def said(error: Exception) -> str:
+    """What MLflow, or the database below it, raises, as one line without its SQL."""
+    return " ".join(f"{type(error).__name__}: {error}".partition("[SQL")[0].split())[:200]
 
 
 def _metrics(rows: Iterable[Mapping[str, Any]], step: int, prefix: str = "") -> list[Any]:

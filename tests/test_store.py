@@ -222,3 +222,56 @@ def test_a_marker_keeps_the_layout_that_older_stores_have(store: Store) -> None:
     path.write_text(json.dumps(content))
     assert store.marker(SNAPSHOT) == Marker(SNAPSHOT, "x", "ok", {}, 2.0, "n", 0)
     assert store.done("probe") == {f"{KEY}@79"} and list(store.find("ab")) == [SNAPSHOT]
+
+
+def test_a_disk_without_hard_links_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def none(source: Path, target: Path) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    store = Store(tmp_path / "store")
+    monkeypatch.setattr(os, "link", none)
+    with pytest.raises(
+        UserError, match=r"can't create a file exclusively there, by a hard link .*not permitted"
+    ):
+        store.prepare()
+    monkeypatch.setattr(
+        os, "link", lambda source, target: os.replace(source, target)
+    )  # lets the last one win
+    with pytest.raises(UserError, match="can't create a file exclusively there; give another disk"):
+        store.prepare()
+    assert not [path for path in store.root.iterdir() if path.is_file()]
+
+
+def test_a_marker_that_was_altered_is_damage(store: Store) -> None:
+    """Any byte of it: a marker carries a checksum of its own."""
+    commit(store)
+    path = store.marker_path(PROBE)
+    text = path.read_bytes()
+    for at in range(len(text)):
+        path.write_bytes(text[:at] + bytes([text[at] ^ 1]) + text[at + 1 :])
+        with pytest.raises(Damaged, match="is not what was written"):
+            store.marker(PROBE)
+    for length in range(len(text)):
+        path.write_bytes(text[:length])
+        with pytest.raises(Damaged):
+            store.marker(PROBE)
+
+
+def test_a_damaged_artifact_is_set_aside_once(store: Store) -> None:
+    commit(store)
+    path = next(store.root.glob("objects/probe/ab/*/*/metrics.jsonl"))
+    flip(path)
+    with pytest.raises(Damaged) as found:
+        store.rows(PROBE)
+    store.set_aside(found.value)
+    assert not store.has(PROBE) and not path.exists()
+    assert commit(store)  # made again
+    store.set_aside(found.value)  # by someone who is late
+    assert store.has(PROBE) and store.rows(PROBE)
+    assert len(list(store.root.glob("aside/probe/*/*/metrics.jsonl"))) == 1
+
+
+def test_a_config_of_another_key_is_damage(store: Store) -> None:
+    commit(store, Artifact("probe", "ab" * 12))
+    with pytest.raises(Damaged, match="hashes to another key than abab"):
+        store.rows(Artifact("probe", "ab" * 12))

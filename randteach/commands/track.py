@@ -16,7 +16,6 @@ def run(out: Path, store: Store, study: str | None, console: Console) -> int:
         try:
             status = tracking.track(out, store, name)
         except Exception as error:  # whatever MLflow raises
-            what = " ".join(f"{type(error).__name__}: {error}".split())[:300]
-            raise UserError(f"--out {out}: MLflow can't be written: {what}") from None
+            raise UserError(f"--out {out}: MLflow can't be written: {tracking.said(error)}") from None
         console.print(f"{name}: {status.lower()}, written to {out / 'mlflow.db'}", highlight=False)
     return 0

@@ -1,10 +1,8 @@
 """SIGKILL of whatever runs, at any point: the study ends as if nothing had been."""
 
-import os
 import random
 import signal
 import subprocess
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -93,27 +91,32 @@ def test_killed_at_twenty_random_moments(sweep: Sweep, tmp_path: Path, injected:
     assert sweep.command("verify") == 0, sweep.said
 
 
+@pytest.mark.parametrize("ray", [False, True], ids=["local", "ray"])
 def test_ctrl_c_once_keeps_states_and_twice_ends_at_once(
-    sweep: Sweep, undisturbed: Sweep, injected: Tell
+    ray: bool, sweep: Sweep, undisturbed: Sweep, injected: Tell
 ) -> None:
-    for ray in (False, True):
-        process = sweep.begin("distill.epochs=2000", "checkpoint_every=0", ray=ray)
-        wait_for(lambda: list(sweep.store.glob("work/*/*/log.txt")), process)
-        time.sleep(1)
-        os.kill(process.pid, signal.SIGINT)
-        assert sweep.end(process) == 130, sweep.said
-        assert "go on with: " in sweep.said and "distill.epochs=2000" in sweep.said
-        assert list(sweep.store.glob("work/*/*/*.safetensors"))
-        wait_for(lambda: not processes_of(sweep.out))
-        process = sweep.begin("distill.epochs=2000", ray=ray)
-        wait_for(
-            lambda: "epoch" in "".join(p.read_text() for p in sweep.store.glob("work/*/*/log.txt")), process
-        )
-        os.kill(process.pid, signal.SIGINT)
-        os.kill(process.pid, signal.SIGINT)
-        assert sweep.end(process) == 130, sweep.said
-        assert "at once" in sweep.said
-        wait_for(lambda: not processes_of(sweep.out))
-        injected("Ctrl-C, once and twice")
-    assert sweep.run(ray=True) == 0, sweep.said
+    long = ("distill.epochs=3000", "checkpoint_every=0")
+    trains = "step 8  epoch 1 "
+    process = sweep.begin(*long, ray=ray)
+    wait_for(lambda: any(trains in text for text in logs(sweep)), process)
+    process.send_signal(signal.SIGINT)
+    assert sweep.end(process) == 130, sweep.said
+    assert "go on with: " in sweep.said and long[0] in sweep.said
+    kept = len(list(sweep.store.glob("work/*/*/*.safetensors")))
+    assert kept == (2 if ray else 1)  # as many as ran
+    wait_for(lambda: not processes_of(sweep.out))
+
+    process = sweep.begin(*long, ray=ray)
+    wait_for(lambda: any("going on from step " in text for text in logs(sweep)), process)
+    process.send_signal(signal.SIGINT)
+    wait_for(lambda: "stopped by Ctrl-C" in (sweep.out / "said.txt").read_text())
+    process.send_signal(signal.SIGINT)
+    assert sweep.end(process) == 130, sweep.said
+    wait_for(lambda: not processes_of(sweep.out))
+    injected("Ctrl-C, once and twice", 2)
+    assert sweep.run(ray=ray) == 0, sweep.said
     assert sweep.results == undisturbed.results
+
+
+def logs(sweep: Sweep) -> list[str]:
+    return [path.read_text() for path in sweep.store.glob("work/*/*/log.txt")]

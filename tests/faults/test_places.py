@@ -7,6 +7,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from mlflow import MlflowClient
@@ -76,10 +77,10 @@ def test_a_read_only_store(tmpfs: Path, tmp_path: Path, undisturbed: Sweep, inje
     assert sweep.results == undisturbed.results
 
 
-def tree(out: Path) -> dict[str, tuple[object, ...]]:
+def tree(out: Path, study: str = "init_distance") -> dict[str, tuple[Any, ...]]:
     """MLflow's runs by key: all that a viewer sees of them."""
     client = MlflowClient(f"sqlite:///{out / 'mlflow.db'}")
-    experiment = client.get_experiment_by_name("init_distance")
+    experiment = client.get_experiment_by_name(study)
     assert experiment
     found = client.search_runs([experiment.experiment_id], max_results=1000)
     keys = {run.info.run_id: run.data.tags["key"] for run in found}
@@ -183,7 +184,7 @@ def test_a_worker_ended_for_its_memory(sweep: Sweep, table_of: Table, injected: 
     group = CGROUP / f"randteach-{os.getpid()}"
     try:
         group.mkdir()
-        (group / "memory.limit_in_bytes").write_text(str(64 << 20))
+        (group / "memory.limit_in_bytes").write_text(str(1 << 20))
     except OSError as error:
         pytest.skip(f"a memory cgroup can't be made here: {error}")
     try:

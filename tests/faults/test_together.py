@@ -46,13 +46,20 @@ def test_two_started_together_twenty_times(
 
 
 def test_a_job_of_another_study_shows_in_both(tmp_path: Path, undisturbed: Sweep) -> None:
+    """In tables and in MLflow's trees, where it is tagged with the study that made it."""
     one, two = pair(tmp_path, clock=False)
     store = ("--store", str(tmp_path / "store"))
     assert one.run(*store) == 0, one.said
-    assert two.run("--name", "init_distance", *store) == 0, two.said
-    assert max(one.steps.values()) == 1
-    assert one.results == two.results == undisturbed.results
-    assert tree(one.out) == tree(two.out) == tree(undisturbed.out)
+    assert two.run("--name", "other", *store) == 0, two.said
+    assert "0 made, 10 cached" in two.said and max(one.steps.values()) == 1
+    table = (two.out / "other" / "results.csv").read_bytes()
+    assert one.results == undisturbed.results == table.replace(b"other,", b"init_distance,")
+    ours, theirs = tree(one.out), tree(two.out, "other")
+    assert ours == tree(undisturbed.out) and ours.keys() == theirs.keys()
+    for key, (parent, status, tags, *rest) in theirs.items():
+        if key != "sweep":
+            assert tags.pop("reused") == "init_distance"
+            assert (parent, status, tags, *rest) == ours[key]
 
 
 def test_under_ray_one_waits_for_the_other(tmp_path: Path, undisturbed: Sweep, injected: Tell) -> None:

@@ -1,0 +1,119 @@
+"""Studies that are stopped, fail or are tried again, in this process and without Ray."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import randteach
+from randteach import work
+from randteach.engine import execute
+from randteach.store import Store
+from tests.studies import SMALL, STUDY
+
+PAIRS = [*SMALL, "data.name=mnist5k", "data.like=mnist5k", "loader=memory", "distill.epochs=2"]
+Start = Callable[..., int]
+
+
+@pytest.fixture(autouse=True)
+def threads() -> Iterator[None]:
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Start:
+    """The study, started in this process; its exit code."""
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def run(*args: str) -> int:
+        with pytest.raises(SystemExit) as ended:
+            randteach.main(STUDY, ["--preset", "mini", "--local", "--out", str(tmp_path), *PAIRS, *args])
+        return int(str(ended.value.code))
+
+    return run
+
+
+@pytest.fixture
+def failing(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], list[int]]:
+    """Have so many calls of the probe raise an exception; how many are left."""
+    probe = execute.probe
+
+    def fail(times: int) -> list[int]:
+        left = [times]
+
+        def raising(*args: Any) -> None:
+            if left[0]:
+                left[0] -= 1
+                raise RuntimeError("the probe fails")
+            probe(*args)
+
+        monkeypatch.setattr(execute, "probe", raising)
+        return left
+
+    return fail
+
+
+def test_no_hours_make_nothing_and_a_start_goes_on(
+    start: Start, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert start("--max-hours", "0") == 130
+    said = capsys.readouterr().out
+    assert "--max-hours 0 are over" in said and "not made" in said and "go on with: " in said
+    assert start("--max-hours", "1") == 0
+    assert "not made" not in capsys.readouterr().out
+    assert not list((tmp_path / "store" / "work").iterdir())
+
+
+def test_a_job_that_fails_once_is_tried_again_when_asked(
+    start: Start, failing: Callable[[int], list[int]], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    left = failing(2)
+    assert start("--retry", "2") == 0
+    assert left == [0] and capsys.readouterr().out.count("to be made again, it failed") == 2
+    assert work.failures(Store(tmp_path / "store")) == []
+
+
+def test_a_failure_is_kept_and_the_next_start_heals_it(
+    start: Start, failing: Callable[[int], list[int]], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    failing(1)
+    store = Store(tmp_path / "store")
+    assert start() == 1
+    said = capsys.readouterr().out
+    (key,) = work.failures(store)
+    assert "5 made, 0 cached, 1 failed" in said and f"`randteach logs {key[:8]}`" in said
+    found = work.failure(store, key)
+    assert found and "RuntimeError: the probe fails" in found["error"] and "data and" not in found["log"][0]
+    assert "probe of " in found["log"][0]
+    assert start() == 0
+    assert "1 made, 5 cached" in capsys.readouterr().out and work.failures(store) == []
+
+
+def test_after_so_many_failures_nothing_more_is_started(
+    start: Start, failing: Callable[[int], list[int]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    left = failing(100)
+    assert start("--max-failures", "2") == 1
+    said = capsys.readouterr().out
+    assert left == [98] and "--max-failures 2 is reached" in said and "2 failed, 3 not made" in said
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (["--retry", "-1"], "'-1': takes a whole number"),
+        (["--retry", "x"], "'x': takes a whole number"),
+        (["--max-failures", "1.5"], "'1.5': takes a whole number"),
+        (["--max-hours", "nan"], "'nan': takes hours"),
+        (["--max-hours", "-1"], "'-1': takes hours"),
+    ],
+)
+def test_limits_that_are_none(
+    given: list[str], message: str, start: Start, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert start(*given) == 2
+    assert message in capsys.readouterr().err and not list(tmp_path.iterdir())
