@@ -69,7 +69,7 @@ def _sweep(sweep: Study, argv: Sequence[str]) -> int:
     _check_time(missing, args, console)
     _check_room(missing, store)
     ensure_writable(Path(args.out).absolute(), "--out")
-    if missing or not store.root.exists():
+    if missing:
         store.prepare()
     from randteach.run import Request, run
 
@@ -109,7 +109,7 @@ def _arguments(sweep: Study) -> argparse.ArgumentParser:
     parser.add_argument("--store", help="where artifacts are kept (default: OUT/store)")
     parser.add_argument("--address", help="a running Ray cluster's address (default: start Ray here)")
     parser.add_argument("--retry", type=_count, default=0, metavar="N", help="try a failed job N times more")
-    parser.add_argument("--max-failures", type=_count, metavar="N", help="stop when N jobs have failed")
+    parser.add_argument("--max-failures", type=_some, metavar="N", help="stop when N jobs have failed")
     parser.add_argument("--max-hours", type=_hours, metavar="H", help="stop after H hours")
     parser.add_argument("--yes", action="store_true", help="run however long it takes")
     parser.add_argument("settings", nargs="*", metavar="name=value", help="settings; commas sweep")
@@ -120,6 +120,12 @@ def _count(text: str) -> int:
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"{text!r}: takes a whole number, 0 or more")
     return int(text)
+
+
+def _some(text: str) -> int:
+    if not (count := _count(text)):
+        raise argparse.ArgumentTypeError(f"{text!r}: takes a whole number, 1 or more")
+    return count
 
 
 def _hours(text: str) -> float:

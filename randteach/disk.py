@@ -19,20 +19,27 @@ def write(path: Path, content: bytes) -> None:
         os.fsync(file.fileno())
 
 
-def create(path: Path, content: bytes) -> None:
-    """Create a file whole or not at all, on the disk; FileExistsError where it exists."""
-    temporary = _beside(path)
+def create(path: Path, content: bytes, *, flushed: bool = True) -> None:
+    """Create a file whole or not at all; FileExistsError where it exists.
+
+    One that is not `flushed` may be lost in a power cut.
+    """
+    temporary = beside(path)
     try:
-        write(temporary, content)
+        if flushed:
+            write(temporary, content)
+        else:
+            temporary.write_bytes(content)
         os.link(temporary, path)
-        flush_folder(path.parent)
+        if flushed:
+            flush_folder(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
 
 
 def replace(path: Path, content: bytes) -> None:
     """Give a file new content, whole at any moment; lost at most to a power cut."""
-    temporary = _beside(path)
+    temporary = beside(path)
     try:
         temporary.write_bytes(content)
         temporary.replace(path)
@@ -102,5 +109,6 @@ def writing(folder: Path, setting: str) -> Iterator[None]:
         ) from None
 
 
-def _beside(path: Path) -> Path:
+def beside(path: Path) -> Path:
+    """A name for a file that takes the place of another one."""
     return path.with_name(f".{path.name}.{secrets.token_hex(8)}")

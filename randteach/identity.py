@@ -71,4 +71,5 @@ def key(kind: str, record: Any) -> str:
 def names(kind: str, config: bytes, key: str) -> bool:
     """Whether a stored config hashes to the key, at any revision of the kind so far."""
     revisions = range(1, REVISIONS.get(kind, 0) + 1)
-    return any(digest(f"{kind}/{revision}/{config.decode()}") == key for revision in revisions)
+    text = config.decode(errors="replace")
+    return any(digest(f"{kind}/{revision}/{text}") == key for revision in revisions)

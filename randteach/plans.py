@@ -36,9 +36,8 @@ def keep(store: Store, study: str, content: bytes, about: Mapping[str, Any]) -> 
     with suppress(FileExistsError):
         disk.create(folder / f"{digest}.json", content)
     start = json.dumps({"plan": digest, **about}).encode()
-    number = len(disk.names(runs))
     while True:
-        number += 1
+        number = int(Path(max(disk.names(runs), default="0")).stem) + 1
         with suppress(FileExistsError):
             disk.create(runs / f"{number:06d}.json", start)
             return
@@ -94,6 +93,15 @@ def every_entry(store: Store, name: str | None = None) -> dict[str, Entry]:
                     )
                 found[entry.key] = entry
     return found
+
+
+def check(path: Path) -> None:
+    """UserError where a file is no plan, or is not what was written."""
+    for item in _read(path)["jobs"]:
+        try:
+            Entry.from_json(item)
+        except (KeyError, TypeError, ValueError):
+            raise UserError(f"{path}: is no plan; delete the file and run its study again") from None
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -81,3 +81,5 @@ def _show(tree: Tree, event: Event) -> None:
         tree.row(key, event["row"])
     elif kind == "end":
         tree.end(key, event["status"], event["error"])
+    elif kind == "stopped":
+        tree.stop(key)

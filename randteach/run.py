@@ -1,8 +1,7 @@
 """A planned study, run: data made ready, jobs made, everything shown, and the figure drawn."""
 
-import os
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from randteach.engine import local, tune
 from randteach.engine.execute import Context, open_samples
 from randteach.engine.keeper import Event
 from randteach.engine.progress import Progress
-from randteach.engine.queue import Queue
+from randteach.engine.queue import POSTPONED, Queue
 from randteach.engine.signals import stoppable
 from randteach.marker import Damaged
 from randteach.projector import Projector
@@ -49,7 +48,7 @@ class Request:
 def run(sweep: Study, plan: Plan, missing: Sequence[Job], request: Request, console: Console) -> int:
     """Make what is missing, then table, figure, summary and MLflow's runs; the exit code."""
     context = Context(request.store, request.root, request.out / "data", request.loader, study=plan.study)
-    prepare_data(missing, context)
+    prepare_data(missing, context)  # before anything is written
     return Run(sweep, plan, request, console, context).run(missing)
 
 
@@ -84,11 +83,13 @@ class Run:
     def run(self, missing: Sequence[Job]) -> int:
         """Make what is missing and report it, again where something was found damaged; the exit code."""
         with ExitStack() as stack:
-            # Nothing to make: a store that can only be read is good enough.
-            if missing or os.access(self.store.root, os.W_OK):
-                plans.record(self.store, self.plan, self.sweep.question, {"command": self.request.command})
-                Sessions(self.store).sweep()
-                stack.enter_context(self.session)
+            if missing:
+                with disk.writing(self.store.root, "--store"):
+                    self._begin(stack)
+                missing = self.plan.missing(self.store)  # as it is now, with the plan on record
+            else:
+                with suppress(OSError):  # nothing to make: a store that can only be read is good enough
+                    self._begin(stack)
             stack.enter_context(stoppable(self.session, self.request.max_hours, self.say))
             self.projector.start(plans.project(self.plan, self.sweep.question))
             files: list[Path] = []
@@ -97,18 +98,25 @@ class Run:
                     self._make(missing)
                     known = len(self.damaged)
                     files = self.report()
-                    again = self.progress.damaged or len(self.damaged) > known
+                    again = self.progress.damaged or POSTPONED in self.progress.counts
+                    again = again or len(self.damaged) > known
                     missing = self.plan.missing(self.store) if again and not self.session.stopping else []
                     if not missing:
                         break
             except KeyboardInterrupt:
                 self.session.stop("stopped at once by Ctrl-C")
-                closing.show(self.console, self.plan, self.progress, self.request, self.session.stopping)
+                self._close()
                 return STOPPED
             except UserError:  # Ray or the resources asked for are not to be had
                 self.projector.finish([], "FAILED")
                 raise
             return self._end(files)
+
+    def _begin(self, stack: ExitStack) -> None:
+        """Put the plan on record, so that nobody takes what it needs for garbage; then be seen to run."""
+        plans.record(self.store, self.plan, self.sweep.question, {"command": self.request.command})
+        Sessions(self.store).remove_dead()
+        stack.enter_context(self.session)
 
     def say(self, text: str) -> None:
         """A line for the user."""
@@ -118,6 +126,7 @@ class Run:
         if not missing:
             return
         request, context, token = self.request, self.context, self.session.token
+        prepare_data(missing, context)
         self.progress.expect(missing)
         self.session.show = self.progress.snapshot
         claims = work.Claims(self.store, token, Sessions(self.store))
@@ -155,6 +164,10 @@ class Run:
 
     def report(self) -> list[Path]:
         """Table, figure and printed summary of what the store holds of the plan; the files written."""
+        with disk.writing(self.request.out, "--out"):
+            return self._report()
+
+    def _report(self) -> list[Path]:
         folder = self.request.out / self.plan.study
         entries = [job.entry for job in self.plan.jobs]
         frame = table.build(self.store, self.plan.study, entries, self._set_aside)
@@ -177,11 +190,16 @@ class Run:
 
     def _end(self, files: Sequence[Path]) -> int:
         failures, stopping = self.progress.failures, self.session.stopping
+        whole = not self.plan.missing(self.store)
         by_failures = stopping.startswith("--max-failures")
-        status = "FAILED" if failures else "KILLED" if stopping else "FINISHED"
+        status = "FINISHED" if whole else "KILLED" if stopping and not by_failures else "FAILED"
         if trouble := self.projector.finish(files, status):
             self.say(f"MLflow was not written: {trouble}; `randteach track` writes it")
-        closing.show(self.console, self.plan, self.progress, self.request, stopping)
-        if stopping and not by_failures:
-            return STOPPED
-        return FAILED if failures or self.plan.missing(self.store) else OK
+        self._close(whole)
+        if whole and not failures:
+            return OK
+        return STOPPED if stopping and not by_failures else FAILED
+
+    def _close(self, whole: bool = False) -> None:
+        stopping = self.session.stopping
+        closing.show(self.console, self.plan, self.progress, self.request, stopping, whole)

@@ -42,10 +42,7 @@ class Session:
         self._thread = threading.Thread(target=self._beat, daemon=True)
 
     def __enter__(self) -> "Session":
-        hidden = self.folder.with_name(f".{self.token}")
-        hidden.mkdir(parents=True)
-        (hidden / "about.json").write_text(json.dumps(self.about))
-        hidden.rename(self.folder)  # nobody sees it half made, and takes it for a dead one's
+        self._appear()
         self._thread.start()
         return self
 
@@ -58,12 +55,23 @@ class Session:
         """Have the sweep's workers keep their states and end, and nothing more be started."""
         self.stopping = self.stopping or reason
         with suppress(OSError):
+            self._appear()
             (self.folder / "stop").touch()
+
+    def _appear(self) -> None:
+        """Be there, also where another machine has taken a long silence for death."""
+        if not self.folder.exists():
+            hidden = self.folder.with_name(f".{self.token}")
+            hidden.mkdir(parents=True, exist_ok=True)
+            (hidden / "about.json").write_text(json.dumps(self.about))
+            hidden.rename(self.folder)  # nobody sees it half made, and takes it for a dead one's
 
     def _beat(self) -> None:
         count = 0
         while not self._ended.is_set():
-            with suppress(OSError):  # a disk that is full for a while: others wait for a minute
+            # A disk that is full for a while, a table that changes while it is read: the next beat comes.
+            with suppress(OSError, RuntimeError):
+                self._appear()
                 content = {"beat": count, **self.show()}
                 disk.replace(self.folder / "beat.json", json.dumps(content).encode())
             count += 1
@@ -107,7 +115,7 @@ class Sessions:
         places = {token: self.about(token).get("place") for token in self.tokens()}
         return [token for token, place in places.items() if place not in (here, None)]
 
-    def sweep(self) -> None:
+    def remove_dead(self) -> None:
         """Remove what sweeps that are known to be dead have left of their sessions."""
         for token in self.tokens():
             if not self.alive(token):

@@ -65,7 +65,7 @@ class Store:
         """UserError where a newer version of this software has laid the store out."""
         path = self.root / "format.json"
         try:
-            written = json.loads(path.read_text())["format"] if path.exists() else FORMAT
+            written = int(json.loads(path.read_text())["format"]) if path.exists() else FORMAT
         except (OSError, ValueError, KeyError, TypeError):
             raise UserError(
                 f"{path}: can't be read, so that this is no store; give another --store"
@@ -109,7 +109,7 @@ class Store:
             return Marker(artifact=artifact, **unsealed(path.read_bytes()))
         except FileNotFoundError:
             raise KeyError(f"{artifact.kind} {artifact.name} is not in {self.root}") from None
-        except (ValueError, TypeError, AttributeError, OSError):
+        except (ValueError, TypeError, AttributeError):
             raise Damaged(artifact, "", f"{path}: is not what was written") from None
 
     def diverged(self, artifact: Artifact) -> bool:
@@ -178,7 +178,7 @@ class Store:
         what = ""
         try:
             content = path.read_bytes()
-        except OSError as error:
+        except FileNotFoundError as error:
             raise Damaged(artifact, marker.attempt, f"{path}: {error.strerror}") from None
         if len(content) != expected["size"]:
             what = f"{path}: {len(content)} bytes, {expected['size']} were written"
@@ -212,7 +212,7 @@ class Store:
     def set_aside(self, damage: Damaged) -> None:
         """Take a damaged artifact's commit and files away: it is missing, and will be made again."""
         artifact, attempt = damage.artifact, damage.attempt
-        if attempt and not self._names(artifact, attempt):
+        if not self._still(damage):
             return  # someone else was faster, and it may have been made anew
         aside = self.root / "aside" / artifact.kind / artifact.name
         aside.mkdir(parents=True, exist_ok=True)
@@ -221,6 +221,15 @@ class Store:
             if attempt:
                 (self.folder(artifact) / attempt).rename(aside / attempt)
 
+    def _still(self, damage: Damaged) -> bool:
+        """Whether the commit is the one that was found damaged."""
+        try:
+            return self.marker(damage.artifact).attempt == damage.attempt
+        except Damaged:
+            return not damage.attempt
+        except KeyError:
+            return False
+
     def find(self, prefix: str) -> Iterator[Artifact]:
         """All artifacts whose key begins with `prefix`, of at least two digits."""
         for path in sorted(self.root.glob(f"done/*/{prefix[:2]}/{prefix}*.json")):
@@ -228,9 +237,15 @@ class Store:
 
     def abandoned(self, artifact: Artifact, alive: Callable[[str], bool]) -> list[Path]:
         """Folders of attempts that the marker doesn't name, and whose session is not alive."""
-        folder, marker = self.folder(artifact), disk.read_json(self.marker_path(artifact)) or {}
-        attempts = [name for name in disk.names(folder) if name != marker.get("attempt")]
-        return [folder / name for name in attempts if not alive(session_of(name))]
+        folder = self.folder(artifact)
+        dead = [name for name in disk.names(folder) if not alive(session_of(name))]
+        try:  # only now: who committed and ended meanwhile is seen
+            committed = self.marker(artifact).attempt if dead else ""
+        except KeyError:
+            committed = ""
+        except (Damaged, OSError):
+            return []  # nobody knows which one it names
+        return [folder / name for name in dead if name != committed]
 
     def folder(self, artifact: Artifact) -> Path:
         """Where the artifact's attempts have their folders."""

@@ -10,20 +10,18 @@ import os
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from randteach import disk, plans, work
 from randteach.marker import Damaged
 from randteach.records import Entry
+from randteach.session import Sessions
 from randteach.stages.recorder import SKIPPED
 from randteach.store import Store
 
-if TYPE_CHECKING:
-    pass
-
 KEY, ROWS, PARENT, NAME = "key", "rows", "mlflow.parentRunId", "mlflow.runName"
 NOTE = "mlflow.note.content"
-SWEEP = "sweep"
+SWEEP, ERROR = "sweep", "error"
 PARAMS_AT_ONCE = 100  # MLflow's limits for one request
 METRICS_AT_ONCE = 1000
 
@@ -35,6 +33,11 @@ def track(out: Path, store: Store, study: str) -> str:
     failed = any(work.failure(store, key) for key in tree.entries)
     status = "FINISHED" if whole else "FAILED" if failed else "KILLED"
     tree.write_all()
+    sessions = Sessions(store)
+    if any(
+        sessions.about(token).get("study") == study and sessions.alive(token) for token in sessions.tokens()
+    ):
+        return "running"  # its own sweep says how it ends
     tree.close([out / study / name for name in disk.names(out / study)], status)
     return status
 
@@ -53,9 +56,10 @@ class Tree:
         self.entries = {item["key"]: Entry.from_json(item) for item in plan["jobs"]}
         self.database = (out / "mlflow.db").absolute()
         out.mkdir(parents=True, exist_ok=True)
-        self.client: MlflowClient = MlflowClient(f"sqlite:///{self.database}")
+        self.client = MlflowClient(f"sqlite:///{self.database}")
         self.runs: dict[str, str] = {}
         self.written: dict[str, str] = {}
+        self._failed: set[str] = set()  # runs with an error's text
         self._find((out / "mlflow-artifacts" / self.study).absolute().as_uri())
         self._inode = self.database.stat().st_ino
         self._open(SWEEP, f"sweep {self.study}", {"role": SWEEP, "study": self.study})
@@ -84,6 +88,7 @@ class Tree:
                 if key:
                     self.runs[key] = run.info.run_id
                     self.written[key] = run.data.tags.get(ROWS, "")
+                    self._failed |= {key} if ERROR in run.data.tags else set()
             token = page.token
             if not token:
                 return
@@ -107,6 +112,11 @@ class Tree:
             self.write(entry)
         else:
             self._fail(entry, status, error)
+
+    def stop(self, key: str) -> None:
+        """A job has been stopped before it was made."""
+        if key in self.runs:
+            self.client.set_terminated(self.runs[key], "KILLED")
 
     def write_all(self) -> None:
         """Write all that the store has and MLflow lacks."""
@@ -153,6 +163,9 @@ class Tree:
             # A student's own run shows its features along training as curves.
             on = f"{entry.labels['probed_on']}/"
             self.client.log_batch(self.runs[entry.parents[0].key], metrics=_metrics(rows, step, on))
+        if entry.key in self._failed:
+            self.client.delete_tag(run, ERROR)
+            self._failed.discard(entry.key)
         self.client.set_tag(run, "status", marker.status)
         self.client.set_tag(run, "numerics", marker.numerics)
         self.client.set_terminated(run, "FINISHED", int(end * 1000))
@@ -163,6 +176,9 @@ class Tree:
         self, key: str, name: str, tags: Mapping[str, str], parent: str | None = None, began: float = 0.0
     ) -> str:
         """The run of a key, made or opened again."""
+        if key not in self.runs:
+            same = self.client.search_runs([self.experiment], f"tags.{KEY} = '{key}'", max_results=1)
+            self.runs.update((key, run.info.run_id) for run in same)  # by a sweep beside this one
         if key in self.runs:
             self.client.update_run(self.runs[key], status="RUNNING")
         else:
@@ -191,7 +207,8 @@ class Tree:
         run = self._run(entry)
         self.client.set_tag(run, "status", status)
         if error:
-            self.client.set_tag(run, "error", error[-4000:])
+            self.client.set_tag(run, ERROR, error[-4000:])
+            self._failed.add(entry.key)
         self.client.set_terminated(run, "FAILED" if error else "KILLED")
 
 

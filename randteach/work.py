@@ -24,6 +24,7 @@ from typing import Any
 import safetensors.torch
 
 from randteach import disk
+from randteach.marker import sealed, unsealed
 from randteach.records import Job
 from randteach.session import Sessions
 from randteach.stages.recorder import State
@@ -48,12 +49,12 @@ class Claims:
             if owner == self.session:
                 self._clear(job)  # its worker has died
                 return True
-            if owner is None or self.sessions.alive(owner):  # none: it is being written
+            if self.sessions.alive(owner):
                 return False
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            with open(folder / f"claim-{last + 1}.json", "x") as file:
-                json.dump({"session": self.session}, file)
+            claim = json.dumps({"session": self.session}).encode()
+            disk.create(folder / f"claim-{last + 1}.json", claim, flushed=False)
         except FileExistsError:
             return False
         except OSError:
@@ -87,13 +88,13 @@ class Claims:
 def claimed(store: Store, key: str, sessions: Sessions) -> bool:
     """Whether a live sweep is at a job."""
     folder = store.root / "work" / key
-    owner = _owner(folder, _last_claim(folder))
-    return owner is not None and sessions.alive(owner)
+    return sessions.alive(_owner(folder, _last_claim(folder)))
 
 
-def _owner(folder: Path, number: int) -> str | None:
-    claim: dict[str, str] = disk.read_json(folder / f"claim-{number}.json") or {}
-    return claim.get("session")
+def _owner(folder: Path, number: int) -> str:
+    """The session of a claim; nothing, which is never alive, where there is none to be read."""
+    claim = disk.read_json(folder / f"claim-{number}.json")
+    return str(claim.get("session", "")) if isinstance(claim, dict) else ""
 
 
 def _last_claim(folder: Path) -> int:
@@ -127,33 +128,34 @@ class Attempt:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             disk.write(self.folder / f"{name}.safetensors", content)
-            disk.create(self.folder / f"{name}.json", json.dumps(about).encode())
+            disk.create(self.folder / f"{name}.json", sealed(about))
         except OSError as error:
             self.say(f"step {state.step}: state not kept: {error}")
-            self._drop(self.folder / f"{name}.json")
+            _drop(self.folder / f"{name}.json")
             return
         self.say(f"step {state.step}: state kept")
-        for path in _states(self.store, self.key)[KEPT:]:
-            self._drop(path)
+        mine = [path for path in _states(self.store, self.key) if path.parent == self.folder]
+        others = [p for p in _states(self.store, self.key) if p not in mine and int(p.stem) <= state.step]
+        for path in [*mine[KEPT:], *others]:
+            _drop(path)
 
-    def _drop(self, path: Path) -> None:
+    def done(self, last: int | None = None) -> None:
+        """The job is made, up to a step: nothing unfinished is left of it, by whomever, but later states."""
+        folder = self.folder.parent
+        for path in _states(self.store, self.key):
+            if last is None or int(path.stem) <= last:
+                _drop(path)
+        for name in disk.names(folder):
+            if not name.startswith("claim-") and not list((folder / name).glob("*.json")):
+                shutil.rmtree(folder / name, ignore_errors=True)
         with suppress(OSError):
-            path.unlink(missing_ok=True)
-            path.with_suffix(".safetensors").unlink(missing_ok=True)
-
-    def done(self) -> None:
-        """The job is made: nothing unfinished is left of it, by whomever."""
-        drop_attempts(self.store, self.key)
+            folder.rmdir()  # where nobody claims it
 
 
-def drop_attempts(store: Store, key: str) -> None:
-    """Remove all states and logs of a job."""
-    folder = store.root / "work" / key
-    for name in disk.names(folder):
-        if not name.startswith("claim-"):
-            shutil.rmtree(folder / name, ignore_errors=True)
+def _drop(path: Path) -> None:
     with suppress(OSError):
-        folder.rmdir()  # where nobody claims it
+        path.unlink(missing_ok=True)
+        path.with_suffix(".safetensors").unlink(missing_ok=True)
 
 
 def kept_steps(store: Store, key: str) -> list[int]:
@@ -166,12 +168,12 @@ def load(store: Store, key: str, step: int) -> State | None:
     for path in _states(store, key):
         if int(path.stem) != step:
             continue
-        about = disk.read_json(path)
         try:
+            about = unsealed(path.read_bytes())
             content = path.with_suffix(".safetensors").read_bytes()
             if hashlib.sha256(content).hexdigest() == about["sha256"] and len(content) == about["size"]:
                 return State(step, about["rows"], safetensors.torch.load(content))
-        except (OSError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError):
             continue
     return None
 
@@ -183,8 +185,9 @@ def _states(store: Store, key: str) -> list[Path]:
 
 def log_of(store: Store, key: str, session: str = "") -> list[str]:
     """The end of the newest log of a job's unfinished attempts, of a session's own where one is named."""
-    logs = sorted(store.root.glob(f"work/{key}/{session}*/log.txt"), key=lambda path: path.stat().st_mtime_ns)
     with suppress(OSError, IndexError):
+        found = store.root.glob(f"work/{key}/{session}*/log.txt")
+        logs = sorted(found, key=lambda path: path.stat().st_mtime_ns)
         return logs[-1].read_text(errors="replace").splitlines()[-LOG_LINES:]
     return []
 

@@ -108,6 +108,7 @@ def test_after_so_many_failures_nothing_more_is_started(
         (["--retry", "-1"], "'-1': takes a whole number"),
         (["--retry", "x"], "'x': takes a whole number"),
         (["--max-failures", "1.5"], "'1.5': takes a whole number"),
+        (["--max-failures", "0"], "'0': takes a whole number, 1 or more"),
         (["--max-hours", "nan"], "'nan': takes hours"),
         (["--max-hours", "-1"], "'-1': takes hours"),
     ],

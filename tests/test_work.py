@@ -67,32 +67,49 @@ def test_an_owner_of_another_machine_is_waited_for(store: Store) -> None:
         assert ours.take(JOB)
 
 
-def test_a_claim_that_is_being_written_is_respected(store: Store) -> None:
+def test_a_claim_that_can_not_be_read_is_nobodys(store: Store) -> None:
+    """It is there whole or not at all; an empty one is what a power cut has left."""
     folder = store.root / "work" / JOB.key
     folder.mkdir()
     (folder / "claim-1.json").touch()
     with Session(store, {}) as session:
-        assert not claims(store, session.token).take(JOB)
+        ours = claims(store, session.token)
+        assert ours.take(JOB) and sorted(path.name for path in folder.iterdir()) == [
+            "claim-1.json",
+            "claim-2.json",
+        ]
+        ours.release(JOB.key)
+    assert not folder.exists()
 
 
 def state(step: int) -> State:
     return State(step, [{"step": 0, "loss": 0.1 + 0.2}], {"x": torch.full((3,), step / 7)})
 
 
-def test_two_newest_states_are_kept_over_all_attempts(store: Store) -> None:
+def test_two_newest_states_of_an_attempt_are_kept(store: Store) -> None:
     one, two = Attempt(store, "ab", "one"), Attempt(store, "ab", "two")
-    for step in (1, 2, 3):
+    for step in (1, 2, 3, 90):
         one.keep(state(step))
-    assert work.kept_steps(store, "ab") == [2, 3]
-    for step in (4, 5, 10, 100):
+    assert work.kept_steps(store, "ab") == [3, 90]
+    for step in (4, 5, 6):  # from an earlier step, to make what was not asked for before
         two.keep(state(step))
-    assert work.kept_steps(store, "ab") == [10, 100]
-    found = work.load(store, "ab", 100)
-    assert found and found.rows == state(100).rows
-    assert torch.equal(found.tensors["x"], state(100).tensors["x"])
-    assert work.load(store, "ab", 9) is None
-    two.done()
-    assert work.kept_steps(store, "ab") == []
+    assert work.kept_steps(store, "ab") == [5, 6, 90]
+    found = work.load(store, "ab", 6)
+    assert found and found.rows == state(6).rows
+    assert torch.equal(found.tensors["x"], state(6).tensors["x"])
+    assert work.load(store, "ab", 4) is None
+    two.done(6)
+    assert work.kept_steps(store, "ab") == [90]  # a longer training goes on from there
+    one.done(90)
+    assert not (store.root / "work" / "ab").exists()
+
+
+def test_the_rows_of_a_state_are_checked_too(store: Store) -> None:
+    attempt = Attempt(store, "ab", "one")
+    attempt.keep(state(3))
+    (path,) = attempt.folder.glob("*.json")
+    path.write_bytes(path.read_bytes().replace(b"0.3", b"0.4"))
+    assert work.load(store, "ab", 3) is None
 
 
 @pytest.mark.parametrize("ending", [".json", ".safetensors"])

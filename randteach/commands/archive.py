@@ -15,20 +15,23 @@ import json
 import re
 import tarfile
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
-from randteach import disk, identity, plans
+from randteach import disk, identity, plans, work
 from randteach.config import UserError
 from randteach.estimate import size
-from randteach.marker import Damaged
+from randteach.marker import Damaged, unsealed
 from randteach.records import Artifact, Entry
+from randteach.session import Session
 from randteach.store import Store
 
 FORMAT = 1  # of an export
+RECORD = {"config.json", "metrics.jsonl", "provenance.json"}  # what every result has
 NAME = r"\w[\w.-]*"
 ARTIFACT = r"(?P<kind>[a-z]+)/(?P<name>[0-9a-f]{24}(@\d+)?)"
 PLAN = re.compile(rf"studies/(?P<study>{NAME})/[0-9a-f]{{16}}\.json")
@@ -62,7 +65,8 @@ def export(store: Store, study: str, target: Path, console: Console) -> int:
     except Damaged as damage:
         raise UserError(f"{damage}; `randteach verify --set-aside` has it made again") from None
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
     missing = sum(not store.has(artifact) for entry in entries.values() for artifact in entry.artifacts)
     note = f"; {missing} are not made yet" if missing else ""
     console.print(
@@ -101,8 +105,11 @@ def import_(store: Store, source: Path, console: Console) -> int:
     with _opened(source) as tar:
         found = _check(source, tar)
     store.prepare()
-    taken = 0
-    with _opened(source) as tar, disk.writing(store.root, "--store"):
+    taken, command = 0, f"randteach import {source.name}"
+    session = Session(store, {"study": source.name, "command": command})
+    with _opened(source) as tar, disk.writing(store.root, "--store"), session:
+        for study, content in found.plans:  # first: nobody takes for garbage what comes then
+            plans.keep(store, study, content, {"command": command})
         files: dict[Artifact, dict[str, bytes]] = {}
         for member in tar:
             if not (match := FILE.fullmatch(member.name)):
@@ -114,9 +121,8 @@ def import_(store: Store, source: Path, console: Console) -> int:
             mine[match["file"]] = _content(source, tar, member)
             if len(mine) == len(commit["files"]):
                 about = {name: commit[name] for name in ("status", "seconds", "numerics")}
-                taken += store.commit(artifact, files.pop(artifact), **about)
-        for study, content in found.plans:
-            plans.keep(store, study, content, {"command": f"randteach import {source.name}"})
+                taken += store.commit(artifact, files.pop(artifact), session=session.token, **about)
+                work.forget_failure(store, artifact.key)
     names = ", ".join(sorted({study for study, _ in found.plans}))
     there = len(found.commits) - taken
     console.print(f"{names}: {taken} artifacts taken, {there} were there already", highlight=False)
@@ -138,7 +144,7 @@ def _check(source: Path, tar: tarfile.TarFile) -> Checked:
                 raise UserError(f"{source}: {member.name!r} is a link, a folder, or there twice; refused")
             names.add(member.name)
             _check_member(source, member.name, _content(source, tar, member), found)
-    except tarfile.TarError as error:
+    except (OSError, tarfile.TarError) as error:
         raise UserError(f"{source}: is damaged ({error}); export it anew") from None
     if found.about.get("format") != FORMAT:
         raise UserError(f"{source}: is no export, or one of another version of this software")
@@ -157,10 +163,18 @@ def _check_member(source: Path, name: str, content: bytes, found: Checked) -> No
     elif match := PLAN.fullmatch(name):
         if Path(name).stem != identity.digest(content.decode(errors="replace"), 16):
             raise damaged
+        _check_plan(content, damaged)
         found.plans.append((match["study"], content))
     elif match := COMMIT.fullmatch(name):
-        commit = _parsed(content)
-        if not isinstance(commit.get("files"), dict) or {"status", "seconds", "numerics"} - commit.keys():
+        try:
+            commit = unsealed(content)
+            files = {"state.safetensors"} if match["kind"] == "state" else RECORD
+            good = match["kind"] in identity.REVISIONS and files <= commit["files"].keys()
+            good = good and isinstance(commit["seconds"], int | float)
+            good = good and {type(commit[name]) for name in ("status", "numerics")} == {str}
+        except (ValueError, KeyError, TypeError, AttributeError):
+            good = False
+        if not good:
             raise damaged
         found.commits[Artifact.named(match["kind"], match["name"])] = commit
     elif match := FILE.fullmatch(name):
@@ -175,6 +189,14 @@ def _check_member(source: Path, name: str, content: bytes, found: Checked) -> No
         found.seen.setdefault(artifact, set()).add(match["file"])
     else:
         raise UserError(f"{source}: {name!r} is no part of an export; refused")
+
+
+def _check_plan(content: bytes, damaged: UserError) -> None:
+    try:
+        for item in _parsed(content)["jobs"]:
+            Entry.from_json(item)
+    except (KeyError, TypeError, ValueError):
+        raise damaged from None
 
 
 def _content(source: Path, tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:

@@ -29,6 +29,8 @@ def ls(store: Store, study: str | None, filters: Sequence[str], console: Console
         try:
             job = lookup.job(artifacts[-1])
             markers = [store.marker(artifact) for artifact in artifacts]
+        except KeyError:
+            continue  # set aside meanwhile
         except Damaged as damage:
             console.print(f"damaged: {damage}", style="red", markup=False, highlight=False, soft_wrap=True)
             damaged += 1
@@ -88,13 +90,13 @@ def show(store: Store, prefix: str, console: Console) -> int:
         job = Lookup(store).job(artifacts[-1])
         rows = store.rows(artifacts[-1])
         provenance = store.json(artifacts[-1], "provenance")
+        markers = [store.marker(artifact) for artifact in artifacts]
     except Damaged as damage:
         raise UserError(f"{damage}; `randteach verify --set-aside` has it made again") from None
     say("job", _title(job.entry))
     say("key", f"{key} ({artifacts[-1].kind}, revision {identity.REVISIONS[artifacts[-1].kind]})")
     say("studies", ", ".join(studies_of(store, key)) or "none that is recorded")
-    for artifact in artifacts:
-        marker = store.marker(artifact)
+    for artifact, marker in zip(artifacts, markers, strict=True):
         at = "result" if artifact.step is None else f"step {artifact.step}"
         say("artifact", f"{at}: {marker.status}, {size(marker.size)}, {duration(marker.seconds)}")
     for step in sorted(a.step or 0 for a in store.find(key) if a.kind == "state"):

@@ -4,12 +4,13 @@ import shutil
 import time
 from collections import defaultdict
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from rich.console import Console
 
 from randteach import disk, plans, work
-from randteach.disk import writing
+from randteach.config import UserError
 from randteach.estimate import size
 from randteach.marker import Damaged
 from randteach.records import Artifact
@@ -31,8 +32,14 @@ def verify(store: Store, set_aside: bool, console: Console) -> int:
             damaged += 1
             console.print(f"damaged: {damage}", style="red", markup=False, highlight=False, soft_wrap=True)
             if set_aside:
-                with writing(store.root, "--store"):
+                with disk.writing(store.root, "--store"):
                     store.set_aside(damage)
+    for path in [path for study in plans.studies(store) for path in plans.files(store, study)]:
+        try:
+            plans.check(path)
+        except UserError as error:
+            damaged += 1
+            console.print(f"damaged: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
     console.print(f"{count} artifacts, {size(total)} whole, {damaged} damaged", highlight=False)
     if damaged:
         then = "set aside: the next start of their study makes them again"
@@ -53,7 +60,7 @@ def gc(store: Store, yes: bool, console: Console) -> int:
     if not found:
         console.print("nothing to remove")
     elif yes:
-        with writing(store.root, "--store"):
+        with disk.writing(store.root, "--store"):
             for _, paths in found:
                 for path in paths:  # a commit goes before its files
                     _remove(path)
@@ -103,13 +110,16 @@ def _garbage(store: Store, sessions: Sessions) -> Iterator[tuple[str, list[Path]
 
 
 def _size(path: Path) -> int:
-    if path.is_file():
-        return path.stat().st_size
-    return sum(item.stat().st_size for item in path.rglob("*") if item.is_file())
+    total = 0
+    for item in [path, *path.rglob("*")]:
+        with suppress(OSError):  # gone meanwhile
+            total += item.stat().st_size if item.is_file() else 0
+    return total
 
 
 def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
+    with suppress(FileNotFoundError):  # gone meanwhile
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()

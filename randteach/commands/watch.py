@@ -40,9 +40,9 @@ def status(store: Store, console: Console) -> int:
     done = {kind: store.done(kind) for kind in store.kinds()}
     for study in plans.studies(store):
         entries = plans.entries(store, study)
-        made = sum(all(a.name in done.get(a.kind, ()) for a in entry.artifacts) for entry in entries)
-        broken = sum(entry.key in failed for entry in entries)
-        text = f"{study}: {len(entries)} jobs, {made} done, {len(entries) - made} missing"
+        missing = {e.key for e in entries if any(a.name not in done.get(a.kind, ()) for a in e.artifacts)}
+        broken = len(missing & failed)
+        text = f"{study}: {len(entries)} jobs, {len(entries) - len(missing)} done, {len(missing)} missing"
         console.print(text + (f", {broken} of them failed" if broken else ""), highlight=False)
     return 0
 
@@ -58,11 +58,12 @@ def _silent(sessions: Sessions) -> set[str]:
 def logs(store: Store, prefix: str, console: Console) -> int:
     """What a job says or said: while it runs, of its making, or of its failure."""
     key = key_of(store, prefix)
+    made = sorted((a for a in store.find(key) if a.kind != "state"), key=lambda a: a.step or 0)
     lines = work.log_of(store, key)
-    if failure := work.failure(store, key):
+    failure = work.failure(store, key)
+    if failure and not (made and made[-1].step is None):
         lines = [*failure.get("log", []), *failure.get("error", "").splitlines()]
     elif not lines:
-        made = sorted((a for a in store.find(key) if a.kind != "state"), key=lambda a: a.step or 0)
         for artifact in made[-1:]:
             try:
                 lines = store.json(artifact, "provenance").get("log", [])

@@ -1,6 +1,6 @@
 """One job, made: the only way in which anything is computed, in the process or on a worker."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -47,10 +47,12 @@ def execute(job: Job, context: Context) -> None:
     """Run the stage for those of the job's artifacts that the store lacks, and commit them.
 
     Goes on from the newest state that is whole. Raises Stopped where the context says stop, Postponed
-    where a parent is damaged; the job's own damaged artifacts are made again at once.
+    where a parent is damaged or gone; the job's own damaged artifacts are made again at once.
     """
     if all(context.store.has(a) for a in job.artifacts):
         return
+    if gone := [parent.name for parent in job.parents if not context.store.has(parent)]:
+        raise Postponed(f"{', '.join(gone)}: not in the store")
     keeper = Keeper(job, context)
     keeper.start()
     while wanted := [a for a in job.artifacts if not context.store.has(a)]:
@@ -64,7 +66,7 @@ def execute(job: Job, context: Context) -> None:
             keeper.damaged(damage)
             if damage.artifact.key != job.key:
                 raise Postponed(str(damage)) from None
-    keeper.done()
+    keeper.done(max(job.steps, default=None))
 
 
 def open_samples(samples: Samples, split: str, context: Context, device: torch.device = CPU) -> Split:
@@ -89,8 +91,8 @@ def _distill(job: Job, spec: DistillSpec, wanted: list[Artifact], context: Conte
     indices = indices_of(data, spec.samples)
     missing = {a.step: job.steps[a.step] for a in wanted if a.step is not None}
     store, cache = context.store, context.features
-    states = {*kept_states(store, job.key), *work.kept_steps(store, job.key)}
-    for begin, steps in _segments(sorted(missing), sorted(states)):
+    committed, unfinished = kept_states(store, job.key), work.kept_steps(store, job.key)
+    for begin, steps in _segments(sorted(missing), committed, unfinished):
         resume = _resume(store, job.key, begin) if begin else None
         part = {step: missing[step] for step in steps}
         keeper.begin(resume.step if resume else 0)
@@ -103,11 +105,16 @@ def kept_states(store: Store, key: str) -> list[int]:
     return [a.step for a in states if a.step and store.has(replace(a, kind="distill"))]
 
 
-def _segments(missing: list[int], states: list[int]) -> list[tuple[int, list[int]]]:
-    """(step to begin at, steps to reach): each missing step from the nearest kept state before it."""
+def _segments(
+    missing: list[int], committed: list[int], unfinished: Sequence[int] = ()
+) -> list[tuple[int, list[int]]]:
+    """(step to begin at, steps to reach): each missing step from the nearest kept state before it.
+
+    An unfinished attempt's state has no row of its own step, and so is only good for later ones.
+    """
     segments: list[tuple[int, list[int]]] = []
     for step in missing:
-        begin = max((state for state in states if state <= step), default=0)
+        begin = max((0, *(at for at in committed if at <= step), *(at for at in unfinished if at < step)))
         if segments and begin <= segments[-1][1][-1]:
             segments[-1][1].append(step)
         else:

@@ -79,9 +79,9 @@ class Keeper:
         self.attempt.say(f"damaged, set aside: {damage}")
         self.emit("damaged", artifact=[artifact.kind, artifact.key, artifact.step], what=str(damage))
 
-    def done(self) -> None:
-        """The job is made."""
-        self.attempt.done()
+    def done(self, last: int | None) -> None:
+        """The job is made, up to its last step."""
+        self.attempt.done(last)
 
     def emit(self, event: str, **about: Any) -> None:
         """Tell the driver."""

@@ -32,10 +32,11 @@ class Progress:
 
     def expect(self, jobs: Sequence[Job]) -> None:
         """Jobs that are to be made now, some perhaps once more."""
-        self.jobs |= {job.key: job for job in jobs}
+        self.jobs = self.jobs | {job.key: job for job in jobs}
         self.damaged.clear()
         for job in jobs:
             self.ended.pop(job.key, None)
+            self.failures.pop(job.key, None)
 
     @property
     def cached(self) -> int:
@@ -118,12 +119,10 @@ class Progress:
         """Seconds that the remaining jobs take, from those of their kind that have ended; 0: unknown."""
         if not self.ended:
             return 0.0
-        todo = Counter(job.kind for job in self.jobs.values())
-        for kind, seconds in self.seconds.items():
-            todo[kind] -= len(seconds)
-        if any(count and not self.seconds[kind] for kind, count in todo.items()):
+        todo = Counter(job.kind for key, job in self.jobs.items() if key not in self.ended)
+        if any(not self.seconds.get(kind) for kind in todo):
             return 0.0
-        work = sum(count * mean(self.seconds[kind]) for kind, count in todo.items() if count)
+        work = sum(count * mean(self.seconds[kind]) for kind, count in todo.items())
         return work / max(1, len(self.running))
 
     def _render(self) -> RenderableType:

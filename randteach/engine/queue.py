@@ -77,9 +77,12 @@ class Queue:
                 self._children[parent].append(job.key)
             if not job.parents:
                 self._release(job)
+        coming = {artifact for job in self.jobs.values() for artifact in job.artifacts}
         for parent in list(self._children):
             if store.has(parent):
                 self.made(parent)
+            elif parent not in coming:  # set aside since the plan
+                self._skip(self._children[parent], POSTPONED)
 
     def made(self, artifact: Artifact) -> None:
         """An artifact is in the store: its children have one parent less to wait for."""

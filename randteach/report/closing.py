@@ -11,8 +11,10 @@ if TYPE_CHECKING:
     from randteach.run import Request
 
 
-def show(console: Console, plan: Plan, progress: Progress, request: "Request", stopping: str) -> None:
-    """Print them; `stopping` is why the start ended early, or nothing."""
+def show(
+    console: Console, plan: Plan, progress: Progress, request: "Request", stopping: str, whole: bool
+) -> None:
+    """Print them; `stopping` is why the start ended early, or nothing; `whole`: all of the plan is made."""
 
     def say(text: str, style: str = "") -> None:
         console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
@@ -24,7 +26,7 @@ def show(console: Console, plan: Plan, progress: Progress, request: "Request", s
     if left:
         parts.append(f"{left} not made")
     say(f"{plan.study}: {', '.join(parts)}", "bold")
-    if stopping:
+    if stopping and not whole:
         say(stopping, "yellow")
     for key, kept in progress.stopped.items():
         say(f"  {progress.jobs[key].entry.title}: {kept}")
@@ -34,5 +36,5 @@ def show(console: Console, plan: Plan, progress: Progress, request: "Request", s
     folder = request.out / plan.study
     results = {"table": folder / "results.csv", "figure": folder / "figure.png"}
     say(", ".join(f"{name} {path}" for name, path in results.items() if path.exists()))
-    if stopping or progress.failures or left:
+    if not whole:
         say(f"go on with: {request.command}")

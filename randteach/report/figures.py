@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from loaders import DATASETS
+from randteach import disk
 from randteach.report import paper
 from randteach.report.summary import chosen, half_width, label, settings
 
@@ -33,9 +34,10 @@ PANEL_AXES = ("probed_on", "dataset", "arch", "width")
 def save(figure: Figure, folder: Path, name: str = "figure") -> None:
     """NAME.png and NAME.pdf."""
     for ending in ("png", "pdf"):
-        temporary = folder / f".{name}.{ending}"
-        figure.savefig(temporary, dpi=200, bbox_inches="tight")
-        temporary.replace(folder / f"{name}.{ending}")
+        path = folder / f"{name}.{ending}"
+        temporary = disk.beside(path)
+        figure.savefig(temporary, format=ending, dpi=200, bbox_inches="tight")
+        temporary.replace(path)
 
 
 def init_distance(frame: pd.DataFrame, folder: Path) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from randteach import disk
 from randteach.marker import Damaged
 from randteach.records import Entry
 from randteach.stages.recorder import SKIPPED
@@ -54,6 +55,8 @@ def build(
     for entry in entries:
         try:
             rows += _entry_rows(store, study, entry)
+        except KeyError:
+            continue  # set aside meanwhile, by another sweep
         except Damaged as damage:
             if not on_damage:
                 raise
@@ -72,18 +75,10 @@ def build(
 def write(frame: pd.DataFrame, folder: Path) -> None:
     """`results.csv`, floats in the shortest form that reads back the same, and `results.parquet`."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name, save in (("results.csv", _to_csv), ("results.parquet", _to_parquet)):
-        temporary = folder / f".{name}"
-        save(frame, temporary)
+    for name, save in (("results.csv", frame.to_csv), ("results.parquet", frame.to_parquet)):
+        temporary = disk.beside(folder / name)
+        save(temporary, index=False)
         temporary.replace(folder / name)
-
-
-def _to_csv(frame: pd.DataFrame, path: Path) -> None:
-    frame.to_csv(path, index=False)
-
-
-def _to_parquet(frame: pd.DataFrame, path: Path) -> None:
-    frame.to_parquet(path, index=False)
 
 
 def _entry_rows(store: Store, study: str, entry: Entry) -> Iterator[dict[str, Any]]:

@@ -134,7 +134,7 @@ def test_a_broken_run_keeps_what_was_whole(made: Made, tmp_path: Path) -> None:
 def test_a_failed_probe_leaves_nothing(tmp_path: Path) -> None:
     context = context_at(tmp_path)
     _, orphan, _, pixels = jobs()
-    with pytest.raises(KeyError, match="is not in"):
+    with pytest.raises(engine.Postponed, match="not in the store"):
         execute(orphan, context)
     if not torch.cuda.is_available():
         with pytest.raises(RuntimeError, match="torch sees none"):
@@ -148,6 +148,8 @@ def test_segments() -> None:
     assert engine._segments([3, 12], [5, 10]) == [(0, [3]), (10, [12])]
     assert engine._segments([3, 7, 12], [10]) == [(0, [3, 7]), (10, [12])]
     assert engine._segments([6, 8], [5]) == [(5, [6, 8])]
+    # An unfinished attempt's state is good for later steps alone.
+    assert engine._segments([6, 8], [5], [6, 7]) == [(5, [6]), (7, [8])]
     assert engine._segments([6, 8], [5, 7]) == [(5, [6]), (7, [8])]
 
 

@@ -293,3 +293,11 @@ def test_below_a_damaged_parent_one_waits_for_the_next_round(store: Store) -> No
     run.start(probe)
     run.queue.finish(probe.key, POSTPONED)
     assert run.queue.over and run.ended() == {probe.key: POSTPONED}
+
+
+def test_a_parent_that_is_gone_since_the_plan_is_not_waited_for(store: Store) -> None:
+    student = job(0, steps={5: 1})
+    probe = job(1, student.artifacts[0])
+    run = Run(store, probe)
+    run.start(None)
+    assert run.queue.over and run.ended() == {probe.key: POSTPONED}

@@ -76,14 +76,14 @@ def test_a_dead_sweeps_jobs_are_taken_over(tmp_path: Path, table_of: Table, inje
     """While the second one waits for what the first one makes, the first one is killed."""
     one, two = pair(tmp_path, clock=True)
     store = ("--store", str(tmp_path / "store"))
-    first = one.begin(*store, "checkpoint_every=0.01", "distill.epochs=200")
+    first = one.begin(*store, "checkpoint_every=0.01", "distill.epochs=60")
     wait_for(lambda: list((tmp_path / "store").glob("work/*/*/*.json")), first)
-    second = two.begin(*store, "distill.epochs=200")
+    second = two.begin(*store, "distill.epochs=60")
     wait_for(lambda: len(list((tmp_path / "store").glob("sessions/*"))) == 2, second)
     kill(first)
     injected("the sweep that another waits for is killed, one clock an hour back")
     assert two.end(second) == 0, two.said
-    assert two.results == table_of("distill.epochs=200")
+    assert two.results == table_of("distill.epochs=60")
     assert sum(count - 1 for count in two.steps.values()) <= 2
 
 
