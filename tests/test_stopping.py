@@ -10,6 +10,7 @@ import torch
 import randteach
 from randteach import work
 from randteach.engine import execute
+from randteach.stages.distill import Student
 from randteach.store import Store
 from tests.studies import SMALL, STUDY
 
@@ -118,3 +119,34 @@ def test_limits_that_are_none(
 ) -> None:
     assert start(*given) == 2
     assert message in capsys.readouterr().err and not list(tmp_path.iterdir())
+
+
+def test_a_wider_grid_makes_only_what_is_new(start: Start, capsys: pytest.CaptureFixture[str]) -> None:
+    assert start("alpha=0,0.5") == 0
+    assert "10 made, 0 cached" in capsys.readouterr().out  # two students, three probes each, teacher, pixels
+    wider = ("alpha=0,0.25,0.5,1", "seed=0,1")
+    assert start(*wider, "--dry-run") == 0
+    said = capsys.readouterr().out
+    assert "35 jobs, 25 missing" in said
+    assert "distill      8   done     2   missing     6" in said
+    assert "probe       27   done     8   missing    19" in said
+    trained = list[int]()
+    step = Student._train_step
+
+    def counted(student: Student, *args: Any) -> None:
+        trained.append(student.spec.seed_order)
+        step(student, *args)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Student, "_train_step", counted)
+        assert start(*wider) == 0
+    assert "25 made, 10 cached" in capsys.readouterr().out
+    # Eight steps of each of the six new students, two of seed 0 and four of seed 1, and of no other.
+    assert sorted(trained) == [0] * 16 + [1] * 32
+
+
+def test_more_epochs_train_on_from_where_it_ended(start: Start, capsys: pytest.CaptureFixture[str]) -> None:
+    assert start() == 0
+    capsys.readouterr()
+    assert start("distill.epochs=4") == 0
+    assert "2 made, 4 cached" in capsys.readouterr().out  # the student's further snapshot, and its probe

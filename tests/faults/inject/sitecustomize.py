@@ -53,10 +53,10 @@ def disk(module) -> None:
             path.unlink()
         write(path, content)
 
-    def created(path, content):
+    def created(path, content, **options):
         if "done" in path.parts:
             kill("flushed")
-        create(path, content)
+        create(path, content, **options)
         if "done" in path.parts:
             kill("committed")
 
