@@ -10,7 +10,7 @@ from rich.console import Console
 
 from randteach import disk, plans, work
 from randteach.config import UserError
-from randteach.engine import local, tune
+from randteach.engine import local, tune, worker
 from randteach.engine.execute import Context, open_samples
 from randteach.engine.keeper import Event
 from randteach.engine.progress import Progress
@@ -136,7 +136,7 @@ class Run:
                 context.session, context.checkpoint_every = token, request.checkpoint_every
                 local.run(queue, context)
             else:
-                options = tune.Options(
+                options = worker.Options(
                     str(self.store.root),
                     str(context.root),
                     str(context.cache),

@@ -43,24 +43,26 @@ class Claims:
     def take(self, job: Job) -> bool:
         """Claim a job, a dead sweep's too, and clear away what that left; False where a live one has it."""
         folder = self.store.root / "work" / job.key
-        last = _last_claim(folder)
-        if last:
-            owner = _owner(folder, last)
+        for _ in range(3):
+            last = _last_claim(folder)
+            owner = _owner(folder, last) if last else ""
             if owner == self.session:
-                self._clear(job)  # its worker has died
-                return True
+                break  # its worker has died
             if self.sessions.alive(owner):
                 return False
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            claim = json.dumps({"session": self.session}).encode()
-            disk.create(folder / f"claim-{last + 1}.json", claim, flushed=False)
-        except FileExistsError:
-            return False
-        except OSError:
-            return True  # no room for a claim: the worst is work done twice
-        if _last_claim(folder) != last + 1:
-            return False
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+                claim = json.dumps({"session": self.session}).encode()
+                disk.create(folder / f"claim-{last + 1}.json", claim, flushed=False)
+            except FileExistsError:
+                return False
+            except FileNotFoundError:
+                continue  # given up in this moment, and its folder removed
+            except OSError:
+                break  # no room for a claim: the worst is work done twice
+            if _last_claim(folder) != last + 1:
+                return False
+            break
         self._clear(job)
         return True
 

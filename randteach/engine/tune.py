@@ -9,24 +9,15 @@ import json
 import logging
 import os
 import tempfile
-import time
-import traceback
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from randteach.config import UserError
-from randteach.engine.execute import Context, Postponed, execute
-from randteach.engine.keeper import Event
-from randteach.engine.queue import DONE, FAILED, POSTPONED, STOPPED, Queue, Shape
+from randteach.engine.queue import DONE, Queue, Shape
+from randteach.engine.worker import Options, work
 from randteach.records import Artifact, Job
-from randteach.session import stop_asked
-from randteach.stages.recorder import Stopped
-from randteach.store import Store
 
 LOOKAHEAD = 1
-TOGETHER = 1.0  # seconds within which events are sent together
 SETTINGS = {
     "MALLOC_ARENA_MAX": "1",  # a trial runs in a thread of its own; see numerics.KEPT_PAGES
     "RAY_AUTH_MODE": "token",  # Ray binds its ports on all interfaces; the token keeps strangers out
@@ -39,76 +30,6 @@ SETTINGS = {
     "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
     "RAY_AIR_NEW_OUTPUT": "0",
 }
-
-
-@dataclass(frozen=True)
-class Options:
-    """What a worker makes its context from."""
-
-    store: str
-    root: str
-    cache: str
-    loader: str
-    session: str
-    study: str
-    checkpoint_every: float
-
-    def context(self) -> Context:
-        """The context of a worker's process."""
-        store = Store(self.store)
-        return Context(
-            store,
-            Path(self.root),
-            Path(self.cache),
-            self.loader,
-            session=self.session,
-            study=self.study,
-            checkpoint_every=self.checkpoint_every,
-            stop=stop_asked(store, self.session),
-        )
-
-
-_contexts: dict[Options, Context] = {}
-
-
-class _Reports:
-    """Events on their way to the driver: together where they come fast, since each report takes its time."""
-
-    def __init__(self) -> None:
-        self.events: list[Event] = []
-        self.sent = time.monotonic()
-
-    def take(self, event: Event) -> None:
-        """Send the event, or have it sent with the next one; children wait for artifacts."""
-        self.events.append(event)
-        if event["event"] == "artifact" or time.monotonic() - self.sent > TOGETHER:
-            self.send()
-
-    def send(self) -> None:
-        """Send what there is, as text: Tune flattens what is nested."""
-        from ray import tune
-
-        if self.events:
-            tune.report({"events": json.dumps(self.events)})
-        self.events, self.sent = [], time.monotonic()
-
-
-def work(job: Job, options: Options) -> None:
-    """One trial, in a worker; the process keeps its context, and so its teachers' features."""
-    if options not in _contexts:
-        _contexts[options] = options.context()
-    reports, outcome, error = _Reports(), DONE, ""
-    try:
-        execute(job, replace(_contexts[options], emit=reports.take))
-    except Stopped:
-        outcome = STOPPED
-    except Postponed:
-        outcome = POSTPONED
-    except Exception:  # reported as the job's failure; the worker is reused for the next one
-        outcome, error = FAILED, traceback.format_exc()
-    if outcome != DONE:
-        reports.take({"event": "outcome", "key": job.key, "outcome": outcome, "error": error})
-    reports.send()
 
 
 def run(queue: Queue, options: Options, address: str | None = None) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 
 from randteach import overrides, study, work
 from randteach.config import Slot
-from randteach.engine import execute, tune
+from randteach.engine import execute, tune, worker
 from randteach.engine.queue import Queue
 from randteach.records import Job, Pixels, ProbeSpec, Samples
 from randteach.session import Session, Sessions
@@ -64,7 +64,7 @@ def _diff(store: Store) -> None:
     )
 
 
-class NoOp(tune.Options):
+class NoOp(worker.Options):
     """Workers whose probes do nothing but commit a row."""
 
     def context(self) -> execute.Context:

@@ -6,9 +6,8 @@ from pathlib import Path
 import pytest
 
 from randteach.config import Slot
-from randteach.engine import queue as module
 from randteach.engine.keeper import Event
-from randteach.engine.queue import FAILED, FAILED_PARENT, POSTPONED, STOPPED, Queue, shape
+from randteach.engine.queue import FAILED, FAILED_PARENT, Queue, shape
 from randteach.records import Artifact, Job, Pixels, ProbeSpec, Samples
 from randteach.stages.recorder import DIVERGED, OK, SKIPPED, UNMOVED
 from randteach.store import Store
@@ -194,110 +193,3 @@ def test_below_a_failed_job_only_what_it_made_is_used(store: Store) -> None:
     assert not run.queue.over
     run.queue.finish(mixed.key, FAILED, "an error")
     assert run.queue.over
-
-
-class Others:
-    """Claims of which other sweeps have some."""
-
-    def __init__(self, *theirs: Job) -> None:
-        self.theirs, self.ours = {job.key for job in theirs}, set[str]()
-
-    def take(self, job: Job) -> bool:
-        if job.key not in self.theirs:
-            self.ours.add(job.key)
-        return job.key in self.ours
-
-    def release(self, key: str) -> None:
-        self.ours.discard(key)
-
-
-def test_what_another_sweep_is_at_is_left_to_it(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "LOOK", 0.0)
-    student, mine = job(0, steps={0: 0, 5: 1}), job(3)
-    early, late = job(1, student.artifacts[0]), job(2, student.artifacts[1])
-    run, others = Run(store, student, early, late, mine), Others(student)
-    run.queue.claims = others
-    run.start(mine)
-    run.start(None)
-    assert set(run.queue.elsewhere) == {student.key} and not run.queue.over
-    commit(store, student.artifacts[0])  # by the other one, while it still trains
-    run.start(early)
-    run.start(None)
-    commit(store, student.artifacts[1])
-    run.start(late)
-    assert run.ended() == {student.key: "done"} and not run.queue.elsewhere
-    for one in (mine, early, late):
-        run.queue.finish(one.key)
-    assert run.queue.over and others.ours == set()
-
-
-def test_what_another_sweep_gives_up_is_made(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "LOOK", 0.0)
-    one = job(0)
-    run, others = Run(store, one), Others(one)
-    run.queue.claims = others
-    run.start(None)
-    others.theirs.clear()
-    run.start(one)
-    assert others.ours == {one.key}
-
-
-def test_what_has_been_made_since_the_plan_is_not_started(store: Store) -> None:
-    one, two = job(0), job(1)
-    run = Run(store, one, two)
-    commit(store, one.artifacts[0])
-    run.start(two)
-    assert run.ended() == {one.key: "done"}
-
-
-def test_a_failed_job_is_tried_again_as_often_as_asked(store: Store) -> None:
-    events, one = list[Event](), job(0)
-    queue = Queue([one], store, events.append, retry=2)
-    for _ in range(2):
-        assert queue.next() == one
-        queue.finish(one.key, FAILED, "no")
-        assert not queue.ended and not queue.in_flight[shape(CPU)]
-    assert queue.next() == one
-    queue.finish(one.key, FAILED, "no")
-    assert queue.over and queue.ended == {one.key: "failed"}
-    assert [event["event"] for event in events] == ["again", "again", "end"]
-
-
-def test_a_job_whose_worker_dies_is_made_again_but_not_for_ever(store: Store) -> None:
-    events, one = list[Event](), job(0)
-    queue = Queue([one], store, events.append)
-    for _ in range(module.DEATHS - 1):
-        assert queue.next() == one
-        queue.died(one.key, "gone")
-    assert queue.next() == one and not queue.ended
-    queue.died(one.key, "gone")
-    assert queue.over and events[-1]["status"] == "failed" and events[-1]["error"] == "gone"
-
-
-def test_a_sweep_that_stops_starts_nothing_and_waits_for_what_runs(store: Store) -> None:
-    reason, events, jobs = [""], list[Event](), [job(0), job(1), job(2)]
-    queue = Queue(jobs, store, events.append, stopping=lambda: reason[0], retry=5)
-    assert [queue.next(), queue.next()] == jobs[:2]
-    reason[0] = "because"
-    assert queue.next() is None and not queue.over
-    queue.finish(jobs[0].key, STOPPED)
-    queue.died(jobs[1].key, "gone")  # its process ended as well
-    assert queue.over and queue.ended == {} and [event["event"] for event in events] == ["stopped"] * 2
-
-
-def test_below_a_damaged_parent_one_waits_for_the_next_round(store: Store) -> None:
-    student = job(0, steps={5: 1})
-    probe = job(1, student.artifacts[0])
-    commit(store, student.artifacts[0])
-    run = Run(store, probe)
-    run.start(probe)
-    run.queue.finish(probe.key, POSTPONED)
-    assert run.queue.over and run.ended() == {probe.key: POSTPONED}
-
-
-def test_a_parent_that_is_gone_since_the_plan_is_not_waited_for(store: Store) -> None:
-    student = job(0, steps={5: 1})
-    probe = job(1, student.artifacts[0])
-    run = Run(store, probe)
-    run.start(None)
-    assert run.queue.over and run.ended() == {probe.key: POSTPONED}
