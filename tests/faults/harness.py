@@ -15,7 +15,7 @@ STUDY = "seed=0 alpha=0.3,0.6 net.width=4 data.train_size=1000 probe.train_size=
 STUDY += "head.hidden_dims=[32] head.bottleneck_dim=16 head.out_dim=64 probe.at=[0,1] distill.epochs=4 "
 STUDY += "data.name=mnist5k data.like=mnist5k loader=memory checkpoint_every=0.01"
 INJECT = str(Path(__file__).parent / "inject")
-TIMEOUT = 300
+TIMEOUT = 900
 
 
 @dataclass
