@@ -15,7 +15,7 @@ from rich.markup import escape
 
 from loaders.datasets import DataError
 from randteach import estimate, overrides, study
-from randteach.config import Config, UserError
+from randteach.config import UserError
 from randteach.disk import ensure_writable
 from randteach.engine.progress import duration
 from randteach.overrides import Axes
@@ -78,7 +78,7 @@ def _sweep(sweep: Study, argv: Sequence[str]) -> int:
         store=store,
         root=Path(axes.values.get("data.root", (None,))[0] or Path(args.out) / "data").expanduser(),
         loader=axes.values["loader"][0],
-        checkpoint_every=axes.values.get("checkpoint_every", (Config().checkpoint_every,))[0],
+        checkpoint_every=plan.settings["checkpoint_every"][0],
         local=args.local,
         address=args.address,
         retry=args.retry,

@@ -2,13 +2,15 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from randteach import plans, work
 from randteach.config import UserError, settings
 from randteach.disk import names
+from randteach.marker import Damaged
 from randteach.records import Artifact, Entry
 from randteach.store import Store
 
@@ -78,6 +80,21 @@ def key_of(store: Store, prefix: str) -> str:
         raise UserError(f"{prefix}: no key in {store.root} begins so; `randteach ls` lists them")
     some = ", ".join(sorted(found)[:5]) + (", ..." if len(found) > 5 else "")
     raise UserError(f"{prefix}: {len(found)} keys begin so: {some}; give more digits")
+
+
+def results(store: Store, key: str) -> list[Artifact]:
+    """What is made of a key, in order of steps, states left out."""
+    found = (artifact for artifact in store.find(key) if artifact.kind != "state")
+    return sorted(found, key=lambda artifact: artifact.step or 0)
+
+
+@contextmanager
+def damage_told() -> Iterator[None]:
+    """Damage that a command meets is one message, with what to do."""
+    try:
+        yield
+    except Damaged as damage:
+        raise UserError(f"{damage}; `randteach verify --set-aside` has it made again") from None
 
 
 def made(store: Store) -> dict[str, list[Artifact]]:

@@ -55,10 +55,7 @@ def last(store: Store, name: str) -> dict[str, Any]:
 
 def last_file(store: Store, name: str) -> Path:
     """The file of the plan that a study ran last."""
-    folder = store.root / "studies" / name
-    if name not in studies(store):
-        known = ", ".join(studies(store)) or "none"
-        raise UserError(f"{store.root} has no study {name!r}; it has {known}")
+    folder = _folder(store, name)
     starts = disk.names(folder / "runs")
     if starts:
         start = disk.read_json(folder / "runs" / starts[-1]) or {}
@@ -75,7 +72,7 @@ def entries(store: Store, name: str) -> list[Entry]:
 
 def files(store: Store, name: str) -> list[Path]:
     """All plans of a study."""
-    folder = store.root / "studies" / name
+    folder = _folder(store, name)
     return [folder / file for file in disk.names(folder) if file.endswith(".json")]
 
 
@@ -97,11 +94,26 @@ def every_entry(store: Store, name: str | None = None) -> dict[str, Entry]:
 
 def check(path: Path) -> None:
     """UserError where a file is no plan, or is not what was written."""
-    for item in _read(path)["jobs"]:
-        try:
+    if not is_plan(_read(path)):
+        raise UserError(f"{path}: is no plan; delete the file and run its study again")
+
+
+def is_plan(content: Mapping[str, Any]) -> bool:
+    """Whether all jobs of a plan can be read."""
+    try:
+        for item in content["jobs"]:
             Entry.from_json(item)
-        except (KeyError, TypeError, ValueError):
-            raise UserError(f"{path}: is no plan; delete the file and run its study again") from None
+    except (KeyError, TypeError, ValueError):
+        return False
+    return True
+
+
+def _folder(store: Store, name: str) -> Path:
+    """A study's folder; UserError where there is no such study."""
+    if name not in studies(store):
+        known = ", ".join(studies(store)) or "none"
+        raise UserError(f"{store.root} has no study {name!r}; it has {known}")
+    return store.root / "studies" / name
 
 
 def _read(path: Path) -> dict[str, Any]:

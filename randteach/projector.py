@@ -22,8 +22,8 @@ LAST_TRIES = 3  # at the end
 class Projector:
     """Shows the engine's events in MLflow, live while jobs run, and jobs whole when they are done."""
 
-    def __init__(self, out: Path, study: str, store: Store, say: Callable[[str], None]) -> None:
-        self.out, self.study, self.store, self.say = out, study, store, say
+    def __init__(self, out: Path, store: Store, say: Callable[[str], None]) -> None:
+        self.out, self.store, self.say = out, store, say
         self.tree: Tree | None = None
         self.trouble = ""
         self._retry_at = 0.0

@@ -75,9 +75,8 @@ class Run:
     ) -> None:
         self.sweep, self.plan, self.request, self.console = sweep, plan, request, console
         self.store, self.context = request.store, context
-        self.projector = Projector(request.out, plan.study, request.store, self.say)
+        self.projector = Projector(request.out, request.store, self.say)
         self.session = Session(request.store, {"study": plan.study, "command": request.command})
-        self.damaged: list[Damaged] = []
         self.progress = Progress(console, plan.jobs)
 
     def run(self, missing: Sequence[Job]) -> int:
@@ -96,10 +95,8 @@ class Run:
             try:
                 for _ in range(ROUNDS):
                     self._make(missing)
-                    known = len(self.damaged)
                     files = self.report()
                     again = self.progress.damaged or POSTPONED in self.progress.counts
-                    again = again or len(self.damaged) > known
                     missing = self.plan.missing(self.store) if again and not self.session.stopping else []
                     if not missing:
                         break
@@ -183,10 +180,9 @@ class Run:
         return sorted(folder / name for name in disk.names(folder))
 
     def _set_aside(self, damage: Damaged) -> None:
-        self.say(f"damaged, set aside, to be made again: {damage}")
         with disk.writing(self.store.root, "--store"):
             self.store.set_aside(damage)
-        self.damaged.append(damage)
+        self.progress.handle({"event": "damaged", "key": damage.artifact.key, "what": str(damage)})
 
     def _end(self, files: Sequence[Path]) -> int:
         failures, stopping = self.progress.failures, self.session.stopping

@@ -54,12 +54,11 @@ class Store:
                 disk.create(self.root / "format.json", json.dumps({"format": FORMAT}).encode())
         self.check_format()
 
-    def check_there(self) -> "Store":
-        """The store itself; UserError where there is none at its address, or a newer one."""
+    def check_there(self) -> None:
+        """UserError where there is no store at the address, or a newer one."""
         if not (self.root / "format.json").exists():
             raise UserError(f"--store {self.root}: there is no store; name the folder that a sweep made")
         self.check_format()
-        return self
 
     def check_format(self) -> None:
         """UserError where a newer version of this software has laid the store out."""

@@ -4,7 +4,7 @@ import gc
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from randteach import identity
 from randteach.config import Config, get, settings
@@ -13,6 +13,7 @@ from randteach.records import (
     Artifact,
     DistillSpec,
     Draw,
+    Entry,
     Job,
     Pixels,
     ProbeSpec,
@@ -41,6 +42,7 @@ RELEVANT = {
 }
 CALIBRATION = ("data.train_size", "data.sigma")  # of a teacher whose norms saw the samples
 PROBE_ONLY = ("probe.", "seeds.probe")
+AnyJob = TypeVar("AnyJob", Job, Entry)
 
 
 @dataclass(frozen=True)
@@ -64,11 +66,16 @@ class Plan:
 
     def missing(self, store: Store) -> list[Job]:
         """The jobs with an artifact that the store lacks, in order; none below a diverged student."""
-        done = {kind: store.done(kind) for kind in {job.kind for job in self.jobs}}
-        lacking = [j for j in self.jobs if any(a.name not in done[j.kind] for a in j.artifacts)]
-        parents = {p for job in lacking for p in job.parents if p.name in done.get(p.kind, ())}
-        diverged = {parent for parent in parents if store.diverged(parent)}
-        return [job for job in lacking if not diverged.intersection(job.parents)]
+        return missing(self.jobs, store)
+
+
+def missing(jobs: Sequence[AnyJob], store: Store) -> list[AnyJob]:
+    """Those of some jobs, or of their entries, that the store lacks; none below a diverged student."""
+    done = {kind: store.done(kind) for kind in {job.kind for job in jobs}}
+    lacking = [j for j in jobs if any(a.name not in done[j.kind] for a in j.artifacts)]
+    parents = {p for job in lacking for p in job.parents if p.name in done.get(p.kind, ())}
+    diverged = {parent for parent in parents if store.diverged(parent)}
+    return [job for job in lacking if not diverged.intersection(job.parents)]
 
 
 def expand(study: Study, axes: Axes, name: str | None = None) -> Plan:

@@ -12,7 +12,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from randteach import disk, plans, work
+from randteach import disk, plans, study, work
+from randteach.lookup import flat
 from randteach.marker import Damaged
 from randteach.records import Entry
 from randteach.session import Sessions
@@ -26,19 +27,19 @@ PARAMS_AT_ONCE = 100  # MLflow's limits for one request
 METRICS_AT_ONCE = 1000
 
 
-def track(out: Path, store: Store, study: str) -> str:
+def track(out: Path, store: Store, name: str) -> str:
     """Write all of a study that MLflow lacks; the status of its sweep."""
-    tree = Tree(out, store, plans.last(store, study))
-    whole = all(store.has(artifact) for entry in tree.entries.values() for artifact in entry.artifacts)
-    failed = any(work.failure(store, key) for key in tree.entries)
-    status = "FINISHED" if whole else "FAILED" if failed else "KILLED"
+    tree = Tree(out, store, plans.last(store, name))
+    missing = {entry.key for entry in study.missing(list(tree.entries.values()), store)}
+    failed = missing.intersection(work.failures(store))
+    status = "FAILED" if failed else "KILLED" if missing else "FINISHED"
     tree.write_all()
     sessions = Sessions(store)
     if any(
-        sessions.about(token).get("study") == study and sessions.alive(token) for token in sessions.tokens()
+        sessions.about(token).get("study") == name and sessions.alive(token) for token in sessions.tokens()
     ):
         return "running"  # its own sweep says how it ends
-    tree.close([out / study / name for name in disk.names(out / study)], status)
+    tree.close([out / name / file for file in disk.names(out / name)], status)
     return status
 
 
@@ -232,15 +233,9 @@ def _metrics(rows: Iterable[Mapping[str, Any]], step: int, prefix: str = "") -> 
     return found
 
 
-def _params(config: Any, prefix: str = "") -> list[Any]:
+def _params(config: Mapping[str, Any]) -> list[Any]:
     """A stored config as flat parameters."""
     from mlflow.entities import Param
 
-    found = []
-    for name, value in config.items():
-        if isinstance(value, dict):
-            found += _params(value, f"{prefix}{name}.")
-        else:
-            text = value if isinstance(value, str) else json.dumps(value)
-            found.append(Param(prefix + name, text))
-    return found
+    values = flat(config).items()
+    return [Param(name, value if isinstance(value, str) else json.dumps(value)) for name, value in values]

@@ -136,8 +136,9 @@ class Attempt:
             _drop(self.folder / f"{name}.json")
             return
         self.say(f"step {state.step}: state kept")
-        mine = [path for path in _states(self.store, self.key) if path.parent == self.folder]
-        others = [p for p in _states(self.store, self.key) if p not in mine and int(p.stem) <= state.step]
+        states = _states(self.store, self.key)
+        mine = [path for path in states if path.parent == self.folder]
+        others = [path for path in states if path not in mine and int(path.stem) <= state.step]
         for path in [*mine[KEPT:], *others]:
             _drop(path)
 

@@ -25,7 +25,8 @@ from rich.console import Console
 from randteach import disk, identity, plans, work
 from randteach.config import UserError
 from randteach.estimate import size
-from randteach.marker import Damaged, unsealed
+from randteach.lookup import damage_told
+from randteach.marker import unsealed
 from randteach.records import Artifact, Entry
 from randteach.session import Session
 from randteach.store import Store
@@ -41,16 +42,14 @@ FILE = re.compile(rf"objects/{ARTIFACT}/(?P<file>{NAME})")
 
 def export(store: Store, study: str, target: Path, console: Console) -> int:
     """Write a study to a tar, the same bytes whenever the store holds the same of it."""
-    entries = plans.every_entry(store, study) if study in plans.studies(store) else {}
-    if not entries:
-        plans.last(store, study)  # says which studies there are
+    entries = plans.every_entry(store, study)
     if target.exists():
         raise UserError(f"{target}: is there already; delete it, or give another name")
-    temporary = target.with_name(f".{target.name}.part")
+    temporary = disk.beside(target)
     artifacts = list(_artifacts(store, entries))
     about = {"format": FORMAT, "study": study, "artifacts": len(artifacts)}
     try:
-        with disk.writing(target.parent, "FILE"), tarfile.open(temporary, "w") as tar:
+        with damage_told(), disk.writing(target.parent, "FILE"), tarfile.open(temporary, "w") as tar:
             _add(tar, "export.json", json.dumps(about).encode())
             last = plans.last_file(store, study)
             for path in [*(path for path in plans.files(store, study) if path != last), last]:
@@ -62,8 +61,6 @@ def export(store: Store, study: str, target: Path, console: Console) -> int:
                 for name in sorted(marker.files):
                     _add(tar, f"objects/{artifact.kind}/{artifact.name}/{name}", store.read(artifact, name))
         temporary.replace(target)
-    except Damaged as damage:
-        raise UserError(f"{damage}; `randteach verify --set-aside` has it made again") from None
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
@@ -163,7 +160,8 @@ def _check_member(source: Path, name: str, content: bytes, found: Checked) -> No
     elif match := PLAN.fullmatch(name):
         if Path(name).stem != identity.digest(content.decode(errors="replace"), 16):
             raise damaged
-        _check_plan(content, damaged)
+        if not plans.is_plan(_parsed(content)):
+            raise damaged
         found.plans.append((match["study"], content))
     elif match := COMMIT.fullmatch(name):
         try:
@@ -189,14 +187,6 @@ def _check_member(source: Path, name: str, content: bytes, found: Checked) -> No
         found.seen.setdefault(artifact, set()).add(match["file"])
     else:
         raise UserError(f"{source}: {name!r} is no part of an export; refused")
-
-
-def _check_plan(content: bytes, damaged: UserError) -> None:
-    try:
-        for item in _parsed(content)["jobs"]:
-            Entry.from_json(item)
-    except (KeyError, TypeError, ValueError):
-        raise damaged from None
 
 
 def _content(source: Path, tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:

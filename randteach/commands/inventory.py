@@ -9,7 +9,7 @@ from randteach import identity, overrides, plans, work
 from randteach.config import UserError, settings
 from randteach.engine.progress import duration
 from randteach.estimate import size
-from randteach.lookup import FILTERS, Lookup, flat, key_of, made, studies_of, text
+from randteach.lookup import FILTERS, Lookup, damage_told, flat, key_of, made, results, studies_of, text
 from randteach.marker import Damaged
 from randteach.records import Artifact, Entry
 from randteach.store import Store
@@ -20,7 +20,7 @@ DIGITS = 12
 def ls(store: Store, study: str | None, filters: Sequence[str], console: Console) -> int:
     """List made jobs, those whose settings fit all filters; 1 where some can't be read."""
     wanted = [_filter(pair) for pair in filters]
-    keys = set(plans.every_entry(store, _known(store, study))) if study else None
+    keys = set(plans.every_entry(store, study)) if study else None
     lookup, damaged = Lookup(store), 0
     lines = [("key", "job", "steps", "status", "size", "seconds")]
     for key, artifacts in made(store).items():
@@ -48,11 +48,6 @@ def ls(store: Store, study: str | None, filters: Sequence[str], console: Console
     return 1 if damaged else 0
 
 
-def _known(store: Store, study: str) -> str:
-    plans.last(store, study)
-    return study
-
-
 def _filter(pair: str) -> tuple[str, tuple[object, ...]]:
     """name=value, or several values; UserError for what a result does not keep."""
     name, values = next(iter(overrides.parse({}, [pair]).values.items()))
@@ -78,21 +73,18 @@ def show(store: Store, prefix: str, console: Console) -> int:
         console.print(f"{shown:11} {content}", markup=False, highlight=False, soft_wrap=True)
 
     key = key_of(store, prefix)
-    artifacts = [artifact for artifact in store.find(key) if artifact.kind != "state"]
-    artifacts.sort(key=lambda artifact: artifact.step or 0)
+    artifacts = results(store, key)
     planned = plans.every_entry(store)
     if not artifacts:
         entry = planned.get(key)
         say("job", entry.title if entry else "unknown")
         say("key", f"{key}, not made yet; `randteach logs {key[:8]}` shows what there is")
         return 0
-    try:
+    with damage_told():
         job = Lookup(store).job(artifacts[-1])
         rows = store.rows(artifacts[-1])
         provenance = store.json(artifacts[-1], "provenance")
         markers = [store.marker(artifact) for artifact in artifacts]
-    except Damaged as damage:
-        raise UserError(f"{damage}; `randteach verify --set-aside` has it made again") from None
     say("job", _title(job.entry))
     say("key", f"{key} ({artifacts[-1].kind}, revision {identity.REVISIONS[artifacts[-1].kind]})")
     say("studies", ", ".join(studies_of(store, key)) or "none that is recorded")

@@ -5,11 +5,9 @@ import time
 from rich.console import Console
 from rich.table import Table
 
-from randteach import plans, work
-from randteach.config import UserError
+from randteach import plans, study, work
 from randteach.engine.progress import duration
-from randteach.lookup import key_of
-from randteach.marker import Damaged
+from randteach.lookup import damage_told, key_of, results
 from randteach.session import BEAT, Sessions
 from randteach.store import Store
 
@@ -37,12 +35,11 @@ def status(store: Store, console: Console) -> int:
     if not tokens:
         console.print("nothing runs")
     failed = set(work.failures(store))
-    done = {kind: store.done(kind) for kind in store.kinds()}
-    for study in plans.studies(store):
-        entries = plans.entries(store, study)
-        missing = {e.key for e in entries if any(a.name not in done.get(a.kind, ()) for a in e.artifacts)}
+    for name in plans.studies(store):
+        entries = plans.entries(store, name)
+        missing = {entry.key for entry in study.missing(entries, store)}
         broken = len(missing & failed)
-        text = f"{study}: {len(entries)} jobs, {len(entries) - len(missing)} done, {len(missing)} missing"
+        text = f"{name}: {len(entries)} jobs, {len(entries) - len(missing)} done, {len(missing)} missing"
         console.print(text + (f", {broken} of them failed" if broken else ""), highlight=False)
     return 0
 
@@ -58,17 +55,15 @@ def _silent(sessions: Sessions) -> set[str]:
 def logs(store: Store, prefix: str, console: Console) -> int:
     """What a job says or said: while it runs, of its making, or of its failure."""
     key = key_of(store, prefix)
-    made = sorted((a for a in store.find(key) if a.kind != "state"), key=lambda a: a.step or 0)
+    made = results(store, key)
     lines = work.log_of(store, key)
     failure = work.failure(store, key)
     if failure and not (made and made[-1].step is None):
         lines = [*failure.get("log", []), *failure.get("error", "").splitlines()]
     elif not lines:
         for artifact in made[-1:]:
-            try:
+            with damage_told():
                 lines = store.json(artifact, "provenance").get("log", [])
-            except Damaged as damage:
-                raise UserError(f"{damage}; `randteach verify --set-aside` has it made again") from None
     for line in lines:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     if not lines:

@@ -1,5 +1,6 @@
 """One job, made: the only way in which anything is computed, in the process or on a worker."""
 
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -12,12 +13,13 @@ from loaders import Split, open_split
 from loaders.order import balanced, held_out
 from randteach import nets, work
 from randteach.engine.keeper import Event, Keeper
+from randteach.engine.queue import DONE, FAILED, POSTPONED, STOPPED
 from randteach.marker import Damaged
 from randteach.records import Artifact, DistillSpec, Draw, Job, Pixels, ProbeSpec, Samples
 from randteach.stages.distill import distill
 from randteach.stages.embed import drawn_encoder, to_device
 from randteach.stages.probe import probe
-from randteach.stages.recorder import State
+from randteach.stages.recorder import State, Stopped
 from randteach.store import Store
 
 CPU = torch.device("cpu")
@@ -67,6 +69,19 @@ def execute(job: Job, context: Context) -> None:
             if damage.artifact.key != job.key:
                 raise Postponed(str(damage)) from None
     keeper.done(max(job.steps, default=None))
+
+
+def attempt(job: Job, context: Context) -> tuple[str, str]:
+    """Execute a job; how it ended, and its error where it failed."""
+    try:
+        execute(job, context)
+    except Stopped:
+        return STOPPED, ""
+    except Postponed:
+        return POSTPONED, ""
+    except Exception:  # whatever a job does wrong is the job's failure
+        return FAILED, traceback.format_exc()
+    return DONE, ""
 
 
 def open_samples(samples: Samples, split: str, context: Context, device: torch.device = CPU) -> Split:

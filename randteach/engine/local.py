@@ -1,17 +1,15 @@
 """Jobs one after another in this process: no Ray, a debugger works."""
 
 import time
-import traceback
 from dataclasses import replace
 
 import torch
 
 from randteach.config import UserError
-from randteach.engine.execute import Context, Postponed, execute
+from randteach.engine.execute import Context, attempt
 from randteach.engine.keeper import Event
-from randteach.engine.queue import DONE, FAILED, LOOK, POSTPONED, STOPPED, Queue
+from randteach.engine.queue import LOOK, Queue
 from randteach.records import Artifact
-from randteach.stages.recorder import Stopped
 
 
 def run(queue: Queue, context: Context) -> None:
@@ -35,14 +33,5 @@ def run(queue: Queue, context: Context) -> None:
         if not (job := queue.next()):
             time.sleep(LOOK)  # other sweeps are at the rest
             continue
-        outcome, error = DONE, ""
         queue.emit({"event": "begin", "key": job.key})
-        try:
-            execute(job, context)
-        except Stopped:
-            outcome = STOPPED
-        except Postponed:
-            outcome = POSTPONED
-        except Exception:  # whatever a job does wrong is the job's failure
-            outcome, error = FAILED, traceback.format_exc()
-        queue.finish(job.key, outcome, error)
+        queue.finish(job.key, *attempt(job, context))

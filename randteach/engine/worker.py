@@ -2,16 +2,14 @@
 
 import json
 import time
-import traceback
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from randteach.engine.execute import Context, Postponed, execute
+from randteach.engine.execute import Context, attempt
 from randteach.engine.keeper import Event
-from randteach.engine.queue import DONE, FAILED, POSTPONED, STOPPED
+from randteach.engine.queue import DONE
 from randteach.records import Job
 from randteach.session import stop_asked
-from randteach.stages.recorder import Stopped
 from randteach.store import Store
 
 TOGETHER = 1.0  # seconds within which events are sent together
@@ -73,15 +71,8 @@ def work(job: Job, options: Options) -> None:
     """One trial, in a worker; the process keeps its context, and so its teachers' features."""
     if options not in _contexts:
         _contexts[options] = options.context()
-    reports, outcome, error = _Reports(), DONE, ""
-    try:
-        execute(job, replace(_contexts[options], emit=reports.take))
-    except Stopped:
-        outcome = STOPPED
-    except Postponed:
-        outcome = POSTPONED
-    except Exception:  # reported as the job's failure; the worker is reused for the next one
-        outcome, error = FAILED, traceback.format_exc()
+    reports = _Reports()
+    outcome, error = attempt(job, replace(_contexts[options], emit=reports.take))
     if outcome != DONE:
         reports.take({"event": "outcome", "key": job.key, "outcome": outcome, "error": error})
     reports.send()

@@ -98,6 +98,17 @@ def test_status_shows_what_runs_and_what_is_made(command: Command, store: Store)
     assert "small on here, process 4194304: died" in command("status")
 
 
+def test_what_is_skipped_below_a_diverged_student_is_not_missing(command: Command, store: Store) -> None:
+    """To `status` as to a start."""
+    plan = planned("distill.lr=1e30")
+    plans.record(store, plan, "", {})
+    for job in plan.missing(store):
+        for artifact in job.artifacts if job.kind == "distill" else ():
+            store.commit(artifact, {}, status="diverged", seconds=1.0, numerics="n")
+    assert plan.missing(store) == []
+    assert "small: 10 jobs, 10 done, 0 missing" in command("status")
+
+
 def test_states_of_a_recorded_student_stay(store: Store, command: Command) -> None:
     shutil.rmtree(store.root / "studies" / "small")
     plans.record(store, planned("distill.epochs=1"), "", {})
