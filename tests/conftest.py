@@ -15,3 +15,11 @@ def one_thread() -> Iterator[None]:
     numerics.set_up(1, 0)
     yield
     torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def threads() -> Iterator[None]:
+    """For tests that run jobs in this process, which set its threads to their slot's."""
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)

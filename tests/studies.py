@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from randteach.stages.recorder import Recorder
+
 SMALL = [
     "seed=0",
     "alpha=0.3",
@@ -21,6 +23,10 @@ SMALL = [
     "probe.at=[0,1]",
 ]
 STUDY = importlib.import_module("sweeps.init_distance").STUDY
+
+
+class Quiet(Recorder):
+    """Keeps nothing of what a stage hands over."""
 
 
 def sweep(out: Path, *args: str) -> str:

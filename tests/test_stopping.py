@@ -1,11 +1,10 @@
 """Studies that are stopped, fail or are tried again, in this process and without Ray."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 
 import randteach
 from randteach import work
@@ -16,13 +15,7 @@ from tests.studies import SMALL, STUDY
 
 PAIRS = [*SMALL, "data.name=mnist5k", "data.like=mnist5k", "loader=memory", "distill.epochs=2"]
 Start = Callable[..., int]
-
-
-@pytest.fixture(autouse=True)
-def threads() -> Iterator[None]:
-    before = torch.get_num_threads()
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("threads")
 
 
 @pytest.fixture

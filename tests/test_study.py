@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -15,20 +14,14 @@ from randteach.engine import execute, local
 from randteach.report import summary
 from tests.studies import SMALL, STUDY, sweep, values
 
+pytestmark = pytest.mark.usefixtures("threads")
+
 
 def here(out: Path, *args: str) -> int:
     """A sweep in this process, without Ray; its exit code."""
     with pytest.raises(SystemExit) as ended:
         randteach.main(STUDY, ["--preset", "mini", "--local", "--out", str(out), *SMALL, *args])
     return int(str(ended.value.code))
-
-
-@pytest.fixture(autouse=True)
-def threads() -> Iterator[None]:
-    """Jobs set the process's threads to their slot's."""
-    before = torch.get_num_threads()
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

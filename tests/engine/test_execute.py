@@ -23,10 +23,11 @@ from randteach.records import Artifact, Job, Pixels
 from randteach.resolve import resolve
 from randteach.stages.distill import Student
 from randteach.stages.probe import probe
-from randteach.stages.recorder import Recorder, Result
+from randteach.stages.recorder import Result
 from randteach.stages.teacher import Teacher
 from randteach.store import Store
 from randteach.study import distill_job, probe_job, snapshot_probes, teacher_of
+from tests.studies import Quiet
 
 Made = tuple[Job, Context, list[Event]]
 BASE = {"data.name": "mnist5k", "data.size": "16", "data.train_size": "300", "net.width": "4"}
@@ -80,10 +81,6 @@ def knn_by_hand(function: nn.Module, train: Any, test: Any, ours: np.ndarray, th
     near = gaps.argsort(dim=1, stable=True)[:, :20].numpy()
     votes = [np.bincount(labels[0][row], minlength=10).argmax() for row in near]
     return 100 * float((votes == labels[1]).mean())
-
-
-class Quiet(Recorder):
-    """Keeps nothing."""
 
 
 def shown(events: list[Event], kind: str) -> list[int]:

@@ -14,8 +14,8 @@ from randteach.config import Distill, Head, Net
 from randteach.records import DistillSpec, Draw, Samples
 from randteach.stages.distill import Student
 from randteach.stages.embed import calibrate, drawn_encoder, embed, prepare, to_device
-from randteach.stages.recorder import Recorder
 from randteach.stages.teacher import Cache, Teacher
+from tests.studies import Quiet
 
 CPU = torch.device("cpu")
 NET = Net("resnet18", 4)
@@ -201,10 +201,6 @@ def test_the_table_is_shared_by_a_teachers_students_and_two_are_kept(data: Memor
     again = table("identity")
     assert again is not None and again is not first and torch.equal(again, first)
     assert table("batch") is None and table("identity", "flip_crop") is None
-
-
-class Quiet(Recorder):
-    """Keeps nothing."""
 
 
 @pytest.mark.parametrize("augment", ["none", "flip_crop"])

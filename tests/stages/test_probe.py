@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from loaders.streams import stream
 from randteach.records import Pixels, ProbeSpec, Samples
 from randteach.stages.probe import knn, linear_probe, nearest
-from randteach.stages.recorder import Recorder
+from tests.studies import Quiet
 
 
 def spec(**changes: object) -> ProbeSpec:
@@ -32,10 +32,6 @@ def reference(x: torch.Tensor, y: torch.Tensor, classes: int, batch: int, epochs
             F.cross_entropy(layer(x[part]), y[part]).backward()
             optimizer.step()
     return layer
-
-
-class Quiet(Recorder):
-    """Keeps nothing."""
 
 
 def test_both_linear_probes_equal_a_layer_trained_alone() -> None:
