@@ -10,7 +10,7 @@ import torch
 from mlflow import MlflowClient
 
 import randteach
-from randteach.engine import execute, local
+from randteach.engine import execute
 from randteach.report import summary
 from tests.studies import SMALL, STUDY, sweep, values
 
@@ -81,12 +81,14 @@ def test_a_notebook_reads_students_and_table(two_epochs: Path) -> None:
 def test_a_failed_job_stops_no_other_and_is_made_by_the_next_start(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    make = execute.execute
+
     def broken(job: execute.Job, context: execute.Context) -> None:
         if job.labels["role"] == "teacher":
             raise OSError("no space left on device")
-        execute.execute(job, context)
+        make(job, context)
 
-    monkeypatch.setattr(local, "execute", broken)
+    monkeypatch.setattr(execute, "execute", broken)
     assert here(tmp_path, "distill.epochs=1") == 1
     printed = capsys.readouterr().out
     assert "1 failed" in printed and "no space left on device" in printed and "go on with" in printed
@@ -99,12 +101,14 @@ def test_a_failed_job_stops_no_other_and_is_made_by_the_next_start(
 def test_a_stopped_sweep_shows_how_to_go_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    make = execute.execute
+
     def stopped(job: execute.Job, context: execute.Context) -> None:
         if job.kind == "probe":
             raise KeyboardInterrupt
-        execute.execute(job, context)
+        make(job, context)
 
-    monkeypatch.setattr(local, "execute", stopped)
+    monkeypatch.setattr(execute, "execute", stopped)
     assert here(tmp_path, "distill.epochs=1") == 130
     assert "go on with" in capsys.readouterr().out
 
