@@ -7,8 +7,9 @@ import pandas as pd
 from torch import nn
 
 from randteach import nets, plans
-from randteach.config import Net, UserError
+from randteach.config import Net
 from randteach.report import table as tables
+from randteach.setting import UserError
 from randteach.store import Store
 
 STORE = Path("out/store")

@@ -15,11 +15,11 @@ from rich.markup import escape
 
 from loaders.datasets import DataError
 from randteach import estimate, overrides, study
-from randteach.config import UserError
 from randteach.disk import ensure_writable
 from randteach.engine.progress import duration
+from randteach.jobs import Job
 from randteach.overrides import Axes
-from randteach.records import Job
+from randteach.setting import UserError
 from randteach.store import Store
 from randteach.study import Plan, Study
 

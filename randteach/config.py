@@ -1,47 +1,14 @@
 """Every setting: typed, with its default, unit, bounds and whether it is part of a result's identity."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from functools import cache
 from operator import attrgetter
 from typing import Any, get_type_hints
 
-from randteach.identity import NEVER
+from randteach.setting import Setting, UserError, chosen, seed, setting
 
 ARCHS = ("resnet18", "vgg11")
-SEED_MAX = 2**63 - 1  # a column of 64-bit integers holds it
-
-
-class UserError(ValueError):
-    """A mistake that the user can mend: shown as one message without traceback, exit code 2."""
-
-
-def setting(
-    default: Any,
-    about: str,
-    *,
-    choices: tuple[str, ...] | None = None,
-    low: float | None = None,
-    high: float | None = None,
-    below: float | None = None,
-    key: bool = True,
-    absent: Any = NEVER,
-) -> Any:
-    """A documented field; `low` and `high` are inclusive, `below` is not; `key`: does it enter a key.
-
-    A setting that is added later names its frozen `absent` value (see `identity`).
-    """
-    meta = {"about": about, "choices": choices, "low": low, "high": high, "below": below}
-    meta |= {"key": key, "absent": absent}
-    if isinstance(default, list):
-        return field(default_factory=lambda: list(default), metadata=meta)
-    return field(default=default, metadata=meta)
-
-
-def seed(default: int | None, about: str) -> Any:
-    """A documented seed."""
-    return setting(default, about, low=0, high=SEED_MAX)
 
 
 @dataclass
@@ -52,6 +19,7 @@ class Seeds:
     student: int | None = seed(None, "fresh draw that the student is mixed with (null: seed)")
     order: int | None = seed(None, "order of the samples (null: seed)")
     augment: int | None = seed(None, "augmentation (null: seed)")
+    train: int | None = seed(None, "classifiers, random masks, re-initialised weights (null: seed)")
     probe: int = seed(0, "the probe's initial weights and order")
 
 
@@ -130,6 +98,78 @@ class Probe:
 
 
 @dataclass
+class Train:
+    """Supervised training by SGD, of lottery tickets and of the children of a checkpoint."""
+
+    epochs: int = setting(160, "passes over the labelled samples (those of the probe)", low=1)
+    batch_size: int = setting(256, "samples a step", low=2)
+    lr: float = setting(0.1, "learning rate", low=0.0)
+    momentum: float = setting(0.9, "momentum", low=0.0, below=1.0)
+    weight_decay: float = setting(1e-4, "weight decay, on every parameter", low=0.0)
+    milestones: list[int] = setting([80, 120], "epochs after which the rate falls", low=0)
+    decay: float = setting(0.1, "what the rate is multiplied by at each of them", low=0.0, high=1)
+    augment: str = setting("flip_crop", "augmentation", choices=("none", "flip_crop"))
+    padding: int = setting(4, "flip_crop: pixels of zero padding", low=0)
+
+
+@dataclass
+class Tickets:
+    """Lottery tickets by iterative magnitude pruning, `rounds` of it."""
+
+    fraction: float = setting(0.2, "share of the remaining weights that a round prunes", low=1e-3, below=1.0)
+    scope: str = setting(
+        "weights",
+        "what is pruned: convolutions' and linear layers' weights, or all parameters and the classifier's",
+        choices=("weights", "all"),
+    )
+    rewind: list[int] = setting(
+        [0, 1, 2, 5], "epochs of its supervised training that the teacher is rewound to", low=0, key=False
+    )
+    momentum: str = setting("zero", "momentum after rewinding", choices=("zero", "restored"))
+    controls: list[str] = setting(
+        [],
+        "also under random masks (globally, or by layer), re-initialised, or under the other's masks",
+        choices=("random", "random_layers", "reinit", "transfer"),
+        key=False,
+    )
+    at: list[int] | None = chosen("epochs of the student that are pruned", "its last")
+    alphas: list[float] | None = chosen("students that are pruned, by alpha", "all")
+
+
+@dataclass
+class Connect:
+    """Mode connectivity: the lines between children of one checkpoint."""
+
+    children: int = setting(5, "trainings from a checkpoint, with orders 0, 1, 2, ...", low=2, key=False)
+    points: int = setting(50, "points of a line, its ends included", low=2)
+    train_size: int | None = setting(None, "training samples a point (null: those of the probe)", low=1)
+    test_size: int | None = setting(None, "test samples a point (null: those of the probe)", low=1)
+    at: list[int] | None = chosen("epochs of the student that have children", "its last")
+    alphas: list[float] | None = chosen("students that have children, by alpha", "all")
+
+
+@dataclass
+class Plane:
+    """Losses on the plane through the teacher and two of its students, or the line through one."""
+
+    alphas: list[float] = setting(
+        [1e-10, 1.0], "the students, by alpha: two, or one for a line", low=0, high=1
+    )
+    resolution: int = setting(25, "points a side", low=2, key=False)
+    margin: float = setting(0.5, "room around the networks, as a share of their box", low=0.0)
+    coordinates: str = setting(
+        "oblique", "axes: along the students, or orthonormal", choices=("oblique", "orthonormal")
+    )
+    norm: str = setting(
+        "interpolated",
+        "norm layers: buffers interpolated like weights, estimated anew, or each batch's own statistics",
+        choices=("interpolated", "reestimated", "batch"),
+    )
+    train_size: int | None = setting(None, "training samples a point (null: those of the probe)", low=1)
+    test_size: int | None = setting(None, "test samples a point (null: those of the probe)", low=1)
+
+
+@dataclass
 class Slot:
     """What one job of a stage is given."""
 
@@ -143,6 +183,9 @@ class Resources:
 
     distill: Slot = field(default_factory=Slot)
     probe: Slot = field(default_factory=Slot)
+    train: Slot = field(default_factory=Slot)
+    connect: Slot = field(default_factory=Slot)
+    plane: Slot = field(default_factory=Slot)
 
 
 @dataclass
@@ -151,13 +194,24 @@ class Config:
 
     alpha: float = setting(0.0, "the student's start: 0 at the teacher, 1 at a fresh draw", low=0.0, high=1)
     variance_preserving: bool = setting(True, "the mixed start is rescaled to keep the weights' variance")
-    seed: int = seed(0, "gives seeds.teacher, .student, .order and .augment their value")
+    seed: int = seed(0, "gives seeds.teacher, .student, .order, .augment and .train their value")
     seeds: Seeds = field(default_factory=Seeds)
     net: Net = field(default_factory=Net)
     head: Head = field(default_factory=Head)
     data: Data = field(default_factory=Data)
     distill: Distill = field(default_factory=Distill)
     probe: Probe = field(default_factory=Probe)
+    downstream: list[str] = setting(
+        ["probe"],
+        "trials that each student triggers",
+        choices=("probe", "tickets", "connect"),
+        key=False,
+    )
+    rounds: int = setting(1, "of pruning, or of restarts", low=1, key=False)
+    train: Train = field(default_factory=Train)
+    tickets: Tickets = field(default_factory=Tickets)
+    connect: Connect = field(default_factory=Connect)
+    plane: Plane = field(default_factory=Plane)
     loader: str = setting(
         "auto",
         "image reader: FFCV where it is installed (auto), memory, or memory of the job's device",
@@ -168,22 +222,6 @@ class Config:
         300.0, "seconds of training between states that it can go on from (0: none)", low=0.0, key=False
     )
     resources: Resources = field(default_factory=Resources)
-
-
-@dataclass(frozen=True)
-class Setting:
-    """A leaf of the records, as the command line and the documentation see it."""
-
-    name: str
-    type: str
-    default: Any
-    about: str
-    choices: tuple[str, ...] | None
-    low: float | None
-    high: float | None
-    below: float | None
-    key: bool
-    absent: Any
 
 
 @cache
@@ -220,27 +258,9 @@ def check(config: Config) -> None:
         value = get(config, item.name)
         for one in value if isinstance(value, list) else (value,):
             if one is not None:
-                _check_value(item, one)
+                item.check(one)
     if (config.distill.epochs is None) == (config.distill.steps is None):
         raise UserError(
             f"distill.epochs={config.distill.epochs} and distill.steps={config.distill.steps}: "
             "set one of the two, e.g. distill.epochs=10"
         )
-
-
-def _check_value(item: Setting, value: Any) -> None:
-    if item.choices and value not in item.choices:
-        raise UserError(f"{item.name}={value}: allowed are {', '.join(item.choices)}")
-    if isinstance(value, int | float) and not (math.isfinite(value) and _within(item, value)):
-        bounds = f"from {item.low:g}"
-        bounds += "" if item.high is None else f" to {item.high}"
-        bounds += "" if item.below is None else f" to below {item.below:g}"
-        raise UserError(f"{item.name}={value}: allowed are numbers {bounds}")
-
-
-def _within(item: Setting, value: float) -> bool:
-    return (
-        (item.low is None or item.low <= value)
-        and (item.high is None or value <= item.high)
-        and (item.below is None or value < item.below)
-    )

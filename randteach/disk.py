@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from randteach.config import UserError
+from randteach.setting import UserError
 
 
 def write(path: Path, content: bytes) -> None:

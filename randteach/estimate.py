@@ -9,8 +9,9 @@ from statistics import mean
 import torch
 
 from randteach import nets
+from randteach.jobs import Artifact, Job
 from randteach.marker import Damaged
-from randteach.records import Artifact, DistillSpec, Job
+from randteach.records import DistillSpec
 from randteach.stages.losses import distillation_loss
 from randteach.store import Store
 

@@ -17,7 +17,7 @@ from functools import cache
 from typing import Any
 
 # Raised when a kind's meaning changes; every older result of the kind is then another result.
-REVISIONS = {"distill": 1, "state": 1, "probe": 1}
+REVISIONS = {"distill": 1, "state": 1, "probe": 1, "train": 1, "mask": 1, "connect": 1, "plane": 1}
 KEY_DIGITS = 24  # 96 bits: a collision among 10^9 results has a chance below 10^-10
 NEVER = object()  # equals no value: a field that is always in the key
 

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from randteach import plans, work
-from randteach.config import UserError, settings
+from randteach.config import settings
 from randteach.disk import names
+from randteach.jobs import Artifact, Entry
 from randteach.marker import Damaged
-from randteach.records import Artifact, Entry
+from randteach.setting import UserError
 from randteach.store import Store
 
 # Where a record's fields have other names than the settings that they come from.

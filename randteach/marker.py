@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from randteach.records import Artifact
+from randteach.jobs import Artifact
 
 SEAL = b', "check": "'
 

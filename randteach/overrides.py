@@ -11,7 +11,8 @@ import yaml
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from randteach.config import Config, Setting, UserError, settings
+from randteach.config import Config, settings
+from randteach.setting import Setting, UserError
 
 
 @dataclass(frozen=True)

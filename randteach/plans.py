@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from randteach import disk, identity
-from randteach.config import UserError
-from randteach.records import Entry
+from randteach.jobs import Entry
+from randteach.setting import UserError
 from randteach.store import Store
 from randteach.study import Plan
 

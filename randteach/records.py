@@ -1,12 +1,9 @@
-"""What a job is: the records that stages take and keys are made of."""
+"""What is computed: the records that stages take and keys are made of."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from functools import cached_property
-from typing import Any, ClassVar
+from dataclasses import dataclass, field
+from typing import ClassVar
 
-from randteach import identity
-from randteach.config import Distill, Head, Net, Slot
+from randteach.config import Distill, Head, Net, Train
 
 
 @dataclass(frozen=True)
@@ -37,13 +34,14 @@ class Draw:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A student at a step of its trajectory."""
+    """A network at a step of its training: a student's of kind `distill`, a supervised one's `train`."""
 
     tag: ClassVar[str] = "snapshot"
     key: str
     step: int
     net: Net = field(metadata={"key": False})
     channels: int = field(metadata={"key": False})
+    kind: str = field(default="distill", metadata={"absent": "distill"})
 
 
 @dataclass(frozen=True)
@@ -53,16 +51,27 @@ class Pixels:
     tag: ClassVar[str] = "pixels"
 
 
-Reference = Draw | Snapshot | Pixels
+Network = Draw | Snapshot
+Reference = Network | Pixels
+Reads = set[tuple[Samples, str]]  # samples, and the split that they are taken from
+
+
+def calibration(*references: Reference) -> Reads:
+    """The samples that references need beside their weights."""
+    draws = (r for r in references if isinstance(r, Draw))
+    return {(draw.calibrated_on, "train") for draw in draws if draw.calibrated_on}
 
 
 @dataclass(frozen=True)
 class DistillSpec:
-    """A trajectory: a student on its way from theta_S(alpha), without its length."""
+    """A trajectory: a student on its way from theta_S(alpha), without its length.
+
+    `round` counts restarts, in which the student of one round is the teacher of the next.
+    """
 
     samples: Samples
     augment: str
-    teacher: Draw
+    teacher: Network
     head: Head
     alpha: float
     variance_preserving: bool
@@ -70,6 +79,12 @@ class DistillSpec:
     seed_student: int
     seed_order: int
     seed_augment: int | None
+    round: int = field(default=1, metadata={"absent": 1})
+
+    @property
+    def reads(self) -> Reads:
+        """The samples that the stage reads."""
+        return {(self.samples, "train")}
 
 
 @dataclass(frozen=True)
@@ -86,110 +101,101 @@ class ProbeSpec:
     neighbours: int
     seed: int
 
-
-@dataclass(frozen=True)
-class Artifact:
-    """An address in the store: the result of a job, or a trajectory's state at a step."""
-
-    kind: str
-    key: str
-    step: int | None = None
-
     @property
-    def name(self) -> str:
-        """KEY, or KEY@STEP."""
-        return self.key if self.step is None else f"{self.key}@{self.step}"
-
-    @staticmethod
-    def named(kind: str, name: str) -> "Artifact":
-        """The artifact of that name."""
-        key, _, step = name.partition("@")
-        return Artifact(kind, key, int(step) if step else None)
+    def reads(self) -> Reads:
+        """The samples that the stage reads."""
+        return {(self.samples, "train"), (self.samples, "test")} | calibration(self.reference)
 
 
 @dataclass(frozen=True)
-class Entry:
-    """A job as a plan records it: enough for tables, figures and tracking, without its record."""
+class TrainSpec:
+    """Supervised training of a network and a linear classifier, of unmasked weights alone.
 
-    kind: str
-    key: str
-    steps: Mapping[int, float]
-    parents: tuple[Artifact, ...]
-    labels: Mapping[str, Any]
+    From a training's own snapshot it goes on at that epoch of the schedule, with the classifier that it
+    had there, and with the momentum where that is restored. `mask` is the key of a mask.
+    """
+
+    start: Network
+    samples: Samples
+    test_count: int
+    train: Train
+    seed_classifier: int
+    seed_order: int
+    seed_augment: int | None
+    mask: str | None
+    momentum: bool
 
     @property
-    def artifacts(self) -> tuple[Artifact, ...]:
-        """What the store holds once the job is done, in order of steps."""
-        if not self.steps:
-            return (Artifact(self.kind, self.key),)
-        return tuple(Artifact(self.kind, self.key, step) for step in sorted(self.steps))
-
-    @property
-    def title(self) -> str:
-        """What the job is, for people: "student alpha 0.3 seed 1", "probe of teacher seed 0"."""
-        named = {name: value for name, value in self.labels.items() if value is not None}
-        alpha = named.get("alpha")
-        if alpha is not None:
-            named["alpha"] = 0 if 0 < alpha < 1e-6 else alpha
-        role = {"input": "raw pixels"}.get(named["role"], named["role"])
-        text = f"{role}" if self.kind == "distill" else f"{self.kind} of {role}"
-        shown = ("arch", "dataset", "alpha", "seed", "epoch", "probed_on")
-        words = {"arch": "", "dataset": "on ", "probed_on": "probed on "}
-        for name in shown:
-            if name in named and not (name == "probed_on" and role == "student"):
-                text += f" {words.get(name, name + ' ')}{named[name]}"
-        return text
-
-    def as_json(self) -> dict[str, Any]:
-        """Plain data for a recorded plan."""
-        parents = [[p.kind, p.key, p.step] for p in self.parents]
-        steps = [[step, epoch] for step, epoch in sorted(self.steps.items())]
-        labels = dict(self.labels)
-        return {
-            "kind": self.kind,
-            "key": self.key,
-            "steps": steps,
-            "parents": parents,
-            "labels": labels,
-        }
-
-    @staticmethod
-    def from_json(content: Mapping[str, Any]) -> "Entry":
-        """The entry that `as_json` wrote."""
-        parents = tuple(Artifact(*item) for item in content["parents"])
-        steps = {int(step): epoch for step, epoch in content["steps"]}
-        return Entry(content["kind"], content["key"], steps, parents, content["labels"])
+    def reads(self) -> Reads:
+        """The samples that the stage reads."""
+        return {(self.samples, "train"), (self.samples, "test")}
 
 
 @dataclass(frozen=True)
-class Job:
-    """Something to make: a kind, its record, the steps wanted of a trajectory, and its parents."""
+class MaskSpec:
+    """Which weights stay: round(N (1 - fraction)^round) of the N that `scope` names.
 
-    kind: str
-    spec: DistillSpec | ProbeSpec
-    steps: Mapping[int, float] = field(default_factory=dict)  # step -> epoch
-    parents: tuple[Artifact, ...] = ()
-    slot: Slot = field(default_factory=Slot)
-    rank: tuple[int, ...] = ()
-    labels: Mapping[str, Any] = field(default_factory=dict)
+    `how` chooses them: `magnitude` of those that the training `of` ended with under the mask `within`;
+    `random` among all; `random_layers` with as many in each layer as the mask `within` has.
+    """
 
-    @cached_property
-    def key(self) -> str:
-        """The job's key."""
-        return identity.key(self.kind, self.spec)
-
-    def placed(self, **changes: Any) -> "Job":
-        """The same job, its key included, with other steps, rank or labels."""
-        copy = replace(self, **changes)
-        vars(copy)["key"] = self.key
-        return copy
-
-    @cached_property
-    def entry(self) -> Entry:
-        """The job without its record."""
-        return Entry(self.kind, self.key, self.steps, self.parents, self.labels)
+    how: str
+    of: Snapshot | None
+    within: str | None
+    net: Net
+    channels: int
+    size: int
+    classes: int
+    scope: str
+    fraction: float
+    round: int
+    seed: int | None
 
     @property
-    def artifacts(self) -> tuple[Artifact, ...]:
-        """What the store holds once the job is done, in order of steps."""
-        return self.entry.artifacts
+    def reads(self) -> Reads:
+        """The samples that the stage reads."""
+        return set()
+
+
+@dataclass(frozen=True)
+class ConnectSpec:
+    """The line between two trainings' ends, at `points` values of gamma from 0 to 1."""
+
+    ends: tuple[Snapshot, Snapshot]
+    samples: Samples
+    test_count: int
+    points: int
+
+    @property
+    def reads(self) -> Reads:
+        """The samples that the stage reads."""
+        return {(self.samples, "train"), (self.samples, "test")}
+
+
+@dataclass(frozen=True)
+class PlaneSpec:
+    """Points of a row of the plane through three networks, or of the line through two.
+
+    `row` and `columns` are places in the plane's box, from 0 to 1; without a row the points are the
+    networks themselves. `probe` is the probe of each point, which takes the place of its reference.
+    """
+
+    corners: tuple[Network, ...]
+    teacher: Network
+    head: Head
+    student_temperature: float
+    teacher_temperature: float
+    probe: ProbeSpec
+    coordinates: str
+    margin: float
+    norm: str
+    row: float | None
+    columns: tuple[float, ...]
+
+    @property
+    def reads(self) -> Reads:
+        """The samples that the stage reads."""
+        return self.probe.reads | calibration(*self.corners, self.teacher)
+
+
+Spec = DistillSpec | ProbeSpec | TrainSpec | MaskSpec | ConnectSpec | PlaneSpec

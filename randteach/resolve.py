@@ -5,8 +5,9 @@ from dataclasses import replace
 from loaders import DATASETS
 from loaders.datasets import Dataset
 from randteach import nets
-from randteach.config import Config, UserError, check
+from randteach.config import Config, check
 from randteach.records import Samples
+from randteach.setting import UserError
 
 
 def resolve(config: Config, typed: frozenset[str] = frozenset()) -> Config:
@@ -69,7 +70,7 @@ def _seeds(config: Config) -> Config:
     given = config.seeds
     own = {
         name: config.seed if getattr(given, name) is None else getattr(given, name)
-        for name in ("teacher", "student", "order", "augment")
+        for name in ("teacher", "student", "order", "augment", "train")
     }
     return replace(config, seeds=replace(given, **own))
 

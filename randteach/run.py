@@ -9,18 +9,19 @@ from omegaconf import OmegaConf
 from rich.console import Console
 
 from randteach import disk, plans, work
-from randteach.config import UserError
 from randteach.engine import local, tune, worker
-from randteach.engine.execute import Context, open_samples
+from randteach.engine.execute import Context
+from randteach.engine.inputs import open_samples
 from randteach.engine.keeper import Event
 from randteach.engine.progress import Progress
 from randteach.engine.queue import POSTPONED, Queue
 from randteach.engine.signals import stoppable
+from randteach.jobs import Job
 from randteach.marker import Damaged
 from randteach.projector import Projector
-from randteach.records import DistillSpec, Draw, Job, ProbeSpec, Samples
-from randteach.report import closing, summary, table
+from randteach.report import closing, table
 from randteach.session import Session, Sessions
+from randteach.setting import UserError
 from randteach.store import Store
 from randteach.study import Plan, Study
 
@@ -54,14 +55,7 @@ def run(sweep: Study, plan: Plan, missing: Sequence[Job], request: Request, cons
 
 def prepare_data(missing: Sequence[Job], context: Context) -> None:
     """Have every data set that the missing jobs read here and whole, before anything starts."""
-    wanted: set[tuple[Samples, str]] = set()
-    for job in missing:
-        if isinstance(job.spec, DistillSpec):
-            wanted.add((job.spec.samples, "train"))
-        if isinstance(job.spec, ProbeSpec):
-            wanted |= {(job.spec.samples, "train"), (job.spec.samples, "test")}
-            if isinstance(job.spec.reference, Draw) and job.spec.reference.calibrated_on:
-                wanted.add((job.spec.reference.calibrated_on, "train"))
+    wanted = {item for job in missing for item in job.spec.reads}
     for samples, split in wanted:
         if samples.sigma is None:
             open_samples(samples, split, context)
@@ -174,9 +168,9 @@ class Run:
             self.console.print(
                 "numbers were made on machines or thread counts that differ in their last bits"
             )
-        if (frame.kind == "probe").any():
-            self.sweep.figure(frame, folder)
-            self.console.print(summary.show(frame))
+        self.sweep.figure(frame, folder)
+        for shown in self.sweep.summary(frame):
+            self.console.print(shown)
         return sorted(folder / name for name in disk.names(folder))
 
     def _set_aside(self, damage: Damaged) -> None:

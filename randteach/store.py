@@ -25,9 +25,9 @@ import safetensors.torch
 import torch
 
 from randteach import disk, identity
-from randteach.config import UserError
+from randteach.jobs import Artifact
 from randteach.marker import Damaged, Marker, sealed, unsealed
-from randteach.records import Artifact
+from randteach.setting import UserError
 from randteach.stages.recorder import DIVERGED
 
 FORMAT = 1  # of the store's layout; a store of a newer one is refused

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from randteach import disk, plans, study, work
+from randteach.jobs import Entry
 from randteach.lookup import flat
 from randteach.marker import Damaged
-from randteach.records import Entry
 from randteach.session import Sessions
 from randteach.stages.recorder import SKIPPED
 from randteach.store import Store
@@ -122,13 +122,14 @@ class Tree:
     def write_all(self) -> None:
         """Write all that the store has and MLflow lacks."""
         failed = set(work.failures(self.store))
+        skipped, _ = study.below_diverged(list(self.entries.values()), self.store)
         for entry in self.entries.values():
             if self.store.has(entry.artifacts[-1]):
                 self.write(entry)
             elif entry.key in failed:
                 about = work.failure(self.store, entry.key) or {}
                 self._fail(entry, "failed", about.get("error", ""))
-            elif any(self.store.diverged(parent) for parent in entry.parents):
+            elif entry.key in skipped:
                 self._fail(entry, SKIPPED, "")
 
     def close(self, files: Iterable[Path], status: str) -> None:
@@ -160,10 +161,8 @@ class Tree:
             self.client.log_batch(run, params=params[at : at + PARAMS_AT_ONCE])
         for at in range(0, len(metrics), METRICS_AT_ONCE):
             self.client.log_batch(run, metrics=metrics[at : at + METRICS_AT_ONCE])
-        if entry.kind == "probe" and entry.parents:
-            # A student's own run shows its features along training as curves.
-            on = f"{entry.labels['probed_on']}/"
-            self.client.log_batch(self.runs[entry.parents[0].key], metrics=_metrics(rows, step, on))
+        if curve := _curve(entry, rows):
+            self.client.log_batch(self.runs[self._home(entry)], metrics=curve)
         if entry.key in self._failed:
             self.client.delete_tag(run, ERROR)
             self._failed.discard(entry.key)
@@ -194,15 +193,22 @@ class Tree:
         return self.runs[key]
 
     def _run(self, entry: Entry, began: float = 0.0, made_by: str = "") -> str:
-        parent = SWEEP
-        for artifact in entry.parents:
-            parent = artifact.key
-            if parent not in self.runs:
-                self._run(self.entries[parent])
+        parent = self._home(entry)
+        if parent not in self.runs:
+            self._run(self.entries[parent])
         tags = {name: str(value) for name, value in entry.labels.items() if value is not None}
         if made_by not in ("", self.study):
             tags["reused"] = made_by
         return self._open(entry.key, entry.title, {"kind": entry.kind, **tags}, parent, began)
+
+    def _home(self, entry: Entry) -> str:
+        """Whose run has a job's run below it: the student's that it hangs from, or of a draw's training."""
+        home = SWEEP
+        while entry.parents and home == SWEEP:
+            entry = self.entries[entry.parents[0].key]
+            if entry.kind == "distill" or not entry.parents:
+                home = entry.key
+        return home
 
     def _fail(self, entry: Entry, status: str, error: str) -> None:
         run = self._run(entry)
@@ -211,6 +217,22 @@ class Tree:
             self.client.set_tag(run, ERROR, error[-4000:])
             self._failed.add(entry.key)
         self.client.set_terminated(run, "FAILED" if error else "KILLED")
+
+
+def _curve(entry: Entry, rows: Iterable[Mapping[str, Any]]) -> list[Any]:
+    """What the run above shows of a job as a point of a curve: features along training, error by round."""
+    labels = entry.labels
+    if entry.kind == "probe" and entry.parents:
+        return _metrics(rows, labels.get("step") or 0, f"{labels['probed_on']}/")
+    if entry.kind == "train" and labels.get("round"):
+        last = [{**row, "step": labels["round"]} for row in rows if row["split"] == "test"][-1:]
+        named = [labels.get("control") or "tickets", f"at {labels['at']:g}" if "at" in labels else ""]
+        named += [f"rewound to {labels['rewind']:g}"] if "rewind" in labels else []
+        return _metrics(last, 0, "/".join(name for name in named if name) + "/")
+    if entry.kind == "connect":
+        rows = [row for row in rows if "barrier_error" in row]
+        return _metrics(rows, int(labels.get("at") or 0), f"barrier {labels['pair']}/")
+    return []
 
 
 def said(error: Exception) -> str:
@@ -226,9 +248,11 @@ def _metrics(rows: Iterable[Mapping[str, Any]], step: int, prefix: str = "") -> 
     for row in rows:
         split = row.get("split", "test")
         at = row.get("step", step)
-        head = prefix + ("" if split == "test" else f"{split}_")
+        for axis in ("x", "gamma"):  # of a line or a plane's row, in thousandths
+            at = round(1000 * row[axis]) if axis in row else at
+        head = prefix + (f"{row['bn']}/" if row.get("bn") else "") + ("" if split == "test" else f"{split}_")
         for name, value in row.items():
-            if name not in ("step", "split") and isinstance(value, int | float):
+            if name not in ("step", "split", "x", "y", "gamma") and isinstance(value, int | float):
                 found.append(Metric(f"{head}{name}", float(value), at, at))
     return found
 

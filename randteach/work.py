@@ -24,8 +24,8 @@ from typing import Any
 import safetensors.torch
 
 from randteach import disk
+from randteach.jobs import Job
 from randteach.marker import sealed, unsealed
-from randteach.records import Job
 from randteach.session import Sessions
 from randteach.stages.recorder import State
 from randteach.store import Store, tensors

@@ -15,12 +15,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import randteach
+from randteach.build import distill_job, probe_job, snapshot_probes, teacher_of
 from randteach.config import Config
-from randteach.records import Job, Pixels
-from randteach.study import Study, distill_job, probe_job, snapshot_probes, teacher_of
+from randteach.downstream import triggered
+from randteach.jobs import Job
+from randteach.records import Pixels
+from randteach.study import Study
 
 if TYPE_CHECKING:
     import pandas as pd
+    from rich.table import Table
 
 MINI = {
     "seed": "0,1",
@@ -53,19 +57,31 @@ PAPER = {
 
 
 def jobs(point: Config) -> Iterator[Job]:
-    """A student, a probe of each of its snapshots, and of what it is compared with."""
+    """A student, what it triggers, and probes of what it is compared with."""
     student = distill_job(point)
     yield student
-    yield from snapshot_probes(point, student)
-    yield probe_job(point, teacher_of(point))
-    yield probe_job(point, Pixels())
+    if "probe" in point.downstream:
+        yield from snapshot_probes(point, student)
+        yield probe_job(point, teacher_of(point))
+        yield probe_job(point, Pixels())
+    yield from triggered(point, student)
 
 
 def figure(table: "pd.DataFrame", folder: Path) -> None:
     """Accuracy against alpha, and against epochs by alpha."""
-    from randteach.report import figures
+    from randteach.report import connectivity, init_distance, tickets
 
-    figures.init_distance(table, folder)
+    init_distance.draw(table, folder)
+    tickets.draw(table, folder, "tickets")
+    connectivity.draw(table, folder, "connectivity")
+
+
+def summary(table: "pd.DataFrame") -> "list[Table]":
+    """The same as tables for the terminal, and what was triggered below the students."""
+    from randteach.report import connectivity, tickets
+    from randteach.report import summary as probes
+
+    return [*probes.show(table), *tickets.show(table), *connectivity.show(table)]
 
 
 STUDY = Study(
@@ -74,6 +90,7 @@ STUDY = Study(
     presets={"mini": MINI, "paper": PAPER},
     jobs=jobs,
     figure=figure,
+    summary=summary,
 )
 
 if __name__ == "__main__":

@@ -19,15 +19,23 @@ STUDY = importlib.import_module("sweeps.init_distance").STUDY
 OPTIONS = "-h --help --preset --local --dry-run --name --out --store --address "
 OPTIONS += "--retry --max-failures --max-hours --yes"
 SETTINGS = """
-alpha variance_preserving seed seeds.teacher seeds.student seeds.order seeds.augment seeds.probe
+alpha variance_preserving seed seeds.teacher seeds.student seeds.order seeds.augment seeds.train seeds.probe
 net.arch net.width head.hidden_dims head.bottleneck_dim head.out_dim head.weight_norm
 data.name data.size data.channels data.train_size data.like data.sigma data.augment data.root
 distill.epochs distill.steps distill.batch_size distill.drop_last distill.lr distill.beta1 distill.beta2
 distill.weight_decay distill.loss distill.teacher_temperature distill.student_temperature distill.teacher_norm
 probe.data probe.at probe.train_size probe.test_size probe.val_fraction probe.epochs probe.batch_size probe.lr
 probe.weight_decay probe.neighbours
+downstream rounds
+train.epochs train.batch_size train.lr train.momentum train.weight_decay train.milestones train.decay
+train.augment train.padding
+tickets.fraction tickets.scope tickets.rewind tickets.momentum tickets.controls tickets.at tickets.alphas
+connect.children connect.points connect.train_size connect.test_size connect.at connect.alphas
+plane.alphas plane.resolution plane.margin plane.coordinates plane.norm plane.train_size plane.test_size
 loader checkpoint_every
 resources.distill.cpus resources.distill.gpus resources.probe.cpus resources.probe.gpus
+resources.train.cpus resources.train.gpus resources.connect.cpus resources.connect.gpus
+resources.plane.cpus resources.plane.gpus
 """
 Fails = Callable[..., str]
 

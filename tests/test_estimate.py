@@ -9,7 +9,8 @@ import torch
 
 from randteach import estimate, overrides, study
 from randteach.engine.execute import Context, execute
-from randteach.records import Artifact, DistillSpec, Job
+from randteach.jobs import Artifact, Job
+from randteach.records import DistillSpec
 from randteach.store import Store
 from sweeps.init_distance import STUDY
 

@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
@@ -12,9 +12,11 @@ from typing import Any
 import pytest
 
 from randteach import identity, overrides
-from randteach.config import Config, Setting, UserError, get, settings
-from randteach.records import Job
+from randteach.config import Config, get, settings
+from randteach.downstream import connect_jobs, plane_jobs, ticket_jobs
+from randteach.jobs import Job
 from randteach.resolve import resolve
+from randteach.setting import Setting, UserError
 from sweeps.init_distance import STUDY
 
 # Of a preset's first point: the student, the probes of its first and last snapshot, of teacher, of pixels.
@@ -58,7 +60,7 @@ PINNED: dict[tuple[str, ...], tuple[str, ...]] = {
 }
 # Among these points every setting of a key decides something.
 BASES = ((), ("data.name=gaussian",), ("data.augment=flip_crop",), ("data.size=32",))
-Name = tuple[str, str, int | None]
+Name = tuple[str, str, int | None, str]
 
 
 @cache
@@ -76,8 +78,20 @@ def jobs(config: Config) -> list[Job]:
 
 
 def keys(config: Config) -> dict[Name, str]:
-    """Keys by (kind, whose, step of a probed snapshot)."""
-    return {(job.kind, job.labels["role"], job.labels.get("step")): job.key for job in jobs(config)}
+    """Keys by (kind, whose, step of a probed snapshot, which of its trials) of all kinds of jobs."""
+    config, found = resolve(config), list(STUDY.jobs(resolve(config)))
+    found += [*ticket_jobs(config, found[0]), *connect_jobs(config, found[0]), *plane_jobs(config)]
+    trial = ("at", "round", "rewind", "control", "pair", "place")
+    return {
+        (job.kind, job.labels["role"], job.labels.get("step"), _trial(job, trial)): job.key
+        for job in found
+        if job.labels.get("place", "corners") == "corners"  # rows have other places in another grid
+    }
+
+
+def _trial(job: Job, names: Iterable[str]) -> str:
+    told = names if job.kind not in ("distill", "probe") else ()
+    return " ".join(f"{name} {job.labels[name]}" for name in told if name in job.labels)
 
 
 def changed(config: Config, item: Setting) -> Config:
@@ -90,11 +104,11 @@ def changed(config: Config, item: Setting) -> Config:
         other = next(choice for choice in item.choices if choice != value)
     elif "bool" in item.type:
         other = not value
+    elif "list" in item.type:
+        other = [0.1, 1.0] if item.name == "plane.alphas" else [*(value or []), 3 if value else 0]
     elif "float" in item.type:
         high = min(bound for bound in (item.high, item.below, float("inf")) if bound is not None)
         other = value + 0.05 if value + 0.05 < high else value - 0.05
-    elif "list" in item.type:
-        other = [*value, 3]
     elif "int" in item.type:
         other = 3 if value is None or item.name == "data.channels" else value + 1
     else:
@@ -131,8 +145,8 @@ def test_what_does_not_is_in_none(item: Setting) -> None:
     pairs.append((keys(point("mini")), keys(config)))
     for before, after in pairs:
         common = set(before) & set(after)
-        assert {kind + role for kind, role, _ in common} >= {"distillstudent", "probeteacher", "probeinput"}
-        assert ("probe", "student", 0) in common
+        assert {kind + role for kind, role, *_ in common} >= {"distillstudent", "probeteacher", "probeinput"}
+        assert ("probe", "student", 0, "") in common
         assert {name: before[name] for name in common} == {name: after[name] for name in common}
 
 
@@ -141,15 +155,15 @@ def test_how_features_are_probed_is_no_business_of_the_student() -> None:
     names.remove("probe.val_fraction")  # its samples are kept from the student too: test_plan.py
     for name in names:
         for before, after in changed_keys(settings()[name]):
-            assert before["distill", "student", None] == after["distill", "student", None], name
+            assert before["distill", "student", None, ""] == after["distill", "student", None, ""], name
 
 
 def test_a_teacher_does_not_know_its_students() -> None:
-    plain = keys(point("mini"))["probe", "teacher", None]
+    plain = keys(point("mini"))["probe", "teacher", None, ""]
     for other in ("alpha=1", "seeds.order=5", "head.out_dim=9", "data.train_size=99", "distill.lr=1"):
-        assert keys(point("mini", other))["probe", "teacher", None] == plain
+        assert keys(point("mini", other))["probe", "teacher", None, ""] == plain
     for other in ("seeds.teacher=1", "net.width=9", "data.size=17", "distill.teacher_norm=batch"):
-        assert keys(point("mini", other))["probe", "teacher", None] != plain
+        assert keys(point("mini", other))["probe", "teacher", None, ""] != plain
 
 
 def test_spelling_and_order_do_not_count() -> None:
@@ -165,7 +179,14 @@ def test_spelling_and_order_do_not_count() -> None:
     assert keys(point("mini", "alpha=1")) == keys(point("mini", "alpha=1.0"))
     assert keys(point("mini", "alpha=-0.0")) == keys(point("mini", "alpha=0"))
     # `seed` only gives the single seeds their value, and shapes as they come are shapes.
-    named = ("seeds.teacher=3", "seeds.student=3", "seeds.order=3", "seeds.augment=3", "seed=8")
+    named = (
+        "seeds.teacher=3",
+        "seeds.student=3",
+        "seeds.order=3",
+        "seeds.augment=3",
+        "seeds.train=3",
+        "seed=8",
+    )
     for augment in ("data.augment=none", "data.augment=flip_crop"):
         assert keys(point("mini", *named, augment)) == keys(point("mini", "seed=3", augment))
     explicit = ("data.size=32", "data.channels=3", "data.train_size=50000", "probe.data=cifar10")
@@ -184,7 +205,7 @@ print(json.dumps([job.key for job in study.expand(STUDY, overrides.parse(STUDY.p
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     axes = overrides.parse(STUDY.presets["mini"], [])
-    expected = {key for config in axes.points() for key in keys(config).values()}
+    expected = {job.key for config in axes.points() for job in jobs(config)}
     assert len(found) == 63 and set(found) == expected
 
 

@@ -10,10 +10,12 @@ from pathlib import Path
 import pytest
 
 from loaders import DATASETS
-from randteach import overrides, plans, study
-from randteach.config import Config, UserError
-from randteach.records import Artifact, DistillSpec, Entry, Job, ProbeSpec, Samples
+from randteach import build, overrides, plans, study
+from randteach.config import Config
+from randteach.jobs import Artifact, Entry, Job
+from randteach.records import DistillSpec, ProbeSpec, Samples
 from randteach.resolve import distilled, probed, resolve
+from randteach.setting import UserError
 from randteach.store import Store
 from randteach.study import Plan
 from sweeps.init_distance import STUDY
@@ -127,7 +129,7 @@ def test_a_longer_training_lacks_its_new_snapshots(mini: Plan, tmp_path: Path) -
 
 def test_snapshots_stand_at_epochs_and_at_the_last_step() -> None:
     def steps(*pairs: str) -> dict[int, float]:
-        return dict(study.distill_job(point(*pairs)).steps)
+        return dict(build.distill_job(point(*pairs)).steps)
 
     assert steps("distill.steps=100") == {0: 0, 79: 1, 100: 100 / 79}
     assert steps("distill.steps=158") == {0: 0, 79: 1, 158: 2}
@@ -140,7 +142,7 @@ def test_snapshots_stand_at_epochs_and_at_the_last_step() -> None:
 def test_a_trajectory_that_is_wanted_twice_is_one_with_all_its_steps() -> None:
     def jobs(config: Config) -> list[Job]:
         other = replace(config, probe=replace(config.probe, at=[3]), alpha=0.0)
-        return [study.distill_job(config), study.distill_job(other)]
+        return [build.distill_job(config), build.distill_job(other)]
 
     axes = overrides.parse(STUDY.presets["mini"], ["seed=0", "alpha=1,0"])
     one, zero = study.expand(replace(STUDY, jobs=jobs), axes).jobs

@@ -10,10 +10,11 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from randteach import identity, overrides
-from randteach.config import Config, Setting, UserError, get, settings
+from randteach.config import Config, get, settings
+from randteach.jobs import Entry, Job
 from randteach.lookup import text
-from randteach.records import Entry, Job
 from randteach.resolve import resolve
+from randteach.setting import Setting, UserError
 from tests.studies import STUDY
 
 hypothesis_settings.register_profile(

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from randteach import cli, disk, identity, overrides, store
-from randteach.config import Config, Distill, UserError, check
-from randteach.records import Artifact
+from randteach.config import Config, Distill, check
+from randteach.jobs import Artifact
 from randteach.resolve import held_out, resolve
+from randteach.setting import UserError
 from tests.studies import STUDY
 
 MINI = STUDY.presets["mini"] | {"seed": "0", "alpha": "0.3"}

@@ -8,7 +8,7 @@ import pytest
 
 import randteach
 from randteach import work
-from randteach.engine import execute
+from randteach.engine import kinds
 from randteach.stages.distill import Student
 from randteach.store import Store
 from tests.studies import SMALL, STUDY
@@ -34,7 +34,7 @@ def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Start:
 @pytest.fixture
 def failing(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], list[int]]:
     """Have so many calls of the probe raise an exception; how many are left."""
-    probe = execute.probe
+    probe = kinds.probe
 
     def fail(times: int) -> list[int]:
         left = [times]
@@ -45,7 +45,7 @@ def failing(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], list[int]]:
                 raise RuntimeError("the probe fails")
             probe(*args)
 
-        monkeypatch.setattr(execute, "probe", raising)
+        monkeypatch.setattr(kinds, "probe", raising)
         return left
 
     return fail

@@ -14,10 +14,10 @@ import torch
 
 from randteach import disk, identity
 from randteach import store as module
-from randteach.config import UserError
 from randteach.disk import ensure_writable
+from randteach.jobs import Artifact
 from randteach.marker import Damaged, Marker
-from randteach.records import Artifact
+from randteach.setting import UserError
 from randteach.store import Store, tensors
 
 KEYS = {identity.digest(f"probe/1/{number}"): str(number).encode() for number in range(3000)}

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from randteach import disk, work
-from randteach.records import Artifact, Job, Pixels, ProbeSpec, Samples
+from randteach.jobs import Artifact, Job
+from randteach.records import Pixels, ProbeSpec, Samples
 from randteach.session import Session, Sessions
 from randteach.stages.recorder import State
 from randteach.store import Store

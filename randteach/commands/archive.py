@@ -23,12 +23,12 @@ from typing import Any
 from rich.console import Console
 
 from randteach import disk, identity, plans, work
-from randteach.config import UserError
 from randteach.estimate import size
+from randteach.jobs import Artifact, Entry
 from randteach.lookup import damage_told
 from randteach.marker import unsealed
-from randteach.records import Artifact, Entry
 from randteach.session import Session
+from randteach.setting import UserError
 from randteach.store import Store
 
 FORMAT = 1  # of an export

@@ -6,12 +6,13 @@ from datetime import UTC, datetime
 from rich.console import Console
 
 from randteach import identity, overrides, plans, work
-from randteach.config import UserError, settings
+from randteach.config import settings
 from randteach.engine.progress import duration
 from randteach.estimate import size
+from randteach.jobs import Artifact, Entry
 from randteach.lookup import FILTERS, Lookup, damage_told, flat, key_of, made, results, studies_of, text
 from randteach.marker import Damaged
-from randteach.records import Artifact, Entry
+from randteach.setting import UserError
 from randteach.store import Store
 
 DIGITS = 12

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from randteach.config import UserError
+from randteach.setting import UserError
 
 SHOWN = 10  # examples of each kind
 # Run in a checkout: every job of every preset of every sweep, by what it is, with its key.

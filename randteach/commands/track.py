@@ -5,7 +5,7 @@ from pathlib import Path
 from rich.console import Console
 
 from randteach import plans, tracking
-from randteach.config import UserError
+from randteach.setting import UserError
 from randteach.store import Store
 
 

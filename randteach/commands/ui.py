@@ -5,7 +5,7 @@ import socket
 import sys
 from pathlib import Path
 
-from randteach.config import UserError
+from randteach.setting import UserError
 
 
 def serve(out: Path, port: int) -> int:

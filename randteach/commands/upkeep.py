@@ -10,11 +10,11 @@ from pathlib import Path
 from rich.console import Console
 
 from randteach import disk, plans, work
-from randteach.config import UserError
 from randteach.estimate import size
+from randteach.jobs import Artifact
 from randteach.marker import Damaged
-from randteach.records import Artifact
 from randteach.session import BEAT, SILENCE, Sessions
+from randteach.setting import UserError
 from randteach.store import Store
 
 

@@ -8,8 +8,8 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from randteach import identity, numerics
+from randteach.jobs import Artifact, Job
 from randteach.marker import Damaged
-from randteach.records import Artifact, Job
 from randteach.stages.recorder import Result, Row, State, Stopped
 from randteach.store import tensors
 from randteach.work import Attempt

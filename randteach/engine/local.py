@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import torch
 
-from randteach.config import UserError
 from randteach.engine.execute import Context, attempt
 from randteach.engine.keeper import Event
 from randteach.engine.queue import LOOK, Queue
-from randteach.records import Artifact
+from randteach.jobs import Artifact
+from randteach.setting import UserError
 
 
 def run(queue: Queue, context: Context) -> None:

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from randteach.engine.keeper import Event
-from randteach.records import Job
+from randteach.jobs import Job
 
 
 class Progress:

@@ -4,11 +4,12 @@ import heapq
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Protocol
 
 from randteach.config import Slot
 from randteach.engine.keeper import Event
-from randteach.records import Artifact, Job
+from randteach.jobs import Artifact, Job
 from randteach.stages.recorder import SKIPPED
 from randteach.store import Store
 
@@ -89,6 +90,10 @@ class Queue:
         if artifact in self._made:
             return
         self._made.add(artifact)
+        if artifact.kind != "state" and artifact.step is not None:
+            state = replace(artifact, kind="state")  # which is committed before its snapshot
+            if state in self._children and self.store.has(state):
+                self.made(state)
         children = self._children.get(artifact, [])
         if children and self.store.diverged(artifact):
             self._skip(children, SKIPPED)

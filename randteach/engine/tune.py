@@ -12,10 +12,10 @@ import tempfile
 from collections.abc import Callable
 from typing import Any
 
-from randteach.config import UserError
 from randteach.engine.queue import DONE, Queue, Shape
 from randteach.engine.worker import Options, work
-from randteach.records import Artifact, Job
+from randteach.jobs import Artifact, Job
+from randteach.setting import UserError
 
 LOOKAHEAD = 1
 SETTINGS = {

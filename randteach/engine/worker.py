@@ -8,7 +8,7 @@ from pathlib import Path
 from randteach.engine.execute import Context, attempt
 from randteach.engine.keeper import Event
 from randteach.engine.queue import DONE
-from randteach.records import Job
+from randteach.jobs import Job
 from randteach.session import stop_asked
 from randteach.store import Store
 

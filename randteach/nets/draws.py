@@ -53,3 +53,12 @@ def draw_head(config: HeadConfig, embedding: int, role: str, seed: int) -> Head:
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
     return head
+
+
+def draw_classifier(dim: int, classes: int, seed: int) -> nn.Linear:
+    """A linear layer with weights and biases from U(-1/sqrt(dim), 1/sqrt(dim))."""
+    layer, generator = nn.Linear(dim, classes), stream("classifier", seed)
+    bound = dim**-0.5
+    for parameter in (layer.weight, layer.bias):
+        nn.init.uniform_(parameter, -bound, bound, generator=generator)
+    return layer

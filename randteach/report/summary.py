@@ -91,8 +91,10 @@ def half_width(values: Sequence[float]) -> float:
     return float(stats.t.ppf(0.975, len(series) - 1) * series.sem())
 
 
-def show(frame: pd.DataFrame) -> Table:
+def show(frame: pd.DataFrame) -> list[Table]:
     """The summary for the terminal, the paper's numbers beside ours where the setting is the paper's."""
+    if not len(chosen(frame)):
+        return []
     rows = summarise(frame)
     axes = [name for name in (*AXES, *settings(frame)) if rows[name].nunique(dropna=False) > 1]
     best = [name for name in ("best_on_test", "best_on_val") if name in rows]
@@ -124,7 +126,7 @@ def show(frame: pd.DataFrame) -> Table:
             *(number(row[name]) for name in best),
             *((number(beside.teacher), number(beside.student)) if beside else ()),
         )
-    return table
+    return [table]
 
 
 def _spread(row: dict[Hashable, Any]) -> str:

@@ -7,10 +7,11 @@ from typing import Any
 import pandas as pd
 
 from randteach import disk
+from randteach.jobs import Entry
 from randteach.marker import Damaged
-from randteach.records import Entry
 from randteach.stages.recorder import SKIPPED
 from randteach.store import Store
+from randteach.study import below_diverged
 
 COLUMNS = [
     "study",
@@ -26,10 +27,14 @@ COLUMNS = [
     "seed",
     "epoch",
     "step",
+    "at",
     "round",
     "kept",
+    "rewind",
+    "control",
     "gamma",
     "pair",
+    "place",
     "x",
     "y",
     "bn",
@@ -39,7 +44,8 @@ COLUMNS = [
     "status",
     "numerics",
 ]
-_PLACE = ("step", "epoch", "split")
+_PLACE = ("step", "epoch", "gamma", "x", "y", "bn", "split")
+_SKIPPED = {"probe": "linear", "mask": "kept_weights", "connect": "barrier_error", "plane": "kl"}
 _SORTED_BY = [name for name in COLUMNS if name not in ("value", "status", "numerics")]
 
 
@@ -48,13 +54,15 @@ def build(
 ) -> pd.DataFrame:
     """All numbers of a plan's jobs that the store holds, sorted; settings that were swept come last.
 
-    A probe below a diverged student has one row, without a value. Damaged artifacts are left out where
+    What hangs below a diverged network has one row, without a value. Damaged artifacts are left out where
     there is someone to tell, and raise Damaged where there is not.
     """
     rows: list[dict[str, Any]] = []
+    entries = list(entries)
+    skipped, _ = below_diverged(entries, store)
     for entry in entries:
         try:
-            rows += _entry_rows(store, study, entry)
+            rows += _entry_rows(store, study, entry, entry.key in skipped)
         except KeyError:
             continue  # set aside meanwhile, by another sweep
         except Damaged as damage:
@@ -64,7 +72,7 @@ def build(
     frame = pd.DataFrame(rows)
     swept = sorted(set(frame.columns) - set(COLUMNS))
     frame = frame.reindex(columns=[*COLUMNS, *swept])
-    for name in ("epoch", "alpha", "value", "kept", "gamma", "x", "y"):
+    for name in ("epoch", "alpha", "value", "at", "kept", "rewind", "gamma", "x", "y"):
         frame[name] = pd.to_numeric(frame[name], errors="coerce").astype("float64")
     for name in ("width", "seed", "step", "round"):
         frame[name] = pd.array(frame[name], dtype="Int64")
@@ -81,12 +89,12 @@ def write(frame: pd.DataFrame, folder: Path) -> None:
         temporary.replace(folder / name)
 
 
-def _entry_rows(store: Store, study: str, entry: Entry) -> Iterator[dict[str, Any]]:
+def _entry_rows(store: Store, study: str, entry: Entry, skipped: bool) -> Iterator[dict[str, Any]]:
     base = {"study": study, "key": entry.key, "kind": entry.kind, **entry.labels}
     artifact = entry.artifacts[-1]
     if not store.has(artifact):
-        if any(store.diverged(parent) for parent in entry.parents):
-            yield base | {"measure": "linear", "split": "test", "status": SKIPPED}
+        if skipped:
+            yield base | {"measure": _SKIPPED.get(entry.kind, "error"), "split": "test", "status": SKIPPED}
         return
     marker = store.marker(artifact)
     base |= {"status": marker.status, "numerics": marker.numerics}

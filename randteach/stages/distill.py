@@ -1,7 +1,7 @@
 """Distillation: a student learns to match a frozen, randomly drawn teacher (paper, section 3)."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Sequence, Set
 from contextlib import closing
 from itertools import islice
 
@@ -15,7 +15,7 @@ from randteach import nets
 from randteach.records import DistillSpec
 from randteach.stages.embed import prepare, to_device
 from randteach.stages.losses import distillation_loss
-from randteach.stages.recorder import DIVERGED, OK, UNMOVED, Recorder, Result, Row, State, Tensors
+from randteach.stages.recorder import DIVERGED, OK, UNMOVED, Recorder, Result, Row, State, Tensors, part
 from randteach.stages.teacher import Cache, Teacher
 
 MOMENTS = ("exp_avg", "exp_avg_sq")
@@ -23,7 +23,7 @@ MOMENTS = ("exp_avg", "exp_avg_sq")
 
 def distill(
     spec: DistillSpec,
-    steps: Mapping[int, float],
+    steps: Sequence[int],
     data: Split,
     indices: np.ndarray,
     device: torch.device,
@@ -31,22 +31,25 @@ def distill(
     *,
     resume: State | None = None,
     cache: Cache | None = None,
+    teacher: Tensors | None = None,
+    states: Set[int] = frozenset(),
 ) -> None:
-    """Train until the last of `steps` (the keys), with a result at each of them.
+    """Train until the last of `steps`, with a result at each of them.
 
     `indices` are the samples of `data` to learn from; `resume` is a state to go on from; the teacher's
-    features are looked up in `cache`. A student whose loss or weights are not finite ends as `diverged`,
-    one that has not left its start as `unmoved`.
+    features are looked up in `cache`; `teacher` are the weights of one that is no draw. What a longer
+    training goes on from comes with the last result and with those at `states`. A student whose loss or
+    weights are not finite ends as `diverged`, one that has not left its start as `unmoved`.
     """
-    teacher = Teacher(spec, data, indices, device, {} if cache is None else cache)
-    student = Student(spec, teacher, data, indices, device)
+    frozen = Teacher(spec, data, indices, device, {} if cache is None else cache, teacher)
+    student = Student(spec, frozen, data, indices, device)
     if resume:
         student.load(resume)
     last = max(steps)
     with closing(student.reader):
         while True:
             if student.step in steps:
-                record.result(student.result(final=student.step == last))
+                record.result(student.result(student.step == last or student.step in states))
             if student.step >= last:
                 return
             record.pause(student.state)
@@ -55,7 +58,8 @@ def distill(
             record.row(row)
             if row.get("diverged_at"):
                 for step in sorted(step for step in steps if step >= student.step):
-                    record.result(Result(student.rows, status=DIVERGED, step=step))
+                    state: Tensors | None = {} if step in states else None  # nothing goes on from here
+                    record.result(Result(student.rows, status=DIVERGED, step=step, state=state))
                 return
 
 
@@ -73,15 +77,16 @@ class Student:
         self.spec, self.teacher, self.data, self.device = spec, teacher, data, device
         net, size, config = spec.teacher.net, data.shape[-1], spec.distill
         dim = nets.embedding_dim(net, size)
-        encoder = nets.draw_encoder(net, data.shape[0], size, "student", spec.seed_student)
-        head = nets.draw_head(spec.head, dim, "student", spec.seed_student)
+        role = "student" if spec.round == 1 else f"student/{spec.round}"
+        encoder = nets.draw_encoder(net, data.shape[0], size, role, spec.seed_student)
+        head = nets.draw_head(spec.head, dim, role, spec.seed_student)
         nets.mix_(teacher.encoder, encoder, spec.alpha, spec.variance_preserving)
         nets.mix_(teacher.head, head, spec.alpha, spec.variance_preserving)
         self.encoder = to_device(encoder, device).train()
         self.head = to_device(head, device)
-        self.start = {name: [p.detach().clone() for p in part] for name, part in self.parts()}
+        self.start = {name: [p.detach().clone() for p in own] for name, own in self.parts()}
         self.optimizer = torch.optim.AdamW(
-            [p for _, part in self.parts() for p in part],
+            [p for _, own in self.parts() for p in own],
             lr=config.lr,
             betas=(config.beta1, config.beta2),
             weight_decay=config.weight_decay,
@@ -153,14 +158,14 @@ class Student:
         """L2 distance from the start and from the teacher, encoder and head apart."""
         theirs = {"encoder": self.teacher.encoder, "head": self.teacher.head}
         names, values = [], []
-        for part, ours in self.parts():
-            names += [f"distance_start_{part}", f"distance_teacher_{part}"]
-            values.append(nets.distance((p.detach() for p in ours), self.start[part]))
-            values.append(nets.distance((p.detach() for p in ours), theirs[part].parameters()))
+        for name, ours in self.parts():
+            names += [f"distance_start_{name}", f"distance_teacher_{name}"]
+            values.append(nets.distance((p.detach() for p in ours), self.start[name]))
+            values.append(nets.distance((p.detach() for p in ours), theirs[name].parameters()))
         return dict(zip(names, torch.stack(values).tolist(), strict=True))
 
-    def result(self, final: bool) -> Result:
-        """The snapshot at this step; the final one comes with all that a longer training needs."""
+    def result(self, whole: bool) -> Result:
+        """The snapshot at this step; a whole one comes with all that a longer training needs."""
         row = self.rows[-1]
         still = not (row["distance_start_encoder"] or row["distance_start_head"])
         return Result(
@@ -168,7 +173,7 @@ class Student:
             weights={"encoder": self.encoder.state_dict()},
             status=UNMOVED if still and self.step else OK,
             step=self.step,
-            state=self._beside_encoder() if final else None,
+            state=self._beside_encoder() if whole else None,
         )
 
     def state(self) -> State:
@@ -185,17 +190,13 @@ class Student:
     def load(self, state: State) -> None:
         """Go on from an earlier state, bit for bit; memory formats stay the student's own."""
         self.step, self.rows, tensors = state.step, list(state.rows), state.tensors
-        self.encoder.load_state_dict(_below("encoder.", tensors))
-        self.head.load_state_dict(_below("head.", tensors))
+        self.encoder.load_state_dict(part("encoder", tensors))
+        self.head.load_state_dict(part("head", tensors))
         self.totals.copy_(tensors["totals"])
         if self.step:
-            for number, parameter in enumerate(p for _, part in self.parts() for p in part):
+            for number, parameter in enumerate(p for _, own in self.parts() for p in own):
                 moments = {
                     name: torch.zeros_like(parameter).copy_(tensors[f"{name}.{number}"]) for name in MOMENTS
                 }
                 count = torch.tensor(float(self.step), device=self.device)
                 self.optimizer.state[parameter] = {"step": count, **moments}
-
-
-def _below(prefix: str, tensors: Tensors) -> dict[str, torch.Tensor]:
-    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}

@@ -1,6 +1,6 @@
 """References to modules in the mode that they are evaluated in, and features of samples, one pass."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 
 import numpy as np
@@ -25,53 +25,57 @@ def prepare(images: torch.Tensor, data: Split, device: torch.device) -> torch.Te
 
 
 def drawn_encoder(
-    draw: Draw, size: int, device: torch.device, calibration: tuple[Split, np.ndarray] | None = None
+    draw: Draw,
+    size: int,
+    device: torch.device,
+    calibration: Callable[[], Iterable[torch.Tensor]] | None = None,
 ) -> nn.Module:
     """A drawn network without gradients, in the mode that its `norm` says.
 
     `identity`: evaluation mode with statistics 0 and 1; `calibrated`: evaluation mode with the
-    cumulative statistics of `calibration`, (split, indices); `batch`: each batch's own statistics.
+    cumulative statistics of `calibration`, which gives batches x_BCHW; `batch`: each batch's own.
     """
     encoder = nets.draw_encoder(draw.net, draw.channels, size, draw.role, draw.seed)
     encoder = to_device(encoder.requires_grad_(False), device)
     if draw.norm == "calibrated":
         assert calibration is not None, "a calibrated teacher needs the samples it is calibrated on"
-        calibrate(encoder, *calibration, device)
-    norms = [m for m in encoder.modules() if isinstance(m, nn.BatchNorm2d)]
+        calibrate(encoder, calibration())
     encoder.eval()
     if draw.norm == "batch":
-        for norm in norms:
+        for norm in norms(encoder):
             # Without running statistics a norm layer uses its batch's, and has nothing to update.
             norm.running_mean = norm.running_var = None
     return encoder
 
 
+def norms(module: nn.Module) -> list[nn.BatchNorm2d]:
+    """A network's norm layers."""
+    return [m for m in module.modules() if isinstance(m, nn.BatchNorm2d)]
+
+
 @torch.no_grad()
-def calibrate(encoder: nn.Module, data: Split, indices: np.ndarray, device: torch.device) -> None:
-    """Set each BatchNorm's buffers to the average over batches of the samples' statistics."""
-    norms = [m for m in encoder.modules() if isinstance(m, nn.BatchNorm2d)]
-    momenta = [norm.momentum for norm in norms]
-    for norm in norms:
+def calibrate(encoder: nn.Module, batches: Iterable[torch.Tensor]) -> None:
+    """Set each BatchNorm's buffers to the average over batches x_BCHW of their statistics."""
+    layers = norms(encoder)
+    momenta = [norm.momentum for norm in layers]
+    for norm in layers:
         norm.reset_running_stats()
         norm.momentum = None
     encoder.train()
-    with closing(data.reader(EMBED_BATCH, indices=indices)) as reader:
-        for batch in reader.epoch(0):
-            encoder(prepare(batch.images_BCHW, data, device))
-    for norm, momentum in zip(norms, momenta, strict=True):
+    for x_BCHW in batches:
+        encoder(x_BCHW)
+    for norm, momentum in zip(layers, momenta, strict=True):
         norm.momentum = momentum
 
 
-@torch.no_grad()
-def embed(
-    function: Callable[[torch.Tensor], torch.Tensor],
-    data: Split,
-    indices: np.ndarray,
-    device: torch.device,
-) -> torch.Tensor:
-    """function(x_BCHW) for the samples of `indices`, in their order: features_ND on the device."""
-    parts = []
+def inputs(data: Split, indices: np.ndarray, device: torch.device) -> Iterator[torch.Tensor]:
+    """The samples of `indices`, in their order, as batches x_BCHW."""
     with closing(data.reader(EMBED_BATCH, indices=indices)) as reader:
         for batch in reader.epoch(0):
-            parts.append(function(prepare(batch.images_BCHW, data, device)))
-    return torch.cat(parts)
+            yield prepare(batch.images_BCHW, data, device)
+
+
+@torch.no_grad()
+def embed(function: Callable[[torch.Tensor], torch.Tensor], batches: Iterable[torch.Tensor]) -> torch.Tensor:
+    """function(x_BCHW) for batches of samples: features_ND."""
+    return torch.cat([function(x_BCHW) for x_BCHW in batches])

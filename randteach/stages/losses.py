@@ -36,6 +36,16 @@ def distillation_loss(
     return result
 
 
+def divergence(student_BK: torch.Tensor, teacher_BK: torch.Tensor) -> torch.Tensor:
+    """KL(teacher || student) in nats summed over the batch, without gradient."""
+    rows = max(1, CHUNK // student_BK.shape[1]) if student_BK.device.type == "cpu" else len(student_BK)
+    total = torch.zeros((), dtype=torch.float64, device=student_BK.device)
+    for student, teacher in zip(student_BK.split(rows), teacher_BK.split(rows), strict=True):
+        log_s, log_t = student.log_softmax(-1), teacher.log_softmax(-1)
+        total += kl_divergence(log_s, log_t, teacher.softmax(-1)).sum(dtype=torch.float64)
+    return total
+
+
 class _Loss(torch.autograd.Function):
     @staticmethod
     def forward(

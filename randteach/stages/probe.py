@@ -1,6 +1,6 @@
 """Probes of a frozen reference: linear on raw and on standardised features, and kNN (paper, 4.1)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import torch
@@ -10,8 +10,8 @@ from torch import nn
 from loaders import Split
 from loaders.streams import stream
 from randteach.records import ProbeSpec
-from randteach.stages.embed import embed
-from randteach.stages.recorder import Recorder, Result
+from randteach.stages.embed import embed, inputs
+from randteach.stages.recorder import Recorder, Result, Row
 
 KNN_CELLS = 1 << 24  # distances held at once
 
@@ -34,20 +34,31 @@ def probe(
     labelled = {"train": train.labels, "test": test.labels, "val": train.labels}
     splits = {"train": train, "test": test, "val": train}
     used = {name: ix for name, ix in indices.items() if len(ix)}
-    features = {name: embed(encoder, splits[name], ix, device) for name, ix in used.items()}
+    features = {name: embed(encoder, inputs(splits[name], ix, device)) for name, ix in used.items()}
     labels = {name: torch.from_numpy(labelled[name][ix]).to(device) for name, ix in used.items()}
-    classes = int(train.labels.max()) + 1
+    rows = accuracies(spec, features, labels, int(train.labels.max()) + 1, record)
+    for row in rows:
+        record.row(row)
+    record.result(Result(rows))
+
+
+def accuracies(
+    spec: ProbeSpec,
+    features: Mapping[str, torch.Tensor],
+    labels: Mapping[str, torch.Tensor],
+    classes: int,
+    record: Recorder,
+) -> list[Row]:
+    """A row for each split but "train": accuracies in percent of probes of features_ND trained on that."""
     raw, std = linear_probe(spec, features["train"], labels["train"], classes, record)
-    rows = []
-    for split in sorted(set(used) - {"train"}):
+    rows: list[Row] = []
+    for split in sorted(set(features) - {"train"}):
         x_ND, y_N = features[split], labels[split]
         votes = knn(features["train"], labels["train"], x_ND, spec.neighbours, classes)
         guesses = {"linear": raw(x_ND).argmax(1), "linear_std": std(x_ND).argmax(1), "knn": votes}
         correct = {name: int((guess == y_N).sum()) for name, guess in guesses.items()}
         rows.append({"split": split, **{name: 100 * hits / len(y_N) for name, hits in correct.items()}})
-    for row in rows:
-        record.row(row)
-    record.result(Result(rows))
+    return rows
 
 
 Classifier = Callable[[torch.Tensor], torch.Tensor]

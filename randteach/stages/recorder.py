@@ -14,6 +14,12 @@ OK, DIVERGED, UNMOVED = "ok", "diverged", "unmoved"
 SKIPPED = "skipped: parent diverged"  # what hangs below a diverged student
 
 
+def part(name: str, tensors: Tensors) -> dict[str, torch.Tensor]:
+    """Those tensors whose names begin with a part's, as in `encoder.`, without it."""
+    prefix = f"{name}."
+    return {full.removeprefix(prefix): value for full, value in tensors.items() if full.startswith(prefix)}
+
+
 @dataclass(frozen=True)
 class Result:
     """What a stage has made: metric rows, weights by file name, and how it ended.

@@ -1,19 +1,61 @@
 """The frozen teacher, its features computed once where they are a function of the sample."""
 
+from collections.abc import Callable, Iterable
+from functools import partial
+
 import numpy as np
 import torch
+from torch import nn
 
 from loaders import Split
 from randteach import identity, nets
-from randteach.records import DistillSpec
-from randteach.stages.embed import drawn_encoder, embed
+from randteach.config import Head as HeadConfig
+from randteach.records import DistillSpec, Draw, Network, Snapshot
+from randteach.stages.embed import drawn_encoder, embed, inputs, to_device
+from randteach.stages.recorder import Tensors, part
 
 Cache = dict[str, torch.Tensor]
 CACHED = 2  # feature tables kept by a worker, (samples, bottleneck) floats each: 51 MB for 50,000
 
 
-class Teacher:
-    """A random draw of encoder and head that answers with outputs for a batch."""
+class Frozen:
+    """A network and its head that only answer; neither has gradients."""
+
+    def __init__(self, encoder: nn.Module, head: nets.Head) -> None:
+        self.encoder, self.head = encoder, head
+        self.prototypes_KF = head.prototypes()
+
+    @torch.no_grad()
+    def features(self, x_BCHW: torch.Tensor) -> torch.Tensor:
+        """The bottleneck's features_BF, all that the last layer sees."""
+        return self.head.features(self.encoder(x_BCHW))
+
+
+def frozen(
+    reference: Network,
+    head: HeadConfig,
+    size: int,
+    device: torch.device,
+    calibration: Callable[[], Iterable[torch.Tensor]] | None = None,
+    weights: Tensors | None = None,
+) -> Frozen:
+    """A draw in the mode that its `norm` says, or a snapshot's `weights` in evaluation mode."""
+    if isinstance(reference, Draw):
+        dim = nets.embedding_dim(reference.net, size)
+        drawn = nets.draw_head(head, dim, reference.role, reference.seed)
+        encoder = drawn_encoder(reference, size, device, calibration)
+        return Frozen(encoder, drawn.requires_grad_(False).to(device))
+    assert weights is not None, "a snapshot's weights come from the store"
+    trained = nets.build(reference.net, reference.channels, size)
+    own = nets.Head(head, nets.embedding_dim(reference.net, size))
+    trained.load_state_dict(part("encoder", weights))
+    own.load_state_dict(part("head", weights))
+    encoder = to_device(trained.requires_grad_(False), device).eval()
+    return Frozen(encoder, own.requires_grad_(False).to(device))
+
+
+class Teacher(Frozen):
+    """A frozen network that answers with outputs for a batch."""
 
     def __init__(
         self,
@@ -22,17 +64,16 @@ class Teacher:
         indices: np.ndarray,
         device: torch.device,
         cache: Cache,
+        weights: Tensors | None = None,
     ) -> None:
-        self.draw, size = spec.teacher, data.shape[-1]
-        dim = nets.embedding_dim(self.draw.net, size)
-        head = nets.draw_head(spec.head, dim, self.draw.role, self.draw.seed)
-        self.encoder = drawn_encoder(self.draw, size, device, (data, indices))
-        self.head = head.requires_grad_(False).to(device)
-        self.prototypes_KF = self.head.prototypes()
+        batches = partial(inputs, data, indices, device)
+        one = frozen(spec.teacher, spec.head, data.shape[-1], device, batches, weights)
+        super().__init__(one.encoder, one.head)
         # Neither augmentation nor the batch around it changes what the teacher makes of a sample.
         self.features_NF = None
+        fixed = isinstance(spec.teacher, Snapshot) or spec.teacher.norm != "batch"
         # At alpha 0 the two are one function, whose last bits a table made in other batches may miss.
-        if spec.augment == "none" and self.draw.norm != "batch" and spec.alpha != 0:
+        if spec.augment == "none" and fixed and spec.alpha != 0:
             about = (spec.teacher, spec.head, spec.samples)
             self.features_NF = self._lookup(cache, identity.dumps(about), data, indices, device)
 
@@ -42,7 +83,7 @@ class Teacher:
         if self.features_NF is not None:
             features = self.features_NF[index_B.to(self.features_NF.device, non_blocking=True)]
         else:
-            features = self.head.features(self.encoder(x_BCHW))
+            features = self.features(x_BCHW)
         return nets.outputs(features, self.prototypes_KF)
 
     def _lookup(
@@ -50,7 +91,7 @@ class Teacher:
     ) -> torch.Tensor:
         """The feature table, a row a sample of the split; rows outside `indices` stay zero."""
         if name not in cache:
-            found = embed(lambda x: self.head.features(self.encoder(x)), data, indices, device)
+            found = embed(self.features, inputs(data, indices, device))
             table = found.new_zeros(data.count, found.shape[1])
             table[torch.from_numpy(indices).to(device)] = found
             while len(cache) >= CACHED:

@@ -17,7 +17,8 @@ from randteach import overrides, study, work
 from randteach.config import Slot
 from randteach.engine import execute, tune, worker
 from randteach.engine.queue import Queue
-from randteach.records import Job, Pixels, ProbeSpec, Samples
+from randteach.jobs import Job
+from randteach.records import Pixels, ProbeSpec, Samples
 from randteach.session import Session, Sessions
 from randteach.stages.recorder import Result
 from randteach.store import Store

@@ -14,12 +14,12 @@ from torch.utils.flop_counter import FlopCounterMode
 from loaders import Batch, Split, open_split
 from loaders.order import balanced
 from randteach import nets, numerics
+from randteach.build import distill_job
 from randteach.config import Config, Data, Distill, Net
 from randteach.records import DistillSpec, Samples
 from randteach.resolve import resolve
 from randteach.stages.distill import Student
 from randteach.stages.teacher import Teacher
-from randteach.study import distill_job
 
 ARCHS = ("vgg11", "resnet18")
 SAMPLES = 1024

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from randteach import identity, plans
-from randteach.records import Artifact
+from randteach.jobs import Artifact
 from randteach.store import Store
 from tests.commands.conftest import Command, planned
 

@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 from randteach import plans, work
-from randteach.records import Artifact
+from randteach.jobs import Artifact
 from randteach.session import Session, Sessions
 from randteach.store import Store
 from randteach.work import Attempt, Claims

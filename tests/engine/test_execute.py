@@ -14,19 +14,20 @@ from torch import nn
 from loaders import ffcv_available
 from loaders.order import balanced, held_out
 from randteach import identity, numerics
+from randteach.build import distill_job, probe_job, snapshot_probes, teacher_of
 from randteach.config import Slot
-from randteach.engine import execute as engine
-from randteach.engine.execute import Context, execute, kept_states
+from randteach.engine import inputs, resume
+from randteach.engine.execute import Context, Postponed, execute
 from randteach.engine.keeper import Event
+from randteach.jobs import Artifact, Job
 from randteach.overrides import parse
-from randteach.records import Artifact, Job, Pixels
+from randteach.records import Pixels
 from randteach.resolve import resolve
 from randteach.stages.distill import Student
 from randteach.stages.probe import probe
 from randteach.stages.recorder import Result
 from randteach.stages.teacher import Teacher
 from randteach.store import Store
-from randteach.study import distill_job, probe_job, snapshot_probes, teacher_of
 from tests.studies import Quiet
 
 Made = tuple[Job, Context, list[Event]]
@@ -131,7 +132,7 @@ def test_a_broken_run_keeps_what_was_whole(made: Made, tmp_path: Path) -> None:
 def test_a_failed_probe_leaves_nothing(tmp_path: Path) -> None:
     context = context_at(tmp_path)
     _, orphan, _, pixels = jobs()
-    with pytest.raises(engine.Postponed, match="not in the store"):
+    with pytest.raises(Postponed, match="not in the store"):
         execute(orphan, context)
     if not torch.cuda.is_available():
         with pytest.raises(RuntimeError, match="torch sees none"):
@@ -140,14 +141,14 @@ def test_a_failed_probe_leaves_nothing(tmp_path: Path) -> None:
 
 
 def test_segments() -> None:
-    assert engine._segments([], [5]) == []
-    assert engine._segments([0, 5, 10], []) == [(0, [0, 5, 10])]
-    assert engine._segments([3, 12], [5, 10]) == [(0, [3]), (10, [12])]
-    assert engine._segments([3, 7, 12], [10]) == [(0, [3, 7]), (10, [12])]
-    assert engine._segments([6, 8], [5]) == [(5, [6, 8])]
+    assert resume.segments([], [5]) == []
+    assert resume.segments([0, 5, 10], []) == [(0, [0, 5, 10])]
+    assert resume.segments([3, 12], [5, 10]) == [(0, [3]), (10, [12])]
+    assert resume.segments([3, 7, 12], [10]) == [(0, [3, 7]), (10, [12])]
+    assert resume.segments([6, 8], [5]) == [(5, [6, 8])]
     # An unfinished attempt's state is good for later steps alone.
-    assert engine._segments([6, 8], [5], [6, 7]) == [(5, [6]), (7, [8])]
-    assert engine._segments([6, 8], [5, 7]) == [(5, [6]), (7, [8])]
+    assert resume.segments([6, 8], [5], [6, 7]) == [(5, [6]), (7, [8])]
+    assert resume.segments([6, 8], [5, 7]) == [(5, [6]), (7, [8])]
 
 
 @pytest.mark.parametrize("loader", ["memory", pytest.param("ffcv", marks=needs_ffcv)])
@@ -167,7 +168,7 @@ def test_a_snapshot_asked_for_later_is_the_same(loader: str, made: Made, tmp_pat
         wanted |= dict.fromkeys(steps, 0.0)
         execute(replace(job, steps=wanted), later)
         assert shown(events, "row") == rows and shown(events, "artifact") == steps
-        assert sorted(kept_states(later.store, job.key)) == states
+        assert sorted(resume.kept_states(later.store, "distill", job.key)) == states
     found = kept(later, job.key)
     assert found | kept(first, job.key) | kept(whole, job.key) == found
 
@@ -176,7 +177,7 @@ def test_a_state_counts_with_its_snapshot_alone(tmp_path: Path) -> None:
     store, steps = context_at(tmp_path).store, {"state": (0, 5, 8), "distill": (0, 5, 9)}
     for artifact in [Artifact(kind, "ab" * 12, step) for kind in steps for step in steps[kind]]:
         store.commit(artifact, {"file": b""}, status="ok", seconds=0.0, numerics="")
-    assert kept_states(store, "ab" * 12) == [5]
+    assert resume.kept_states(store, "distill", "ab" * 12) == [5]
 
 
 def test_a_diverged_student_is_committed(tmp_path: Path) -> None:
@@ -191,7 +192,7 @@ def test_a_diverged_student_is_committed(tmp_path: Path) -> None:
         assert set(store.marker(artifact).files) == {"config.json", "metrics.jsonl", "provenance.json"}
         last = store.rows(artifact)[-1]
         assert last["diverged_at"] == 2 and last["loss"] is None  # JSON has no NaN
-    assert not kept_states(store, job.key)
+    assert not resume.kept_states(store, "distill", job.key)
 
 
 @pytest.mark.parametrize("pairs", [(), ("probe.data=fashion_mnist",)], ids=["same set", "transfer"])
@@ -201,11 +202,11 @@ def test_probing_a_stored_snapshot_is_probing_the_student(pairs: tuple[str, ...]
     assert student.key == made[0].key and job.parents == (Artifact("distill", student.key, 10),)
     execute(job, context)
     (row,) = context.store.rows(job.artifacts[0])
-    data: Any = engine.open_samples(spec.samples, "train", context)
-    indices = engine.indices_of(data, spec.samples)
+    data: Any = inputs.open_samples(spec.samples, "train", context)
+    indices = inputs.indices_of(data, spec.samples)
     live = Student(spec, Teacher(spec, data, indices, CPU, {}), data, indices, CPU)
     assert [live.advance(step, Quiet())["epoch"] for step in (5, 10)] == [1, 2]
-    train, test = (engine.open_samples(job.spec.samples, name, context) for name in ("train", "test"))
+    train, test = (inputs.open_samples(job.spec.samples, name, context) for name in ("train", "test"))
     ours, theirs = balanced(train.labels, 200), balanced(test.labels, 100)
     given, results = {"train": ours, "test": theirs, "val": ours[:0]}, list[Result]()
     record: Any = SimpleNamespace(row=id, result=results.append, pause=lambda state=None: None)
@@ -218,11 +219,11 @@ def test_pixels_are_probed_as_the_network_sees_them_with_validation_apart(tmp_pa
     context = context_at(tmp_path)
     student, _, _, job = jobs("probe.val_fraction=0.2", "data.train_size=3950")
     x = torch.rand(3, 2, 4, 4, generator=torch.Generator().manual_seed(0))
-    found = engine.encoder_of(job.spec, context, CPU)(x.contiguous(memory_format=torch.channels_last))
+    found = inputs.encoder_of(job.spec, context, CPU)(x.contiguous(memory_format=torch.channels_last))
     assert torch.equal(found, x.reshape(3, 32))  # channels first, whatever the memory format
-    train, test = (engine.open_samples(job.spec.samples, name, context) for name in ("train", "test"))
+    train, test = (inputs.open_samples(job.spec.samples, name, context) for name in ("train", "test"))
     val = held_out(train.labels, 50)  # 200 / (1 - 0.2) - 200
-    ours, learnt = (engine.indices_of(train, made.spec.samples) for made in (job, student))
+    ours, learnt = (inputs.indices_of(train, made.spec.samples) for made in (job, student))
     assert np.array_equal(ours, balanced(train.labels, 200)) and len(learnt) == 3950
     assert not set(val) & {*ours, *learnt}
     execute(job, context)
@@ -237,9 +238,9 @@ def test_pixels_are_probed_as_the_network_sees_them_with_validation_apart(tmp_pa
 def test_a_probed_teacher_is_the_one_that_was_copied(norm: str, tmp_path: Path) -> None:
     context = context_at(tmp_path)
     student, _, job, _ = jobs(f"distill.teacher_norm={norm}", "probe.data=fashion_mnist")
-    data = engine.open_samples(student.spec.samples, "train", context)
-    teacher = Teacher(student.spec, data, engine.indices_of(data, student.spec.samples), CPU, {})
-    probed = engine.encoder_of(job.spec, context, CPU)
+    data = inputs.open_samples(student.spec.samples, "train", context)
+    teacher = Teacher(student.spec, data, inputs.indices_of(data, student.spec.samples), CPU, {})
+    probed = inputs.encoder_of(job.spec, context, CPU)
     assert isinstance(probed, nn.Module) and not any(module.training for module in probed.modules())
     ours, theirs = probed.state_dict(), teacher.encoder.state_dict()
     assert ours.keys() == theirs.keys() and all(torch.equal(ours[name], theirs[name]) for name in ours)

@@ -8,7 +8,8 @@ import pytest
 from randteach.config import Slot
 from randteach.engine.keeper import Event
 from randteach.engine.queue import FAILED, FAILED_PARENT, Queue, shape
-from randteach.records import Artifact, Job, Pixels, ProbeSpec, Samples
+from randteach.jobs import Artifact, Job
+from randteach.records import Pixels, ProbeSpec, Samples
 from randteach.stages.recorder import DIVERGED, OK, SKIPPED, UNMOVED
 from randteach.store import Store
 

@@ -7,7 +7,7 @@ import pytest
 from randteach.engine import queue as module
 from randteach.engine.keeper import Event
 from randteach.engine.queue import FAILED, POSTPONED, STOPPED, Queue, shape
-from randteach.records import Job
+from randteach.jobs import Job
 from randteach.store import Store
 from tests.engine.test_queue import CPU, Run, commit, job
 

@@ -49,10 +49,10 @@ def test_interval_by_hand() -> None:
 
 def test_the_papers_numbers_stand_beside_ours_in_its_setting_alone() -> None:
     console = Console(width=160, record=True)
-    console.print(summary.show(frame((30, [42], [1]), (40, [48], [1]))))
+    console.print(*summary.show(frame((30, [42], [1]), (40, [48], [1]))))
     text = console.export_text()
     assert "35.5" in text and "46.0" in text and "39.0" in text and "8.0 … 12.0" in text
     small = frame((30, [42], [1]))
     small["width"] = small.width.replace(64, 8)
-    console.print(summary.show(small))
+    console.print(*summary.show(small))
     assert "35.5" not in console.export_text()

@@ -16,13 +16,13 @@ from loaders.batch import flip_crop
 from loaders.order import balanced
 from loaders.streams import stream
 from randteach import nets
+from randteach.build import distill_job
 from randteach.overrides import parse
 from randteach.records import DistillSpec
 from randteach.resolve import resolve
 from randteach.stages.distill import distill
 from randteach.stages.recorder import DIVERGED, OK, UNMOVED, Result, Row, State, Stopped, Tensors
 from randteach.store import tensors
-from randteach.study import distill_job
 
 BASE = {"data.name": "mnist5k", "data.like": "mnist5k", "data.size": "16", "data.train_size": "300"}
 BASE |= {"net.width": "4", "head.hidden_dims": "[32]", "head.bottleneck_dim": "16", "head.out_dim": "64"}
@@ -87,7 +87,7 @@ class Interrupted(Kept):
 
 def run(spec: DistillSpec, *steps: int, data: Any = None, **resume: Any) -> Kept:
     kept, (split, indices) = Kept(), data or opened(spec)
-    distill(spec, dict.fromkeys(steps, 0.0), split, indices, torch.device("cpu"), kept, **resume)
+    distill(spec, steps, split, indices, torch.device("cpu"), kept, **resume)
     assert list(kept) == list(steps)
     assert kept[steps[-1]].rows[-1] is kept.last  # rows are shown live as they are kept
     return kept
@@ -234,7 +234,7 @@ def test_a_resumed_run_is_the_unbroken_one(loader: str, augment: str, folder: Pa
 def test_a_stopped_run_goes_on_from_any_state(loader: str, folder: Path) -> None:
     """States can be had at every step but a result's last one; from each the rest is the unbroken run's."""
     spec = spec_of("data.augment=flip_crop")
-    (split, indices), steps = opened(spec, loader, folder), {4: 0.0, 10: 0.0}
+    (split, indices), steps = opened(spec, loader, folder), (4, 10)
     whole, broken = run(spec, 4, 10)[10], Interrupted(9)
     with pytest.raises(Stopped):
         distill(spec, steps, split, indices, torch.device("cpu"), broken)

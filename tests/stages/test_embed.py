@@ -1,5 +1,6 @@
 """References in the mode they are evaluated in, features in the order asked for, and the teacher's table."""
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from randteach import nets
 from randteach.config import Distill, Head, Net
 from randteach.records import DistillSpec, Draw, Samples
 from randteach.stages.distill import Student
-from randteach.stages.embed import calibrate, drawn_encoder, embed, prepare, to_device
+from randteach.stages.embed import calibrate, drawn_encoder, embed, inputs, prepare, to_device
 from randteach.stages.teacher import Cache, Teacher
 from tests.studies import Quiet
 
@@ -81,12 +82,12 @@ def test_features_come_in_the_order_of_the_indices(
         seen.append(x)
         return x.flatten(1)
 
-    features = embed(function, split, INDICES, CPU)
+    features = embed(function, inputs(split, INDICES, CPU))
     expected = batches(data)
     assert [len(x) for x in seen] == [256, 256, 88]
     assert all(x.is_contiguous(memory_format=torch.channels_last) for x in seen)
     assert torch.equal(features, torch.cat(expected).flatten(1))
-    assert not embed(nets.build(NET, 1, 16).eval(), split, INDICES[:9], CPU).requires_grad
+    assert not embed(nets.build(NET, 1, 16).eval(), inputs(split, INDICES[:9], CPU)).requires_grad
 
 
 def test_to_device_changes_the_format_alone() -> None:
@@ -143,23 +144,23 @@ class Double(nn.Module):
 def test_calibration_averages_the_batches_statistics(data: MemorySplit) -> None:
     """Each of the three batches counts alike, the last one of 88 too; variances are unbiased."""
     ours, plain = Double(), Double().train()
-    calibrate(ours, data, INDICES, CPU)
+    calibrate(ours, inputs(data, INDICES, CPU))
     seen: dict[nn.Module, list[torch.Tensor]] = {norm: [] for norm in norms(plain)}
     for norm in norms(plain):
         norm.register_forward_pre_hook(lambda module, args: seen[module].append(args[0]))
     with torch.no_grad():
         for x in batches(data):
             plain(x)
-    for norm, (_, inputs) in zip(norms(ours), seen.items(), strict=True):
-        means = torch.stack([x.mean((0, 2, 3)) for x in inputs]).mean(0)
-        variances = torch.stack([x.transpose(0, 1).flatten(1).var(1) for x in inputs]).mean(0)
+    for norm, (_, seen_by) in zip(norms(ours), seen.items(), strict=True):
+        means = torch.stack([x.mean((0, 2, 3)) for x in seen_by]).mean(0)
+        variances = torch.stack([x.transpose(0, 1).flatten(1).var(1) for x in seen_by]).mean(0)
         torch.testing.assert_close(norm.running_mean, means, rtol=1e-10, atol=1e-12)
         torch.testing.assert_close(norm.running_var, variances, rtol=1e-10, atol=1e-12)
         assert norm.momentum == 0.1
 
 
 def test_calibrated_norm_is_torchs_cumulative_average(data: MemorySplit) -> None:
-    encoder = drawn_encoder(draw("calibrated"), 16, CPU, (data, INDICES))
+    encoder = drawn_encoder(draw("calibrated"), 16, CPU, partial(inputs, data, INDICES, CPU))
     plain = to_device(nets.draw_encoder(NET, 1, 16, "teacher", 3), CPU).train()
     for norm in norms(plain):
         norm.momentum = None

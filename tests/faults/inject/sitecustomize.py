@@ -83,7 +83,7 @@ def distill(module) -> None:
     module.distillation_loss, module.Student._train_step = between_forward_and_backward, counted
 
 
-def execute(module) -> None:
+def kinds(module) -> None:
     probe = module.probe
 
     def counted(spec, *args, **options):
@@ -93,7 +93,7 @@ def execute(module) -> None:
     module.probe = counted
 
 
-PATCHES = {"randteach.disk": disk, "randteach.stages.distill": distill, "randteach.engine.execute": execute}
+PATCHES = {"randteach.disk": disk, "randteach.stages.distill": distill, "randteach.engine.kinds": kinds}
 
 
 class Patching(importlib.abc.MetaPathFinder):

@@ -1,4 +1,4 @@
-"""Figures, from the tidy table alone; readable in print and in colour blindness."""
+"""The figure of init distance: accuracy against alpha, and along training (paper, figure 3)."""
 
 from pathlib import Path
 from typing import Any
@@ -11,36 +11,14 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from loaders import DATASETS
-from randteach import disk
 from randteach.report import paper
-from randteach.report.summary import chosen, half_width, label, settings
+from randteach.report.style import INK, INPUT, STYLE, TEACHER, TITLES, graded, save, spread
+from randteach.report.summary import chosen, label, settings
 
-TITLES = {"linear": "linear probe", "linear_std": "linear probe, standardised", "knn": "kNN probe"}
-INK, TEACHER, INPUT = "#222222", "#b35806", "#7f7f7f"
-MARKERS = "osD^vPX*<>h"
-STYLE: Any = {
-    "font.size": 9,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "grid.color": "#e6e6e6",
-    "axes.axisbelow": True,
-    "legend.frameon": False,
-    "pdf.fonttype": 42,
-}
 PANEL_AXES = ("probed_on", "dataset", "arch", "width")
 
 
-def save(figure: Figure, folder: Path, name: str = "figure") -> None:
-    """NAME.png and NAME.pdf."""
-    for ending in ("png", "pdf"):
-        path = folder / f"{name}.{ending}"
-        temporary = disk.beside(path)
-        figure.savefig(temporary, format=ending, dpi=200, bbox_inches="tight")
-        temporary.replace(path)
-
-
-def init_distance(frame: pd.DataFrame, folder: Path) -> None:
+def draw(frame: pd.DataFrame, folder: Path) -> None:
     """Accuracy against alpha, and against epochs by alpha (paper, figure 3).
 
     One pair of rows a setting other than alpha and seed: above at the last epoch, with the teacher's
@@ -82,13 +60,6 @@ def _title(axes: list[str], values: tuple[Any, ...], ours: pd.DataFrame) -> str:
     return f"{text} (n = {seeds} seed{'s' if seeds > 1 else ''}{'; ' + spread if seeds > 1 else ''})"
 
 
-def _spread(values: pd.Series) -> tuple[float, float]:
-    """Lengths of the error bar below and above the mean: the range of two, else the 95 % interval."""
-    if len(values) > 2:
-        return half_width(values), half_width(values)
-    return values.mean() - values.min(), values.max() - values.mean()
-
-
 def _against_alpha(
     panel: Axes, measure: str, ours: pd.DataFrame, teachers: pd.DataFrame, pixels: pd.DataFrame
 ) -> None:
@@ -98,12 +69,12 @@ def _against_alpha(
         if len(values):
             panel.axhline(values.mean(), color=color, linestyle=style, linewidth=1.6)
             if len(values) > 1:
-                low, high = _spread(values)
+                low, high = spread(values)
                 panel.axhspan(values.mean() - low, values.mean() + high, color=color, alpha=0.12, lw=0)
     points = last.dropna(subset="value").groupby("alpha").value
     if len(points):
         mean = points.mean()
-        bars = np.array([_spread(group) for _, group in points]).T
+        bars = np.array([spread(group) for _, group in points]).T
         panel.errorbar(
             mean.index,
             mean,
@@ -130,19 +101,12 @@ def _against_epochs(panel: Axes, ours: pd.DataFrame, teachers: pd.DataFrame, pix
     alphas = sorted(ours.alpha.unique())
     for number, alpha in enumerate(alphas):
         curve = ours[ours.alpha == alpha].dropna(subset="value").groupby("epoch").value.mean()
-        panel.plot(curve.index, curve, **_alpha_style(number, len(alphas)))
+        panel.plot(curve.index, curve, **graded(number, len(alphas)))
     for frame, color, style in ((teachers, TEACHER, "--"), (pixels, INPUT, ":")):
         values = frame.drop_duplicates("key").value.dropna()
         if len(values):
             panel.axhline(values.mean(), color=color, linestyle=style, linewidth=1.2)
     panel.set_xlabel("epochs of distillation")
-
-
-def _alpha_style(number: int, count: int) -> dict[str, Any]:
-    """Dark to light along alpha, and a marker of its own, so that grey print keeps them apart."""
-    color = mpl.colormaps["viridis"](0.9 * number / max(1, count - 1))
-    marker = MARKERS[number % len(MARKERS)]
-    return {"color": color, "marker": marker, "markersize": 4.5, "linewidth": 1.4}
 
 
 def _roles() -> list[Line2D]:
@@ -156,6 +120,6 @@ def _roles() -> list[Line2D]:
 def _alphas(ours: pd.DataFrame) -> list[Line2D]:
     alphas = sorted(ours.alpha.unique())
     return [
-        Line2D([], [], label=f"alpha {label(float(alpha))}", **_alpha_style(number, len(alphas)))
+        Line2D([], [], label=f"alpha {label(float(alpha))}", **graded(number, len(alphas)))
         for number, alpha in enumerate(alphas)
     ]

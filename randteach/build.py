@@ -1,0 +1,143 @@
+"""The building blocks of a study's jobs; each takes a resolved point."""
+
+from typing import Any
+
+from randteach import identity
+from randteach.config import Config
+from randteach.jobs import Artifact, Job
+from randteach.records import DistillSpec, Draw, Network, Pixels, ProbeSpec, Reference, Snapshot
+from randteach.resolve import distilled, probed
+
+
+def teacher_of(config: Config) -> Draw:
+    """The draw that a point's student copies."""
+    norm = config.distill.teacher_norm
+    assert config.data.channels and config.seeds.teacher is not None
+    return Draw(
+        role="teacher",
+        seed=config.seeds.teacher,
+        net=config.net,
+        channels=config.data.channels,
+        norm=norm,
+        calibrated_on=distilled(config) if norm == "calibrated" else None,
+    )
+
+
+def distill_job(config: Config, before: Job | None = None, *, head: bool = False) -> Job:
+    """A student's trajectory, with a snapshot at each probed epoch and at the last.
+
+    The student that `before` ends with is its teacher, else the point's draw. `head`: its last
+    snapshot is to come with its head, as later teachers and planes need it.
+    """
+    seeds, steps = config.seeds, _steps(config)
+    assert seeds.student is not None and seeds.order is not None
+    teacher: Network = last(before, config) if before else teacher_of(config)
+    number = before.labels["round"] + 1 if before else 1
+    spec = DistillSpec(
+        samples=distilled(config),
+        augment=config.data.augment,
+        teacher=teacher,
+        head=config.head,
+        alpha=config.alpha,
+        variance_preserving=config.variance_preserving,
+        distill=config.distill,
+        seed_student=seeds.student,
+        seed_order=seeds.order,
+        seed_augment=None if config.data.augment == "none" else seeds.augment,
+        round=number,
+    )
+    labels = {
+        "role": "student",
+        "teacher": reference_id(teacher),
+        "dataset": config.data.name,
+        "arch": config.net.arch,
+        "width": config.net.width,
+        "alpha": config.alpha,
+        "seed": config.seed,
+        **({"round": number} if head else {}),
+    }
+    return Job(
+        "distill",
+        spec,
+        steps,
+        made_of(teacher, head=True),
+        config.resources.distill,
+        (0, number),
+        labels,
+        states=frozenset({max(steps)}) if head else frozenset(),
+    )
+
+
+def last(job: Job, config: Config) -> Snapshot:
+    """The network that a training ends with."""
+    return snapshot(job, max(job.steps), config)
+
+
+def snapshot(job: Job, step: int, config: Config) -> Snapshot:
+    """The network that a training has at one of its steps."""
+    assert config.data.channels
+    return Snapshot(job.key, step, config.net, config.data.channels, job.kind)
+
+
+def made_of(*references: Reference, head: bool = False) -> tuple[Artifact, ...]:
+    """The artifacts that references name; `head`: with what a training goes on with beside its weights."""
+    found: list[Artifact] = []
+    for item in references:
+        if isinstance(item, Snapshot):
+            kinds = (item.kind, "state") if head else (item.kind,)
+            found += (Artifact(kind, item.key, item.step) for kind in kinds)
+    return tuple(found)
+
+
+def _steps(config: Config) -> dict[int, float]:
+    """Optimiser step -> epoch, for each snapshot of a trajectory."""
+    size, batch, distill = config.data.train_size or 0, config.distill.batch_size, config.distill
+    epoch = size // batch if distill.drop_last else -(-size // batch)
+    last = distill.steps if distill.steps is not None else (distill.epochs or 0) * epoch
+    steps: dict[int, float] = {e * epoch: e for e in sorted(config.probe.at) if e * epoch <= last}
+    steps.setdefault(last, last // epoch if last % epoch == 0 else last / epoch)
+    return dict(sorted(steps.items()))
+
+
+def probe_job(config: Config, reference: Reference, parent: Job | None = None) -> Job:
+    """A probe of a draw, of raw pixels, or of a snapshot of the job `parent`."""
+    spec = probe_spec(config, reference)
+    labels: dict[str, Any] = {"role": "input"}
+    if isinstance(reference, Draw):
+        labels = {"role": "teacher", "teacher": reference_id(reference), "seed": reference.seed}
+        if reference.calibrated_on:
+            labels["dataset"] = reference.calibrated_on.name
+    if isinstance(reference, Snapshot):
+        assert parent is not None
+        step = reference.step
+        labels = {**parent.labels, "step": step, "epoch": parent.steps[step]}
+    if not isinstance(reference, Pixels):
+        labels |= {"arch": config.net.arch, "width": config.net.width}
+    labels["probed_on"] = config.probe.data
+    return Job("probe", spec, {}, made_of(reference), config.resources.probe, (1,), labels)
+
+
+def probe_spec(config: Config, reference: Reference) -> ProbeSpec:
+    """How a reference is judged."""
+    assert config.probe.test_size
+    return ProbeSpec(
+        reference=reference,
+        samples=probed(config),
+        test_count=config.probe.test_size,
+        epochs=config.probe.epochs,
+        batch_size=config.probe.batch_size,
+        lr=config.probe.lr,
+        weight_decay=config.probe.weight_decay,
+        neighbours=config.probe.neighbours,
+        seed=config.seeds.probe,
+    )
+
+
+def snapshot_probes(config: Config, student: Job) -> list[Job]:
+    """A probe of each snapshot of a student."""
+    return [probe_job(config, snapshot(student, step, config), student) for step in student.steps]
+
+
+def reference_id(reference: Network) -> str:
+    """A short name by which students find their teacher in the table."""
+    return identity.digest(identity.dumps(reference), 12)

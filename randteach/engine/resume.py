@@ -1,0 +1,51 @@
+"""From which kept state a training goes on, so that nothing is done twice."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from randteach import work
+from randteach.jobs import Artifact
+from randteach.stages.recorder import State
+from randteach.store import Store
+
+
+def kept_states(store: Store, kind: str, key: str) -> list[int]:
+    """Steps at which both a trajectory's snapshot and its state are committed, and hold something."""
+    states = [a for a in store.find(key) if a.kind == "state"]
+    snapshots = [replace(state, kind=kind) for state in states]
+    return [a.step for a in snapshots if a.step and store.has(a) and not store.diverged(a)]
+
+
+def segments(
+    missing: list[int], committed: list[int], unfinished: Sequence[int] = (), start: int = 0
+) -> list[tuple[int, list[int]]]:
+    """(step to begin at, steps to reach): each missing step from the nearest kept state before it.
+
+    An unfinished attempt's state has no row of its own step, and so is only good for later ones.
+    """
+    found: list[tuple[int, list[int]]] = []
+    for step in missing:
+        begin = max((start, *(at for at in committed if at <= step), *(at for at in unfinished if at < step)))
+        if found and begin <= found[-1][1][-1]:
+            found[-1][1].append(step)
+        else:
+            found.append((begin, [step]))
+    return found
+
+
+def resume(store: Store, kind: str, key: str, step: int) -> State | None:
+    """The state at a step, or the newest one before it that is whole."""
+    committed = set(kept_states(store, kind, key))
+    for at in sorted({at for at in {*committed, *work.kept_steps(store, key)} if at <= step}, reverse=True):
+        if at in committed:
+            snapshot = Artifact(kind, key, at)
+            tensors = dict(store.weights(replace(snapshot, kind="state"), "state"))
+            for file in store.marker(snapshot).files:
+                part, _, ending = file.partition(".")
+                if ending == "safetensors":
+                    weights = store.weights(snapshot, part)
+                    tensors |= {f"{part}.{name}": value for name, value in weights.items()}
+            return State(at, store.rows(snapshot), tensors)
+        if state := work.load(store, key, at):
+            return state
+    return None

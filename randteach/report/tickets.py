@@ -1,0 +1,168 @@
+"""Lottery tickets: accuracy against weights kept, and the table of it (paper, Figure 8)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from rich import box
+from rich.table import Table
+
+from randteach.report.style import INK, STYLE, graded, matching, networks, save, seeds_of, spread
+from randteach.report.summary import label, number, settings
+
+AXES = ("probed_on", "arch", "width")
+CONTROLS = {
+    "random_layers": "random mask, same layers",
+    "random": "random mask",
+    "reinit": "same mask, fresh weights",
+    "transfer": "the other's mask",
+}
+
+
+@dataclass(frozen=True)
+class Line:
+    """One start's accuracies, a row a seed and round."""
+
+    name: str
+    role: str
+    control: str
+    rows: pd.DataFrame
+
+
+def rounds(frame: pd.DataFrame) -> pd.DataFrame:
+    """Each ticket's test accuracy in percent at the end of its training, a row a round."""
+    made = frame[(frame.kind == "train") & frame["round"].notna()]
+    made = made[(made.measure == "error") & (made.split == "test")].dropna(subset="value")
+    return made.assign(accuracy=100 - made.value, control=made.control.fillna(""))
+
+
+def groups(made: pd.DataFrame, frame: pd.DataFrame) -> Iterator[tuple[str, list[Line]]]:
+    """A title and its lines, for each setting of the students: teachers by rewinding, students, controls."""
+    axes = [*AXES, *settings(frame)]
+    students = made[made.role == "student"]
+    for values, _ in (students if len(students) else made).groupby(axes, dropna=False, sort=True):
+        ours = matching(made, axes, values)
+        yield networks(axes, values), list(_lines(ours))
+
+
+def _lines(ours: pd.DataFrame) -> Iterator[Line]:
+    place = ["role", "rewind", "alpha", "at", "control"]
+    dense = ours[ours["round"] == 0]
+    many = {name: ours[ours.role == "student"][name].nunique() > 1 for name in ("alpha", "at")}
+    for (role, rewind, alpha, at, control), rows in ours[ours["round"] > 0].groupby(place, dropna=False):
+        start = dense[dense.role == role]
+        name = f"teacher rewound to epoch {rewind:g}" if role == "teacher" else "student"
+        if role == "student":
+            start = start[(start.alpha == alpha) & (start["at"] == at)]
+            name += f", alpha {label(alpha)}" if many["alpha"] else ""
+            name += f", distilled for {at:g} epochs" if many["at"] else ""
+        name += f": {CONTROLS[control]}" if control else ""
+        yield Line(name, role, control, pd.concat([start, rows]))
+
+
+def draw(frame: pd.DataFrame, folder: Path, name: str = "figure") -> None:
+    """Accuracy against weights kept: left the tickets, right the controls where there are any."""
+    made = rounds(frame)
+    if not len(made):
+        return
+    panels = list(groups(made, frame))
+    controls = any(line.control for _, lines in panels for line in lines)
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(6.8 * (1 + controls), 4.6 * len(panels)), layout="constrained")
+        parts: Any = figure.subplots(len(panels), 1 + controls, squeeze=False, sharey=True)
+        for (title, lines), row in zip(panels, parts, strict=True):
+            _panel(row[0], [line for line in lines if not line.control])
+            row[0].set_title(f"{title} ({seeds_of(made)})", fontsize=9, fontweight="bold", loc="left")
+            if controls:
+                roles = {line.role for line in lines if line.control}
+                first = next((x for x in lines if x.role == "teacher"), None)
+                shown = [x for x in lines if x.control or (x.role in roles and x.role == "student")]
+                _panel(row[1], shown + ([first] if first and "teacher" in roles else []))
+                row[1].set_title("controls", fontsize=9, fontweight="bold", loc="left")
+        save(figure, folder, name)
+
+
+def _panel(panel: Axes, lines: list[Line]) -> None:
+    teachers = [line for line in lines if line.role == "teacher" and not line.control]
+    others = [line for line in lines if line not in teachers]
+    for line in [*others, *teachers]:
+        points = line.rows.groupby("kept").accuracy
+        mean = points.mean()
+        bars = np.array([spread(values) for _, values in points]).T
+        style: dict[str, Any] = {"color": INK, "marker": "o", "markersize": 5, "linewidth": 1.8}
+        if line in teachers:
+            style = graded(teachers.index(line), max(2, len(teachers))) | {"linestyle": "--"}
+        elif line.control or others.index(line):
+            at = others.index(line)
+            style = graded(at, len(others)) | {"linestyle": ":" if line.control else "-"}
+        bars = np.nan_to_num(bars)
+        panel.errorbar(mean.index * 100, mean, yerr=bars, capsize=2, label=line.name, **style)
+    panel.set_xscale("log")
+    kept = sorted({float(k) for line in lines for k in line.rows.kept}, reverse=True)
+    panel.set_xticks([100 * k for k in kept], [f"{100 * k:.3g}" for k in kept], fontsize=8)
+    panel.set_xticks([], minor=True)
+    panel.invert_xaxis()
+    panel.set_xlabel("weights kept (%)")
+    panel.set_ylabel("test accuracy (%)")
+    panel.legend(fontsize=8, loc="lower left")
+
+
+def show(frame: pd.DataFrame) -> list[Table]:
+    """Mean accuracies by weights kept, a column a start, and the student's gain over the teacher's first."""
+    made, tables = rounds(frame), []
+    for title, lines in groups(made, frame) if len(made) else ():
+        table = Table(
+            title=f"Test accuracy in % after pruning: {title} ({seeds_of(made)})",
+            box=box.SIMPLE_HEAD,
+            padding=(0, 1),
+            title_justify="left",
+        )
+        for name in ("kept %", *(line.name for line in lines), *_gain_heads(lines)):
+            table.add_column(name, justify="right")
+        for kept in sorted({float(k) for line in lines for k in line.rows.kept}, reverse=True):
+            table.add_row(
+                f"{100 * kept:.3g}",
+                *(number(line.rows[line.rows.kept == kept].accuracy.mean()) for line in lines),
+                *_gains(lines, kept),
+            )
+        tables.append(table)
+    empty = frame[(frame.measure == "empty_layers") & (frame.value > 0)]
+    if len(empty):
+        table = Table(title="Layers pruned to nothing", box=box.SIMPLE_HEAD, title_justify="left")
+        for name in ("role", "seed", "rewind", "control", "round", "layers"):
+            table.add_column(name, justify="right")
+        for row in empty.itertuples():
+            values = (row.role, row.seed, row.rewind, row.control, row.round, row.value)
+            table.add_row(*(label(value) for value in values))
+        tables.append(table)
+    return tables
+
+
+def _pair(lines: list[Line]) -> tuple[Line, Line] | None:
+    """The first student's line and the least rewound teacher's."""
+    plain = [line for line in lines if not line.control]
+    student = next((line for line in plain if line.role == "student"), None)
+    teacher = next((line for line in plain if line.role == "teacher"), None)
+    return (student, teacher) if student and teacher else None
+
+
+def _gain_heads(lines: list[Line]) -> tuple[str, ...]:
+    return ("gain over the teacher, by seed",) if _pair(lines) else ()
+
+
+def _gains(lines: list[Line], kept: float) -> tuple[str, ...]:
+    """The student's accuracy less that of its own teacher, from lowest to highest."""
+    pair = _pair(lines)
+    if not pair:
+        return ()
+    at = [line.rows[line.rows.kept == kept].set_index("teacher").accuracy for line in pair]
+    gaps = (at[0] - at[1]).dropna()
+    if not len(gaps):
+        return ("-",)
+    return (f"{gaps.mean():+.1f} ({gaps.min():+.1f} … {gaps.max():+.1f})",)

@@ -1,0 +1,209 @@
+"""Supervised training, of tickets under their masks and of the children of a checkpoint."""
+
+import math
+from collections.abc import Sequence
+from contextlib import closing
+from itertools import islice
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from loaders import Batch, Split
+from loaders.batch import flip_crop
+from loaders.streams import stream
+from randteach import nets
+from randteach.records import Snapshot, TrainSpec
+from randteach.stages.embed import prepare, to_device
+from randteach.stages.evaluate import Classified, Inputs, errors
+from randteach.stages.mask import Masks
+from randteach.stages.recorder import DIVERGED, Recorder, Result, Row, State, Tensors, part
+
+BUFFER = "momentum_buffer"
+
+
+def begins(spec: TrainSpec) -> int:
+    """The step that a training begins at: that of the training's own snapshot it goes on from, or 0."""
+    goes_on = isinstance(spec.start, Snapshot) and spec.start.kind == "train"
+    return spec.start.step if goes_on else 0  # type: ignore[union-attr]
+
+
+def train(
+    spec: TrainSpec,
+    steps: Sequence[int],
+    start: Tensors,
+    masks: Masks | None,
+    data: Split,
+    indices: np.ndarray,
+    test: Inputs,
+    device: torch.device,
+    record: Recorder,
+    *,
+    resume: State | None = None,
+) -> None:
+    """Train until the last of `steps`, with a result at each of them.
+
+    `start` holds `encoder.`, and where it goes on from a training `classifier.`, and `momentum.` where
+    that is restored; what `masks` prune is zero from the start. `indices` are the samples of `data` to
+    learn from. A training whose loss is not finite ends as `diverged`.
+    """
+    training = Training(spec, start, masks, data, indices, test, device)
+    if resume:
+        training.load(resume)
+    last = max(steps)
+    with closing(training.reader):
+        while True:
+            if training.step in steps:
+                record.result(training.result())
+            if training.step >= last:
+                return
+            record.pause(training.state)
+            row = training.advance(min(step for step in steps if step > training.step), record)
+            record.row(row)
+            if row.get("diverged_at"):
+                for step in sorted(step for step in steps if step >= training.step):
+                    record.result(Result(training.rows, status=DIVERGED, step=step, state={}))
+                return
+
+
+class Training:
+    """A supervised training on its way: network, optimiser, position and metric rows."""
+
+    def __init__(
+        self,
+        spec: TrainSpec,
+        start: Tensors,
+        masks: Masks | None,
+        data: Split,
+        indices: np.ndarray,
+        test: Inputs,
+        device: torch.device,
+    ) -> None:
+        self.spec, self.data, self.test, self.device = spec, data, test, device
+        self.config = config = spec.train
+        net, size = spec.start.net, data.shape[-1]
+        encoder = nets.build(net, data.shape[0], size)
+        encoder.load_state_dict(part("encoder", start))
+        classifier = nets.draw_classifier(nets.embedding_dim(net, size), test.classes, spec.seed_classifier)
+        if own := part("classifier", start):
+            classifier.load_state_dict(own)
+        self.encoder, self.classifier = to_device(encoder, device), classifier.to(device)
+        self.model = Classified(self.encoder, self.classifier)
+        self.optimizer = torch.optim.SGD(
+            self.model.parameters(),
+            lr=config.lr,
+            momentum=config.momentum,
+            weight_decay=config.weight_decay,
+            fused=True,
+        )
+        self.reader = data.reader(config.batch_size, indices=indices, seed=spec.seed_order)
+        self.samples = len(indices)
+        named = dict(self.model.named_parameters())
+        self.masked: list[torch.Tensor] = [named[name] for name in masks or {}]
+        self.masks = [torch.empty_like(named[n]).copy_(own) for n, own in (masks or {}).items()]
+        self._prune()
+        self.step = begins(spec)
+        if momentum := part("momentum", start):
+            self._set_momentum(momentum)
+        # Sums over the epoch so far: loss x samples, wrong guesses, steps whose loss is not finite.
+        self.totals = torch.zeros(3, dtype=torch.float64, device=device)
+        self.rows: list[Row] = []
+
+    def advance(self, pause: int, record: Recorder) -> Row:
+        """Train to `pause` or the end of the epoch, whichever comes first, and take stock."""
+        epoch, done = divmod(self.step, len(self.reader))
+        end = min(pause, self.step - done + len(self.reader))
+        # Rows of an epoch's middle belong to the snapshot there alone.
+        self.rows = [row for row in self.rows if row["step"] % len(self.reader) == 0]
+        fallen = sum(milestone <= epoch for milestone in self.config.milestones)
+        self.optimizer.param_groups[0]["lr"] = self.config.lr * self.config.decay**fallen
+        self.model.train()
+        for batch in islice(self.reader.epoch(epoch, start=done), end - self.step):
+            self._train_step(batch, epoch, done)
+            done += 1
+            self.step += 1
+            if self.step < end:
+                record.pause(self.state)
+        self.rows.append(self._row(done))
+        if done == len(self.reader):
+            self.totals.zero_()
+        return self.rows[-1]
+
+    def _train_step(self, batch: Batch, epoch: int, number: int) -> None:
+        """One step; nothing on the device is waited for."""
+        images, y_B = batch.images_BCHW, batch.labels_B
+        assert y_B is not None
+        if self.spec.seed_augment is not None:
+            generator = stream("train/augment", self.spec.seed_augment, epoch, number)
+            images = flip_crop(images, generator, self.config.padding)
+        y_B = y_B.to(self.device, non_blocking=True)
+        logits_BC = self.model(prepare(images, self.data, self.device))
+        loss = F.cross_entropy(logits_BC, y_B)
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+        self._prune()
+        loss, wrong = loss.detach(), (logits_BC.detach().argmax(1) != y_B).sum()
+        self.totals += torch.stack((loss * len(y_B), wrong.to(loss.dtype), (~loss.isfinite()).to(loss.dtype)))
+
+    @torch.no_grad()
+    def _prune(self) -> None:
+        """Zero what the masks prune; momentum and weight decay have moved it."""
+        if self.masked:
+            torch._foreach_mul_(self.masked, self.masks)
+
+    def _row(self, done: int) -> Row:
+        """Means over the epoch's `done` batches, of training; where the host waits for the device."""
+        loss, wrong, bad = self.totals.tolist()
+        seen = min(done * self.config.batch_size, self.samples)
+        row: Row = {**self._place(), "split": "train", "error": 100 * wrong / seen, "loss": loss / seen}
+        if not math.isfinite(loss):
+            row["diverged_at"] = self.step - int(bad) + 1 if bad else self.step
+        return row
+
+    def _place(self) -> Row:
+        epoch = self.step / len(self.reader)
+        return {"step": self.step, "epoch": int(epoch) if epoch.is_integer() else epoch}
+
+    def result(self) -> Result:
+        """The snapshot at this step, with its test error, and all that a training goes on with."""
+        error, loss = errors(self.model.eval(), self.test)
+        rows = [*self.rows, {**self._place(), "split": "test", "error": error, "loss": loss}]
+        if not math.isfinite(loss):
+            return Result(rows, status=DIVERGED, step=self.step, state={})
+        weights = {
+            "encoder": self.encoder.state_dict(),
+            "classifier": self.classifier.state_dict(),
+        }
+        over = self.step == self.config.epochs * len(self.reader)  # the schedule's end: nothing goes on
+        state = None if over else self._beside_weights()
+        return Result(rows, weights, step=self.step, state=state)
+
+    def state(self) -> State:
+        """All that is needed to go on from this step."""
+        return State(self.step, list(self.rows), dict(self.model.state_dict()) | self._beside_weights())
+
+    def _beside_weights(self) -> dict[str, torch.Tensor]:
+        moving = self.optimizer.state
+        found = {
+            f"momentum.{name}": moving[parameter][BUFFER]
+            for name, parameter in self.model.named_parameters()
+            if moving[parameter].get(BUFFER) is not None
+        }
+        return found | {"totals": self.totals}
+
+    def load(self, state: State) -> None:
+        """Go on from an earlier state, bit for bit; memory formats stay the training's own."""
+        tensors = state.tensors
+        self.step = state.step
+        self.rows = [row for row in state.rows if row["split"] == "train"]
+        self.encoder.load_state_dict(part("encoder", tensors))
+        self.classifier.load_state_dict(part("classifier", tensors))
+        self.totals.copy_(tensors["totals"])
+        self._set_momentum(part("momentum", tensors))
+
+    def _set_momentum(self, momentum: Tensors) -> None:
+        for name, parameter in self.model.named_parameters():
+            if name in momentum:
+                buffer = torch.empty_like(parameter).copy_(momentum[name])
+                self.optimizer.state[parameter][BUFFER] = buffer

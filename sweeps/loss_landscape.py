@@ -1,0 +1,88 @@
+"""What does the loss look like around a random teacher and the students that started near to it and far?
+
+The plane through the teacher (T), the student that started at it (S1) and one that started at a fresh draw
+(S2): distillation loss, probes and norm of each point: paper, Figures 5 and 13 to 16. With one student it
+is the line from the teacher to it.
+
+    python sweeps/loss_landscape.py --preset mini             # Fashion-MNIST, minutes on two CPU cores
+    python sweeps/loss_landscape.py                           # the paper's setting, for GPUs
+    python sweeps/loss_landscape.py --preset mini plane.alphas=[1e-10] plane.resolution=33   # a line
+    python sweeps/loss_landscape.py --preset mini plane.coordinates=orthonormal
+
+The preset mini has 13 points a side, not 25, each evaluated on 2,000 training and 2,000 test images. A
+resolution of 25 keeps all points of 13. Cost: `--dry-run` says what is missing, and how long it takes.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import randteach
+from randteach.config import Config
+from randteach.downstream import plane_jobs
+from randteach.jobs import Job
+from randteach.study import Study
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from rich.table import Table
+
+MINI = {
+    "seed": "0,1",
+    "net.arch": "resnet18",
+    "net.width": "8",
+    "head.hidden_dims": "[256,256]",
+    "head.bottleneck_dim": "64",
+    "head.out_dim": "1024",
+    "data.name": "fashion_mnist",
+    "data.like": "fashion_mnist",
+    "data.size": "16",
+    "data.train_size": "10000",
+    "distill.batch_size": "128",
+    "distill.epochs": "10",
+    "probe.train_size": "10000",
+    "probe.test_size": "5000",
+    "plane.resolution": "13",
+    "plane.train_size": "2000",
+    "plane.test_size": "2000",
+}
+
+PAPER = {
+    "seed": "0,1,2",
+    "net.arch": "vgg11,resnet18",
+    "data.name": "cifar10",
+    "data.like": "cifar10",
+    "distill.epochs": "100",
+}
+
+
+def jobs(point: Config) -> Iterator[Job]:
+    """The students that span the plane with their teacher, and its points."""
+    yield from plane_jobs(point)
+
+
+def figure(table: "pd.DataFrame", folder: Path) -> None:
+    """Contours over the plane, or curves along the line."""
+    from randteach.report import landscape
+
+    landscape.draw(table, folder)
+
+
+def summary(table: "pd.DataFrame") -> "list[Table]":
+    """The same as a table for the terminal."""
+    from randteach.report import landscape
+
+    return landscape.show(table)
+
+
+STUDY = Study(
+    name="loss_landscape",
+    question=(__doc__ or "").partition("\n")[0],
+    presets={"mini": MINI, "paper": PAPER},
+    jobs=jobs,
+    figure=figure,
+    summary=summary,
+)
+
+if __name__ == "__main__":
+    randteach.main(STUDY)

@@ -1,0 +1,98 @@
+"""Does a student's checkpoint hold lottery tickets that its random teacher does not?
+
+Iterative magnitude pruning: train, prune the smallest weights, rewind to the start, train again. It starts
+at the trained student, and at the teacher rewound to 0, 1, 2 and 5 epochs of its own supervised training:
+paper, Figure 8.
+
+    python sweeps/lottery_tickets.py --preset mini            # Fashion-MNIST, minutes on two CPU cores
+    python sweeps/lottery_tickets.py                          # the paper's setting, for GPUs
+    python sweeps/lottery_tickets.py --preset mini rounds=8   # three rounds more of the finished study
+
+The preset mini prunes 36 % a round (two of the paper's rounds at once) and trains for 8 epochs, not 160.
+Cost: `--dry-run` says what is missing, what it stores, and how long it takes by past jobs.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import randteach
+from randteach.build import distill_job
+from randteach.config import Config
+from randteach.downstream import ticket_jobs
+from randteach.jobs import Job
+from randteach.study import Study
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from rich.table import Table
+
+MINI = {
+    "seed": "0,1",
+    "alpha": "1e-10",
+    "net.arch": "resnet18",
+    "net.width": "8",
+    "head.hidden_dims": "[256,256]",
+    "head.bottleneck_dim": "64",
+    "head.out_dim": "1024",
+    "data.name": "fashion_mnist",
+    "data.like": "fashion_mnist",
+    "data.size": "16",
+    "data.train_size": "10000",
+    "distill.batch_size": "128",
+    "distill.epochs": "10",
+    "probe.train_size": "10000",
+    "probe.test_size": "5000",
+    "train.epochs": "8",
+    "train.milestones": "[4,6]",
+    "train.padding": "2",
+    "rounds": "5",
+    "tickets.fraction": "0.36",
+    "tickets.rewind": "[0,1]",
+    "tickets.controls": "[random_layers]",
+}
+
+PAPER = {
+    "seed": "0,1,2",
+    "alpha": "1e-10",
+    "net.arch": "resnet18,vgg11",
+    "data.name": "cifar10",
+    "data.like": "cifar10",
+    "distill.epochs": "100",
+    "rounds": "24",
+    "tickets.controls": "[random_layers,reinit]",
+}
+
+
+def jobs(point: Config) -> Iterator[Job]:
+    """A student; rounds of pruning of it, of its teacher, and of their controls."""
+    student = distill_job(point)
+    yield student
+    yield from ticket_jobs(point, student)
+
+
+def figure(table: "pd.DataFrame", folder: Path) -> None:
+    """Accuracy against weights kept."""
+    from randteach.report import tickets
+
+    tickets.draw(table, folder)
+
+
+def summary(table: "pd.DataFrame") -> "list[Table]":
+    """The same as a table for the terminal."""
+    from randteach.report import tickets
+
+    return tickets.show(table)
+
+
+STUDY = Study(
+    name="lottery_tickets",
+    question=(__doc__ or "").partition("\n")[0],
+    presets={"mini": MINI, "paper": PAPER},
+    jobs=jobs,
+    figure=figure,
+    summary=summary,
+)
+
+if __name__ == "__main__":
+    randteach.main(STUDY)

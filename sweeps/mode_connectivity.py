@@ -1,0 +1,101 @@
+"""Do trainings from one checkpoint, in different data orders, end in one linearly connected basin?
+
+Children of the random teacher and of its student, at several epochs of distillation, are trained alike but
+for the order of their samples; test error along the lines between them shows barriers, or none: paper,
+Figure 9.
+
+    python sweeps/mode_connectivity.py --preset mini          # Fashion-MNIST, minutes on two CPU cores
+    python sweeps/mode_connectivity.py                        # the paper's setting, for GPUs
+    python sweeps/mode_connectivity.py --preset mini connect.children=5
+
+The preset mini has 3 children, not 5, trained for 8 epochs, not 160, and 11 points a line, not 50, each
+evaluated on 2,000 training and 2,000 test images.
+Cost: `--dry-run` says what is missing, what it stores, and how long it takes by past jobs.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import randteach
+from randteach.build import distill_job
+from randteach.config import Config
+from randteach.downstream import connect_jobs
+from randteach.jobs import Job
+from randteach.study import Study
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from rich.table import Table
+
+MINI = {
+    "seed": "0,1",
+    "alpha": "1e-10",
+    "net.arch": "resnet18",
+    "net.width": "8",
+    "head.hidden_dims": "[256,256]",
+    "head.bottleneck_dim": "64",
+    "head.out_dim": "1024",
+    "data.name": "fashion_mnist",
+    "data.like": "fashion_mnist",
+    "data.size": "16",
+    "data.train_size": "10000",
+    "distill.batch_size": "128",
+    "distill.epochs": "10",
+    "probe.train_size": "10000",
+    "probe.test_size": "5000",
+    "probe.at": "[1,3,10]",
+    "train.epochs": "8",
+    "train.milestones": "[4,6]",
+    "train.padding": "2",
+    "connect.at": "[1,3,10]",
+    "connect.children": "3",
+    "connect.points": "11",
+    "connect.train_size": "2000",
+    "connect.test_size": "2000",
+}
+
+PAPER = {
+    "seed": "0,1,2",
+    "alpha": "1e-10",
+    "net.arch": "resnet18,vgg11",
+    "data.name": "cifar10",
+    "data.like": "cifar10",
+    "distill.epochs": "100",
+    "probe.at": "[1,5,20,50,100]",
+    "connect.at": "[1,5,20,50,100]",
+}
+
+
+def jobs(point: Config) -> Iterator[Job]:
+    """A student; children of its checkpoints and of its teacher, and the lines between them."""
+    student = distill_job(point)
+    yield student
+    yield from connect_jobs(point, student)
+
+
+def figure(table: "pd.DataFrame", folder: Path) -> None:
+    """Error along the lines, and barriers along distillation."""
+    from randteach.report import connectivity
+
+    connectivity.draw(table, folder)
+
+
+def summary(table: "pd.DataFrame") -> "list[Table]":
+    """The same as a table for the terminal."""
+    from randteach.report import connectivity
+
+    return connectivity.show(table)
+
+
+STUDY = Study(
+    name="mode_connectivity",
+    question=(__doc__ or "").partition("\n")[0],
+    presets={"mini": MINI, "paper": PAPER},
+    jobs=jobs,
+    figure=figure,
+    summary=summary,
+)
+
+if __name__ == "__main__":
+    randteach.main(STUDY)

@@ -1,0 +1,94 @@
+"""Does a second round of distillation, with the student as the next teacher, do anything?
+
+Round after round a student copies the one before it, starting at distance alpha from that; the first
+copies a random teacher: paper, Figure 18. A later teacher answers in evaluation mode, with the statistics
+of its own training.
+
+    python sweeps/restart.py --preset mini                    # Fashion-MNIST, minutes on two CPU cores
+    python sweeps/restart.py                                  # the paper's setting, for GPUs
+    python sweeps/restart.py --preset mini rounds=5           # further rounds of a finished study
+
+Cost: `--dry-run` says what is missing, what it stores, and how long it takes by past jobs.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import randteach
+from randteach.build import distill_job, probe_job, snapshot_probes, teacher_of
+from randteach.config import Config
+from randteach.jobs import Job
+from randteach.records import Pixels
+from randteach.study import Study
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from rich.table import Table
+
+MINI = {
+    "seed": "0,1",
+    "alpha": "1e-10,0.6",
+    "net.arch": "resnet18",
+    "net.width": "8",
+    "head.hidden_dims": "[256,256]",
+    "head.bottleneck_dim": "64",
+    "head.out_dim": "1024",
+    "data.name": "fashion_mnist",
+    "data.like": "fashion_mnist",
+    "data.size": "16",
+    "data.train_size": "10000",
+    "distill.batch_size": "128",
+    "distill.epochs": "10",
+    "probe.train_size": "10000",
+    "probe.test_size": "5000",
+    "rounds": "3",
+}
+
+PAPER = {
+    "seed": "0,1,2",
+    "alpha": "1e-10",
+    "net.arch": "resnet18,vgg11",
+    "data.name": "cifar10",
+    "data.like": "cifar10",
+    "distill.epochs": "100",
+    "rounds": "5",
+}
+
+
+def jobs(point: Config) -> Iterator[Job]:
+    """Students, each the teacher of the next, and probes of them, of the first teacher and of pixels."""
+    student = None
+    for _ in range(point.rounds):
+        student = distill_job(point, student, head=True)
+        yield student
+        yield from snapshot_probes(point, student)
+    yield probe_job(point, teacher_of(point))
+    yield probe_job(point, Pixels())
+
+
+def figure(table: "pd.DataFrame", folder: Path) -> None:
+    """Accuracy round after round."""
+    from randteach.report import restart
+
+    restart.draw(table, folder)
+
+
+def summary(table: "pd.DataFrame") -> "list[Table]":
+    """The same as a table for the terminal."""
+    from randteach.report import restart
+
+    return restart.show(table)
+
+
+STUDY = Study(
+    name="restart",
+    question=(__doc__ or "").partition("\n")[0],
+    presets={"mini": MINI, "paper": PAPER},
+    jobs=jobs,
+    figure=figure,
+    summary=summary,
+)
+
+if __name__ == "__main__":
+    randteach.main(STUDY)

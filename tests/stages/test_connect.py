@@ -1,0 +1,131 @@
+"""Lines between children: barriers by hand, ends that are the children themselves, norm layers anew."""
+
+from typing import Any
+
+import pytest
+import torch
+
+from randteach import nets
+from randteach.config import Net
+from randteach.records import ConnectSpec, Samples, Snapshot
+from randteach.stages.connect import barrier, barriers, connect
+from randteach.stages.embed import to_device
+from randteach.stages.evaluate import Classified, Inputs, errors
+from randteach.stages.recorder import Recorder, Result, Row
+from tests.stages.test_train import CPU, NET, opened, run, spec
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+END = 12
+Tensors = dict[str, torch.Tensor]
+
+
+class Kept(Recorder):
+    def result(self, result: Result) -> None:
+        self.rows = result.rows
+
+
+@pytest.fixture(scope="module")
+def children() -> tuple[list[Tensors], list[Row]]:
+    """Two trainings that differ in order alone, and their own test rows."""
+    found = [run(spec(seed_order=order), END).results[END] for order in (0, 1)]
+    weights = [
+        {f"{part}.{name}": value for part, own in child.weights.items() for name, value in own.items()}
+        for child in found
+    ]
+    return weights, [child.rows[-1] for child in found]
+
+
+def samples() -> tuple[Inputs, Inputs]:
+    data, indices, test = opened()
+    return Inputs(data, indices, CPU), test
+
+
+def line(ends: list[Tensors], points: int, net: Net = NET) -> list[Row]:
+    one, other = (Snapshot(key, END, net, 1, "train") for key in "ab")
+    about, record = ConnectSpec((one, other), Samples("mnist5k", "", 1, 16, 200), 100, points), Kept()
+    connect(about, (ends[0], ends[1]), *samples(), CPU, record)
+    return record.rows
+
+
+def at(rows: list[Row], **place: Any) -> Row:
+    (found,) = (row for row in rows if place.items() <= row.items())
+    return found
+
+
+def test_barrier_of_a_quadratic() -> None:
+    """9 - 4 (gamma - 1/2)^2 x 5 ends at 4 twice and is 5 above them in the middle."""
+    gammas = [point / 8 for point in range(9)]
+    assert barrier(gammas, [9 - 20 * (g - 0.5) ** 2 for g in gammas]) == 5
+    # From 1 (gamma 0) to 3 (gamma 1): 1 + 2 gamma + 8 gamma (1 - gamma) is 2 above the straight line.
+    assert barrier(gammas, [1 + 2 * g + 8 * g * (1 - g) for g in gammas]) == 2
+    # A quadratic with its minimum between the ends has no barrier.
+    assert barrier(gammas, [(g - 0.3) ** 2 for g in gammas]) == 0
+    rows = [
+        {"gamma": g, "bn": "none", "split": "test", "error": 4 * g * (1 - g), "loss": 0.0} for g in gammas
+    ]
+    assert barriers(rows) == [{"bn": "none", "split": "test", "barrier_error": 1, "barrier_loss": 0}]
+
+
+def test_the_ends_are_the_children_exactly(children: tuple[list[Tensors], list[Row]]) -> None:
+    weights, own = children
+    rows = line(weights, 3)
+    for gamma, row in ((1.0, own[0]), (0.0, own[1])):
+        found = at(rows, gamma=gamma, bn="interpolated", split="test")
+        assert (found["error"], found["loss"]) == (row["error"], row["loss"])
+    assert own[0]["error"] != own[1]["error"] or own[0]["loss"] != own[1]["loss"]
+
+
+def test_the_middle_is_the_mean_with_statistics_of_the_training_set(
+    children: tuple[list[Tensors], list[Row]],
+) -> None:
+    """By hand: weights averaged in float64; each layer's means and variances of the one batch of 200."""
+    weights, _ = children
+    train, test = samples()
+    middle = {
+        n: ((weights[0][n].double() + weights[1][n].double()) / 2).to(v.dtype) for n, v in weights[0].items()
+    }
+    model = Classified(nets.build(NET, 1, 16), torch.nn.Linear(32, 10))
+    model.load_state_dict(middle)
+    to_device(model, CPU).eval()
+    rows = line(weights, 3)
+    raw = at(rows, gamma=0.5, bn="interpolated", split="test")
+    assert (raw["error"], raw["loss"]) == errors(model, test)
+    norms = [m for m in model.modules() if isinstance(m, torch.nn.BatchNorm2d)]
+
+    def anew(layer: Any, args: tuple[torch.Tensor]) -> None:
+        x = args[0].double().transpose(0, 1).flatten(1)
+        layer.running_mean = x.mean(1).float()
+        # The pass normalises by the biased variance; what is kept for evaluation is the unbiased one.
+        layer.kept, layer.running_var = x.var(1).float(), x.var(1, correction=0).float()
+
+    hooks = [norm.register_forward_pre_hook(anew) for norm in norms]
+    (batch,) = train
+    with torch.no_grad():
+        model(batch)
+    for hook, norm in zip(hooks, norms, strict=True):
+        hook.remove()
+        norm.running_var = norm.kept
+    again = at(rows, gamma=0.5, bn="reestimated", split="test")
+    error, loss = errors(model, test)
+    assert again["error"] == error and again["loss"] == pytest.approx(loss, rel=1e-5)
+    assert again["loss"] != raw["loss"]
+
+
+def test_distance_and_cosine_are_of_all_parameters(children: tuple[list[Tensors], list[Row]]) -> None:
+    weights, _ = children
+    named = [n for n, _ in Classified(nets.build(NET, 1, 16), torch.nn.Linear(32, 10)).named_parameters()]
+    one, other = (torch.cat([w[name].double().flatten() for name in named]) for w in weights)
+    row = line(weights, 2)[-1]
+    assert row["distance"] == pytest.approx(float((one - other).square().sum().sqrt()), rel=1e-12)
+    assert row["cosine"] == pytest.approx(float(one @ other / one.norm() / other.norm()), rel=1e-12)
+
+
+def test_a_line_to_itself_has_no_barrier_and_each_point_each_split(
+    children: tuple[list[Tensors], list[Row]],
+) -> None:
+    rows = line([children[0][0]] * 2, 5)
+    assert len([row for row in rows if "gamma" in row]) == 5 * 2 * 2
+    assert {row["gamma"] for row in rows if "gamma" in row} == {0, 0.25, 0.5, 0.75, 1}
+    assert rows[-1] == {"distance": 0, "cosine": pytest.approx(1)}
+    heights = [row["barrier_error"] for row in rows if "barrier_error" in row]
+    assert heights == [0] * 4
