@@ -62,7 +62,7 @@ def distill_job(config: Config, before: Job | None = None, *, head: bool = False
         steps,
         made_of(teacher, head=True),
         config.resources.distill,
-        (0, number),
+        (0,),
         labels,
         states=frozenset({max(steps)}) if head else frozenset(),
     )
