@@ -161,8 +161,8 @@ class Plane:
         "oblique", "axes: along the students, or orthonormal", choices=("oblique", "orthonormal")
     )
     norm: str = setting(
-        "interpolated",
-        "norm layers: buffers interpolated like weights, estimated anew, or each batch's own statistics",
+        "reestimated",
+        "norm layers: statistics estimated anew, interpolated like weights, or each batch's own",
         choices=("interpolated", "reestimated", "batch"),
     )
     train_size: int | None = setting(None, "training samples a point (null: those of the probe)", low=1)

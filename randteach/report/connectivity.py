@@ -32,7 +32,7 @@ def starts(ours: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
     found = []
     many = ours[ours.role == "student"].alpha.nunique() > 1
     for (role, alpha, at), rows in ours.groupby(["role", "alpha", "at"], dropna=False, sort=True):
-        name = "teacher" if role == "teacher" else f"student after {at:g} epochs"
+        name = "teacher" if role == "teacher" else f"student after {at:g} epoch{'s' if at != 1 else ''}"
         name += f", alpha {label(alpha)}" if many and role == "student" else ""
         found.append((role, name, rows))
     return [(name, rows) for _, name, rows in sorted(found, key=lambda item: item[0] != "teacher")]
@@ -53,7 +53,8 @@ def draw(frame: pd.DataFrame, folder: Path, name: str = "figure") -> None:
         return
     axes = [*AXES, *settings(frame)]
     rows = []
-    for values, _ in made[made.role == "student"].groupby(axes, dropna=False, sort=True):
+    students = made[made.role == "student"]
+    for values, _ in (students if len(students) else made).groupby(axes, dropna=False, sort=True):
         ours = matching(made, axes, values)
         height = matching(barriers(frame), axes, values)
         rows += [(networks(axes, values), ours, height, bn) for bn in BN if (ours.bn == bn).any()]

@@ -39,7 +39,9 @@ def rounds(frame: pd.DataFrame) -> pd.DataFrame:
     """Each ticket's test accuracy in percent at the end of its training, a row a round."""
     made = frame[(frame.kind == "train") & frame["round"].notna()]
     made = made[(made.measure == "error") & (made.split == "test")].dropna(subset="value")
-    return made.assign(accuracy=100 - made.value, control=made.control.fillna(""))
+    return made.assign(
+        accuracy=100 - made.value, control=made.control.astype(object).where(made.control.notna(), "")
+    )
 
 
 def groups(made: pd.DataFrame, frame: pd.DataFrame) -> Iterator[tuple[str, list[Line]]]:
@@ -57,7 +59,7 @@ def _lines(ours: pd.DataFrame) -> Iterator[Line]:
     many = {name: ours[ours.role == "student"][name].nunique() > 1 for name in ("alpha", "at")}
     for (role, rewind, alpha, at, control), rows in ours[ours["round"] > 0].groupby(place, dropna=False):
         start = dense[dense.role == role]
-        name = f"teacher rewound to epoch {rewind:g}" if role == "teacher" else "student"
+        name = f"teacher, epoch {rewind:g}" if role == "teacher" else "student"
         if role == "student":
             start = start[(start.alpha == alpha) & (start["at"] == at)]
             name += f", alpha {label(alpha)}" if many["alpha"] else ""
@@ -67,7 +69,10 @@ def _lines(ours: pd.DataFrame) -> Iterator[Line]:
 
 
 def draw(frame: pd.DataFrame, folder: Path, name: str = "figure") -> None:
-    """Accuracy against weights kept: left the tickets, right the controls where there are any."""
+    """Accuracy against weights kept: left the tickets, right the controls where there are any.
+
+    Teachers are named by the epoch of their supervised training that they are rewound to.
+    """
     made = rounds(frame)
     if not len(made):
         return
@@ -110,7 +115,7 @@ def _panel(panel: Axes, lines: list[Line]) -> None:
     panel.invert_xaxis()
     panel.set_xlabel("weights kept (%)")
     panel.set_ylabel("test accuracy (%)")
-    panel.legend(fontsize=8, loc="lower left")
+    panel.legend(fontsize=8, loc="best")
 
 
 def show(frame: pd.DataFrame) -> list[Table]:
@@ -124,7 +129,7 @@ def show(frame: pd.DataFrame) -> list[Table]:
             title_justify="left",
         )
         for name in ("kept %", *(line.name for line in lines), *_gain_heads(lines)):
-            table.add_column(name, justify="right")
+            table.add_column(name, justify="right", no_wrap="seed" in name)
         for kept in sorted({float(k) for line in lines for k in line.rows.kept}, reverse=True):
             table.add_row(
                 f"{100 * kept:.3g}",
@@ -153,7 +158,7 @@ def _pair(lines: list[Line]) -> tuple[Line, Line] | None:
 
 
 def _gain_heads(lines: list[Line]) -> tuple[str, ...]:
-    return ("gain over the teacher, by seed",) if _pair(lines) else ()
+    return ("student's gain (by seed)",) if _pair(lines) else ()
 
 
 def _gains(lines: list[Line], kept: float) -> tuple[str, ...]:

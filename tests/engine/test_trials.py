@@ -1,0 +1,197 @@
+"""Trials below students, really made: under Ray and here, extended, diverged, and as MLflow shows them."""
+
+import importlib
+import json
+import os
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import torch
+from mlflow import MlflowClient
+
+from randteach import cli
+from randteach.jobs import Artifact
+from randteach.stages.mask import unpack
+from randteach.store import Store
+from tests.studies import SMALL
+
+SWEEPS = ("lottery_tickets", "mode_connectivity", "loss_landscape", "restart")
+TINY = [
+    *SMALL,
+    "data.name=mnist5k",
+    "data.like=mnist5k",
+    "probe.at=[0,1]",
+    "probe.epochs=1",
+    "distill.epochs=1",
+    "train.epochs=2",
+    "train.milestones=[1]",
+    "train.batch_size=128",
+    "connect.at=[1]",
+    "connect.children=2",
+    "connect.points=3",
+    "connect.train_size=200",
+    "connect.test_size=300",
+    "plane.resolution=3",
+    "plane.train_size=200",
+    "plane.test_size=100",
+    "rounds=2",
+    "tickets.rewind=[1]",
+    "tickets.controls=[]",
+]
+pytestmark = pytest.mark.usefixtures("threads")
+
+
+def here(name: str, out: Path, *pairs: str) -> int:
+    """A sweep with --local in this process; its exit code."""
+    study = importlib.import_module(f"sweeps.{name}").STUDY
+    given = [pair for pair in TINY if not (name == "loss_landscape" and pair.startswith("alpha="))]
+    with pytest.raises(SystemExit) as ended:
+        cli.main(study, ["--preset", "mini", "--local", "--out", str(out), *given, *pairs])
+    return int(str(ended.value.code))
+
+
+def under_ray(name: str, out: Path, *pairs: str) -> str:
+    """A sweep in a process of its own, under Ray; what it printed."""
+    command = [sys.executable, f"sweeps/{name}.py", "--preset", "mini", "--out", str(out), *TINY, *pairs]
+    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "COLUMNS": "200"})
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def table(name: str, out: Path) -> pd.DataFrame:
+    return pd.read_csv(out / name / "results.csv")
+
+
+@pytest.fixture(scope="module")
+def tickets(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A lottery study of two rounds, with all controls."""
+    out = tmp_path_factory.mktemp("tickets")
+    assert here("lottery_tickets", out, "tickets.controls=[random,random_layers,reinit,transfer]") == 0
+    return out
+
+
+@pytest.mark.parametrize("name", SWEEPS)
+def test_each_sweep_ends_in_its_figure(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert here(name, tmp_path) == 0
+    found = table(name, tmp_path)
+    assert found.value.notna().all() and set(found.status) == {"ok"}
+    assert (tmp_path / name / "figure.png").stat().st_size > 10_000
+    assert "made, 0 cached" in capsys.readouterr().out
+    assert here(name, tmp_path) == 0
+    assert ": 0 made" in capsys.readouterr().out
+    pd.testing.assert_frame_equal(table(name, tmp_path), found)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SWEEPS)
+def test_ray_makes_the_same_numbers(name: str, tmp_path: Path) -> None:
+    given = () if name != "loss_landscape" else ("alpha=1e-10",)
+    under_ray(name, tmp_path / "ray", *given)
+    assert here(name, tmp_path / "here") == 0
+    pd.testing.assert_frame_equal(table(name, tmp_path / "ray"), table(name, tmp_path / "here"))
+
+
+def test_triggered_trials_run_while_students_train_to_the_same_numbers(tmp_path: Path) -> None:
+    """Under Ray and here; the first student's rounds begin before the last student's end."""
+    pairs = ("downstream=[probe,tickets,connect]", "seed=0,1", "alpha=0.3,0.6", "distill.epochs=4")
+    pairs += ("connect.at=[4]",)
+    under_ray("init_distance", tmp_path / "ray", *pairs)
+    assert here("init_distance", tmp_path / "here", *pairs) == 0
+    found = table("init_distance", tmp_path / "ray")
+    pd.testing.assert_frame_equal(found, table("init_distance", tmp_path / "here"))
+    for name in ("figure", "tickets", "connectivity"):
+        assert (tmp_path / "ray" / "init_distance" / f"{name}.png").exists()
+    store = Store(tmp_path / "ray" / "store")
+    times: dict[str, list[tuple[float, float]]] = {"distill": [], "train": []}
+    for kind in times:
+        for name in store.done(kind):
+            about = store.json(Artifact.named(kind, name), "provenance")
+            times[kind].append((about["began"], about["began"] + about["seconds"]))
+    assert min(began for began, _ in times["train"]) < max(ended for _, ended in times["distill"])
+
+
+def test_a_further_round_makes_itself_alone(tickets: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = table("lottery_tickets", tickets)
+    assert here("lottery_tickets", tickets, "rounds=3") == 0
+    # Lines of student and teacher: a mask and a training each.
+    printed = capsys.readouterr().out
+    assert "lottery_tickets: 4 made" in printed
+    after = table("lottery_tickets", tickets)
+    plain = before[before.control.isna()]
+    pd.testing.assert_frame_equal(
+        after[~(after["round"] >= 3)].reset_index(drop=True), plain.reset_index(drop=True), check_dtype=False
+    )
+
+
+def test_masks_are_packed_apart_from_weights_that_are_zero_where_they_prune(tickets: Path) -> None:
+    store = Store(tickets / "store")
+    kept = {}
+    for name in store.done("mask"):
+        artifact = Artifact("mask", name)
+        about, packed = store.json(artifact, "config"), store.weights(artifact, "mask")
+        assert all(value.dtype == torch.uint8 for value in packed.values())
+        kept[name] = unpack(about, packed)
+        row = store.rows(artifact)[0]
+        assert row["kept_weights"] == round(row["weights"] * (1 - about["fraction"]) ** about["round"])
+        total = sum(value.numel() for value in packed.values())
+        assert total <= row["weights"] / 8 + len(packed)
+    pruned = 0
+    for name in store.done("train"):
+        artifact = Artifact.named("train", name)
+        if mask := kept.get(store.json(artifact, "config")["mask"]):
+            weights = store.weights(artifact, "encoder")
+            assert not any(weights[n.removeprefix("encoder.")][~own].any() for n, own in mask.items())
+            pruned += 1
+    assert pruned >= 2 * 2 * 5  # roles, rounds, the ticket and its controls
+
+
+def test_below_a_diverged_student_all_is_skipped(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pairs = ("downstream=[probe,tickets,connect]", "distill.lr=1e30", "probe.at=[]", "connect.at=[1]")
+    assert here("init_distance", tmp_path, *pairs) == 0
+    found = table("init_distance", tmp_path)
+    below = found[(found.role == "student") & (found.kind != "distill")]
+    assert set(below.status) == {"skipped: parent diverged"} and below.value.isna().all()
+    # The first round is the first child too.
+    assert Counter(below.kind) == {"probe": 1, "train": 4, "mask": 2, "connect": 1}
+    assert set(found[(found.role == "teacher")].status) == {"ok"}
+    capsys.readouterr()
+    assert here("init_distance", tmp_path, *pairs) == 0
+    assert ": 0 made" in capsys.readouterr().out
+
+
+def test_a_restart_below_a_diverged_round_is_skipped(tmp_path: Path) -> None:
+    assert here("restart", tmp_path, "distill.lr=1e30") == 0
+    found = table("restart", tmp_path)
+    students = found[(found.kind == "distill") & (found["round"] == 2)]
+    assert set(students.status) == {"skipped: parent diverged"}
+    assert here("restart", tmp_path, "distill.lr=1e30") == 0
+
+
+def test_momentum_restored_needs_its_state(tmp_path: Path) -> None:
+    pairs = ("tickets.momentum=zero,restored", "rounds=1")
+    assert here("lottery_tickets", tmp_path, *pairs) == 0
+    found = table("lottery_tickets", tmp_path)
+    ends = found[(found.role == "teacher") & (found["round"] == 1) & (found.measure == "loss")]
+    ends = ends[ends.split == "test"]
+    assert set(ends["tickets.momentum"]) == {"zero", "restored"} and ends.value.nunique() == 2
+
+
+def test_mlflow_nests_trials_and_draws_their_curves(tickets: Path) -> None:
+    client = MlflowClient(f"sqlite:///{tickets / 'mlflow.db'}")
+    (experiment,) = (e for e in client.search_experiments() if e.name == "lottery_tickets")
+    runs = client.search_runs([experiment.experiment_id], max_results=1000)
+    by_id = {run.info.run_id: run for run in runs}
+    (student,) = (run for run in runs if run.data.tags.get("kind") == "distill")
+    below = [r for r in runs if r.data.tags.get("mlflow.parentRunId") == student.info.run_id]
+    assert Counter(run.data.tags["kind"] for run in below) >= Counter({"train": 3, "mask": 2})
+    curve = client.get_metric_history(student.info.run_id, "tickets/at 1/error")
+    assert [point.step for point in sorted(curve, key=lambda p: p.step)][:2] == [1, 2]
+    teachers = [r for r in runs if r.data.tags.get("role") == "teacher" and r.data.tags["kind"] == "mask"]
+    homes: Any = {by_id[run.data.tags["mlflow.parentRunId"]].data.tags.get("kind") for run in teachers}
+    assert homes == {"train"}
+    assert json.loads(json.dumps(len(runs))) == len(by_id)
