@@ -1,13 +1,12 @@
 """For notebooks: a trained encoder by its key, and a study's numbers."""
 
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 from torch import nn
 
 from randteach import nets, plans
-from randteach.config import Net
+from randteach.lookup import network
 from randteach.report import table as tables
 from randteach.setting import UserError
 from randteach.store import Store
@@ -16,22 +15,20 @@ STORE = Path("out/store")
 
 
 def load(key: str, step: int | None = None, store: str | Path = STORE) -> nn.Module:
-    """A student's encoder in evaluation mode: x_BCHW, normalised, to embedding_BD.
+    """A trained encoder, a student's or a supervised one, in evaluation mode: x_BCHW to embedding_BD.
 
     `key` may be shortened as far as it stays unique; without `step` it is the last snapshot that has
     weights. Raises UserError where that names no snapshot, or several students.
     """
     place = Store(store)
-    found = [a for a in place.find(key) if a.kind == "distill" and step in (None, a.step)]
+    found = [a for a in place.find(key) if a.kind in ("distill", "train") and step in (None, a.step)]
     found = [a for a in found if "encoder.safetensors" in place.marker(a).files]
     students = sorted({artifact.key for artifact in found})
     if len(students) != 1:
         what = f"fits {', '.join(students)}" if students else "is no student with such a snapshot"
         raise UserError(f"key={key} step={step}: {what}, in {place.root}")
     artifact = max(found, key=lambda a: a.step or 0)
-    config: dict[str, Any] = place.json(artifact, "config")
-    net, samples = Net(**config["teacher"]["net"]), config["samples"]
-    encoder = nets.build(net, samples["channels"], samples["size"])
+    encoder = nets.build(*network(place, artifact))
     encoder.load_state_dict(place.weights(artifact, "encoder"))
     return encoder.eval()
 

@@ -59,6 +59,8 @@ def _sweep(sweep: Study, argv: Sequence[str]) -> int:
     # A file has no width of its own; a terminal and COLUMNS have.
     console = Console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else WIDTH)
     axes = _environment(overrides.parse(sweep.presets[args.preset], args.settings), console)
+    for name in axes.typed & sweep.unused.keys():
+        raise UserError(f"{name}: has no effect in {sweep.name}; set {sweep.unused[name]}")
     plan = study.expand(sweep, axes, args.name)
     store = Store(args.store or Path(args.out) / "store")
     store.check_format()
@@ -139,7 +141,7 @@ def _hours(text: str) -> float:
 
 
 def _environment(axes: Axes, console: Console) -> Axes:
-    """Fill in what depends on this machine and enters no key: the reader, and a GPU for students."""
+    """Fill in what depends on this machine and enters no key: the reader, and GPUs for all but probes."""
     import torch
 
     from loaders import ffcv_available
@@ -155,8 +157,9 @@ def _environment(axes: Axes, console: Console) -> Axes:
         console.print("FFCV is not installed: images are read from memory, to the same numbers")
         loader = "memory"
     values["loader"] = ("ffcv" if loader == "auto" else loader,)
-    if "resources.distill.gpus" not in values and torch.cuda.is_available():
-        values["resources.distill.gpus"] = (1.0,)
+    if torch.cuda.is_available():
+        for name in ("distill", "train", "connect", "plane"):
+            values.setdefault(f"resources.{name}.gpus", (1.0,))
     return replace(axes, values=values)
 
 

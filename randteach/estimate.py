@@ -9,9 +9,10 @@ from statistics import mean
 import torch
 
 from randteach import nets
+from randteach.config import Head, Net
 from randteach.jobs import Artifact, Job
 from randteach.marker import Damaged
-from randteach.records import DistillSpec
+from randteach.records import DistillSpec, MaskSpec, TrainSpec
 from randteach.stages.losses import distillation_loss
 from randteach.store import Store
 
@@ -26,23 +27,38 @@ def storage(jobs: Iterable[Job]) -> int:
     counts: dict[str, tuple[int, int]] = {}
     for job in jobs:
         total += SMALL * len(job.artifacts)
-        if isinstance(job.spec, DistillSpec):
-            shape = repr((job.spec.teacher.net, job.spec.head, job.spec.samples.size))
-            if shape not in counts:
-                counts[shape] = parameters(job.spec)
-            encoder, head = counts[shape]
+        if not isinstance(job.spec, DistillSpec | TrainSpec | MaskSpec):
+            continue
+        shape = repr(_shape(job.spec))
+        if shape not in counts:
+            counts[shape] = parameters(*_shape(job.spec))
+        encoder, head = counts[shape]
+        if isinstance(job.spec, MaskSpec):
+            total += encoder // 8  # a bit a weight
+        elif isinstance(job.spec, TrainSpec):
+            # The encoder, and beside all but the last its momentum.
+            total += FLOAT * encoder * (2 * len(job.steps) - 1)
+        else:
             # A snapshot is the encoder; the last one's state is the head and two moments of both.
-            total += FLOAT * (encoder * len(job.artifacts) + 2 * encoder + 3 * head)
+            total += FLOAT * (encoder * len(job.steps) + 2 * encoder + 3 * head)
     return total
 
 
-def parameters(spec: DistillSpec) -> tuple[int, int]:
+def _shape(spec: DistillSpec | TrainSpec | MaskSpec) -> tuple[Net, Head | None, int, int]:
+    if isinstance(spec, MaskSpec):
+        return spec.net, None, spec.channels, spec.size
+    about = spec.samples.channels, spec.samples.size
+    if isinstance(spec, TrainSpec):
+        return spec.start.net, None, *about
+    return spec.teacher.net, spec.head, *about
+
+
+def parameters(net: Net, head: Head | None, channels: int, size: int) -> tuple[int, int]:
     """Parameters of encoder and head."""
-    net, samples = spec.teacher.net, spec.samples
     with torch.device("meta"):
-        encoder = nets.build(net, samples.channels, samples.size)
-        head = nets.Head(spec.head, nets.embedding_dim(net, samples.size))
-    return sum(p.numel() for p in encoder.parameters()), sum(p.numel() for p in head.parameters())
+        encoder = nets.build(net, channels, size)
+        own = nets.Head(head, nets.embedding_dim(net, size)) if head else torch.nn.Module()
+    return sum(p.numel() for p in encoder.parameters()), sum(p.numel() for p in own.parameters())
 
 
 def past_seconds(jobs: Sequence[Job], missing: Sequence[Job], store: Store) -> float | None:
@@ -78,31 +94,35 @@ def _length(artifacts: Sequence[Artifact]) -> int:
 
 
 def measured_seconds(jobs: Sequence[Job], threads: int) -> float:
-    """Seconds of students' steps alone on this machine's CPU, from one timed step of each shape."""
+    """Seconds of all trainings' steps on this machine's CPU, from one timed step of each shape."""
     timed: dict[str, float] = {}
     total = 0.0
     for job in jobs:
-        if isinstance(job.spec, DistillSpec):
-            spec = job.spec
-            shape = repr((spec.teacher.net, spec.head, spec.samples.size, spec.distill.batch_size))
+        if isinstance(job.spec, DistillSpec | TrainSpec):
+            shape = repr((_shape(job.spec), _batch(job.spec)))
             if shape not in timed:
-                timed[shape] = _one_step(spec, threads)
+                timed[shape] = _one_step(job.spec, threads)
             total += timed[shape] * max(job.steps)
     return total
 
 
-def _one_step(spec: DistillSpec, threads: int) -> float:
+def _batch(spec: DistillSpec | TrainSpec) -> int:
+    return spec.distill.batch_size if isinstance(spec, DistillSpec) else spec.train.batch_size
+
+
+def _one_step(spec: DistillSpec | TrainSpec, threads: int) -> float:
     """Seconds of the second of two steps on made-up inputs."""
     torch.set_num_threads(threads)
-    net, samples = spec.teacher.net, spec.samples
-    encoder = nets.draw_encoder(net, samples.channels, samples.size, "teacher", 0)
-    head = nets.draw_head(spec.head, nets.embedding_dim(net, samples.size), "teacher", 0)
-    shape = (spec.distill.batch_size, samples.channels, samples.size, samples.size)
+    net, head, channels, size = _shape(spec)
+    encoder = nets.draw_encoder(net, channels, size, "teacher", 0)
+    dim = nets.embedding_dim(net, size)
+    own = nets.draw_head(head, dim, "teacher", 0) if head else nets.draw_classifier(dim, 2, 0)
+    shape = (_batch(spec), channels, size, size)
     x_BCHW = torch.zeros(shape).contiguous(memory_format=torch.channels_last)
     seconds = 0.0
     for _ in range(2):
         began = time.monotonic()
-        logits = head(encoder(x_BCHW))
+        logits = own(encoder(x_BCHW))
         loss, _kl = distillation_loss(logits, logits.detach().clone())
         loss.backward()
         seconds = time.monotonic() - began

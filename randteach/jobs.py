@@ -80,7 +80,8 @@ class Entry:
         text = role if self.kind == "distill" else f"{TITLES.get(self.kind, self.kind)} of {role}"
         for name, word in SHOWN.items():
             if name in named and not (name == "probed_on" and (role == "student" or self.kind != "probe")):
-                text += f" {word}{named[name]}"
+                value = named[name]
+                text += f" {word}{value:g}" if isinstance(value, float) else f" {word}{value}"
         return text
 
     def as_json(self) -> dict[str, Any]:

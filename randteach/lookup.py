@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from randteach import plans, work
-from randteach.config import settings
+from randteach.config import Net, settings
 from randteach.disk import names
 from randteach.jobs import Artifact, Entry
 from randteach.marker import Damaged
@@ -47,10 +47,52 @@ RENAMED = {
         "reference.norm": "distill.teacher_norm",
         "reference.seed": "seeds.teacher",
     },
+    "train": {
+        "samples.name": "probe.data",
+        "samples.size": "data.size",
+        "samples.channels": "data.channels",
+        "samples.count": "probe.train_size",
+        "test_count": "probe.test_size",
+        "seed_classifier": "seeds.train",
+        "seed_order": "seeds.order",
+        "seed_augment": "seeds.augment",
+        "start.net": "net",
+        "start.seed": "seeds.teacher",
+    },
+    "mask": {
+        "fraction": "tickets.fraction",
+        "scope": "tickets.scope",
+        "channels": "data.channels",
+        "size": "data.size",
+        "seed": "seeds.train",
+    },
+    "connect": {
+        "samples.name": "probe.data",
+        "samples.size": "data.size",
+        "samples.channels": "data.channels",
+        "samples.count": "connect.train_size",
+        "test_count": "connect.test_size",
+        "points": "connect.points",
+    },
+    "plane": {
+        "coordinates": "plane.coordinates",
+        "margin": "plane.margin",
+        "norm": "plane.norm",
+        "teacher.net": "net",
+        "teacher.seed": "seeds.teacher",
+        "probe.samples.name": "probe.data",
+        "probe.samples.size": "data.size",
+        "probe.samples.channels": "data.channels",
+        "probe.samples.count": "plane.train_size",
+        "probe.test_count": "plane.test_size",
+        "probe.seed": "seeds.probe",
+    },
 }
 FILTERS = {name for item in RENAMED.values() for name in item.values()} - {"net"}
 FILTERS |= {"alpha", "variance_preserving", "seed"} | {
-    name for name, item in settings().items() if item.key and name.startswith(("net.", "head.", "distill."))
+    name
+    for name, item in settings().items()
+    if item.key and name.startswith(("net.", "head.", "distill.", "train."))
 }
 
 
@@ -117,28 +159,68 @@ class Lookup:
     def job(self, artifact: Artifact) -> Known:
         """The job that made an artifact; Damaged where its config is not what was written."""
         config = self._config(artifact)
-        reference = config.get("reference", {})
-        parent = None
-        if reference.get("is") == "snapshot":
-            parent = Artifact("distill", reference["key"], reference["step"])
-        values = _settings(artifact.kind, config)
-        if parent and self.store.has(parent):
-            values = _settings("distill", self._config(parent)) | values
+        reference, above = origin(config), None
+        if reference.get("is") == "snapshot" and self.store.has(snapshot(reference)):
+            above = self.job(snapshot(reference))
+        values = dict(above.settings if above else {}) | _settings(artifact.kind, config)
         seeds = {values.get(f"seeds.{name}") for name in ("teacher", "student", "order")}
         if len(seeds) == 1:
             values["seed"] = seeds.pop()
-        role = {"draw": "teacher", "pixels": "input"}.get(reference.get("is"), "student")
+        role = {"draw": reference.get("role"), "pixels": "input"}.get(str(reference.get("is")), "student")
+        if above:
+            role = above.entry.labels["role"]
+        if artifact.kind == "distill":
+            role = "student"
         labels = {"role": role, "arch": values.get("net.arch"), "dataset": values.get("data.name")}
         labels |= {"alpha": values.get("alpha"), "seed": values.get("seed", values.get("seeds.teacher"))}
         labels |= {"step": reference.get("step"), "probed_on": values.get("probe.data")}
+        labels |= {"round": config.get("round"), "pair": _pair(config)}
         steps = {} if artifact.step is None else {artifact.step: 0.0}
-        parents = (parent,) if parent else ()
-        return Known(Entry(artifact.kind, artifact.key, steps, parents, labels), values, config)
+        entry = Entry(artifact.kind, artifact.key, steps, tuple(_parents(config)), labels)
+        return Known(entry, values, config)
 
     def _config(self, artifact: Artifact) -> dict[str, Any]:
         if artifact.key not in self._configs:
             self._configs[artifact.key] = self.store.json(artifact, "config")
         return self._configs[artifact.key]
+
+
+def origin(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The reference that a record is about: what it probes, trains, prunes or joins, or whom it copies."""
+    if "ends" in config:
+        return dict(config["ends"][0])
+    found = (config.get(name) for name in ("reference", "start", "of", "teacher"))
+    return next((reference for reference in found if reference), {})
+
+
+def snapshot(reference: Mapping[str, Any]) -> Artifact:
+    """The artifact that a record's reference to a snapshot names."""
+    return Artifact(reference.get("kind", "distill"), reference["key"], reference["step"])
+
+
+def _parents(config: Mapping[str, Any]) -> Iterator[Artifact]:
+    """The artifacts that a record names: networks first, then masks."""
+    for value in config.values():
+        for item in value if isinstance(value, list) else [value]:
+            if isinstance(item, dict) and item.get("is") == "snapshot":
+                yield snapshot(item)
+    for name in ("mask", "within"):
+        if config.get(name):
+            yield Artifact("mask", config[name])
+
+
+def _pair(config: Mapping[str, Any]) -> str | None:
+    """Of a line, the beginnings of its ends' keys."""
+    return "-".join(end["key"][:4] for end in config["ends"]) if "ends" in config else None
+
+
+def network(store: Store, artifact: Artifact) -> tuple[Net, int, int]:
+    """A trained network's architecture, channels and size of its input."""
+    config = store.json(artifact, "config")
+    samples, reference = config["samples"], origin(config)
+    while reference["is"] == "snapshot":
+        reference = origin(store.json(snapshot(reference), "config"))
+    return Net(**reference["net"]), samples["channels"], samples["size"]
 
 
 def _settings(kind: str, config: Mapping[str, Any]) -> dict[str, Any]:

@@ -60,6 +60,7 @@ class Study:
     jobs: Callable[[Config], Iterable[Job]]
     figure: Callable[["pd.DataFrame", Path], None]
     summary: Callable[["pd.DataFrame"], "list[Table]"]
+    unused: Mapping[str, str] = field(default_factory=dict)  # settings without effect, and what to set
 
 
 @dataclass(frozen=True)

@@ -253,7 +253,7 @@ def _metrics(rows: Iterable[Mapping[str, Any]], step: int, prefix: str = "") -> 
         head = prefix + (f"{row['bn']}/" if row.get("bn") else "") + ("" if split == "test" else f"{split}_")
         for name, value in row.items():
             if name not in ("step", "split", "x", "y", "gamma") and isinstance(value, int | float):
-                found.append(Metric(f"{head}{name}", float(value), at, at))
+                found.append(Metric(f"{head}{name}", float(value), max(at, 0), at))
     return found
 
 

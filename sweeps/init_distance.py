@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING
 import randteach
 from randteach.build import distill_job, probe_job, snapshot_probes, teacher_of
 from randteach.config import Config
-from randteach.downstream import triggered
 from randteach.jobs import Job
 from randteach.records import Pixels
 from randteach.study import Study
+from randteach.trials import triggered
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING
 
 import randteach
 from randteach.config import Config
-from randteach.downstream import plane_jobs
 from randteach.jobs import Job
 from randteach.study import Study
+from randteach.trials.plane import plane_jobs
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -82,6 +82,7 @@ STUDY = Study(
     jobs=jobs,
     figure=figure,
     summary=summary,
+    unused={"alpha": "plane.alphas"},
 )
 
 if __name__ == "__main__":

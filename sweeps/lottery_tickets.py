@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING
 import randteach
 from randteach.build import distill_job
 from randteach.config import Config
-from randteach.downstream import ticket_jobs
 from randteach.jobs import Job
 from randteach.study import Study
+from randteach.trials.tickets import ticket_jobs
 
 if TYPE_CHECKING:
     import pandas as pd

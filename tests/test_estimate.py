@@ -56,7 +56,7 @@ def test_room_by_hand() -> None:
     jobs = plan()
     spec = jobs[0].spec
     assert isinstance(spec, DistillSpec)
-    encoder, head = estimate.parameters(spec)
+    encoder, head = estimate.parameters(*estimate._shape(spec))
     # Linear layers 64-256-256-64 with biases, and 64-1024 without.
     assert head == 64 * 256 + 256 + 256 * 256 + 256 + 256 * 64 + 64 + 64 * 1024
     # Ten students: five snapshots, then moments of both and the head; rows and config of 103 artifacts.

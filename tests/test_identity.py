@@ -13,10 +13,12 @@ import pytest
 
 from randteach import identity, overrides
 from randteach.config import Config, get, settings
-from randteach.downstream import connect_jobs, plane_jobs, ticket_jobs
 from randteach.jobs import Job
 from randteach.resolve import resolve
 from randteach.setting import Setting, UserError
+from randteach.trials.connect import connect_jobs
+from randteach.trials.plane import plane_jobs
+from randteach.trials.tickets import ticket_jobs
 from sweeps.init_distance import STUDY
 
 # Of a preset's first point: the student, the probes of its first and last snapshot, of teacher, of pixels.

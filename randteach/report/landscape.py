@@ -49,6 +49,8 @@ def draw(frame: pd.DataFrame, folder: Path, name: str = "figure") -> None:
                 own = ours[(ours.measure == measure) & (ours.split == split if split else ours.split.isna())]
                 panel.set_title(title, fontsize=9)
                 (_map if own.y.notna().any() else _curve)(panel, own, measure)
+            if ours.y.notna().any():
+                panels[0, 0].set_ylabel("towards S2")
         save(figure, folder, name)
 
 
@@ -79,6 +81,7 @@ def _map(panel: Axes, own: pd.DataFrame, measure: str) -> None:
     if measure == "kl":
         ticks = [float(v) for v in np.logspace(low, high, 4)]
         bar.set_ticks(ticks, labels=[f"{v:.2g}" for v in ticks])
+    panel.set_xlabel("from T towards S1")
     corners = _corners(own)
     for text, x, y in zip(names(corners), corners.x, corners.y, strict=True):
         panel.plot(x, y, "o", color="white", markeredgecolor=INK, markersize=6)

@@ -10,9 +10,10 @@ import overhead
 import readers
 import scale
 import step
+import trials
 from timing import machine
 
-PARTS = ("step", "readers", "memory", "overhead", "plan", "scheduler")
+PARTS = ("step", "readers", "memory", "overhead", "plan", "scheduler", "trials")
 
 
 def main(parts: list[str]) -> None:
@@ -32,6 +33,8 @@ def main(parts: list[str]) -> None:
             overhead.run()
         elif part == "plan":
             scale.plan()
+        elif part == "trials":
+            trials.run()
         elif part == "scheduler":
             scale.scheduler()
         else:

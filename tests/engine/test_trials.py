@@ -14,8 +14,10 @@ import pytest
 import torch
 from mlflow import MlflowClient
 
-from randteach import cli
+import randteach
+from randteach import cli, plans
 from randteach.jobs import Artifact
+from randteach.lookup import FILTERS, Lookup, made
 from randteach.stages.mask import unpack
 from randteach.store import Store
 from tests.studies import SMALL
@@ -46,18 +48,31 @@ TINY = [
 pytestmark = pytest.mark.usefixtures("threads")
 
 
+def typed(name: str) -> list[str]:
+    """What is typed: a plane names its students itself."""
+    return [pair for pair in TINY if not (name == "loss_landscape" and pair.startswith("alpha="))]
+
+
 def here(name: str, out: Path, *pairs: str) -> int:
     """A sweep with --local in this process; its exit code."""
     study = importlib.import_module(f"sweeps.{name}").STUDY
-    given = [pair for pair in TINY if not (name == "loss_landscape" and pair.startswith("alpha="))]
     with pytest.raises(SystemExit) as ended:
-        cli.main(study, ["--preset", "mini", "--local", "--out", str(out), *given, *pairs])
+        cli.main(study, ["--preset", "mini", "--local", "--out", str(out), *typed(name), *pairs])
     return int(str(ended.value.code))
 
 
 def under_ray(name: str, out: Path, *pairs: str) -> str:
     """A sweep in a process of its own, under Ray; what it printed."""
-    command = [sys.executable, f"sweeps/{name}.py", "--preset", "mini", "--out", str(out), *TINY, *pairs]
+    command = [
+        sys.executable,
+        f"sweeps/{name}.py",
+        "--preset",
+        "mini",
+        "--out",
+        str(out),
+        *typed(name),
+        *pairs,
+    ]
     done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "COLUMNS": "200"})
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
@@ -81,17 +96,29 @@ def test_each_sweep_ends_in_its_figure(name: str, tmp_path: Path, capsys: pytest
     found = table(name, tmp_path)
     assert found.value.notna().all() and set(found.status) == {"ok"}
     assert (tmp_path / name / "figure.png").stat().st_size > 10_000
-    assert "made, 0 cached" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "made, 0 cached" in printed and "MLflow was not written" not in printed
     assert here(name, tmp_path) == 0
     assert ": 0 made" in capsys.readouterr().out
     pd.testing.assert_frame_equal(table(name, tmp_path), found)
+    # What the store knows without the plan is what was planned.
+    store = Store(tmp_path / "store")
+    planned, lookup = plans.every_entry(store), Lookup(store)
+    for key, artifacts in made(store).items():
+        known = lookup.job(artifacts[-1])
+        parents = {parent for parent in planned[key].parents if parent.kind != "state"}
+        assert set(known.entry.parents) == parents and set(known.settings) <= FILTERS
+        if known.entry.kind != "plane":
+            assert known.entry.labels["role"] == planned[key].labels["role"]
+        if known.entry.kind in ("distill", "train"):
+            encoder = randteach.load(key, store=store.root)
+            assert encoder(torch.zeros(2, 1, 16, 16)).shape == (2, 32)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", SWEEPS)
 def test_ray_makes_the_same_numbers(name: str, tmp_path: Path) -> None:
-    given = () if name != "loss_landscape" else ("alpha=1e-10",)
-    under_ray(name, tmp_path / "ray", *given)
+    under_ray(name, tmp_path / "ray")
     assert here(name, tmp_path / "here") == 0
     pd.testing.assert_frame_equal(table(name, tmp_path / "ray"), table(name, tmp_path / "here"))
 

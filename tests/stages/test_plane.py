@@ -11,7 +11,6 @@ from loaders import open_split
 from loaders.order import balanced
 from randteach import nets
 from randteach.config import Head, Net
-from randteach.downstream import grid
 from randteach.records import Draw, PlaneSpec, ProbeSpec, Samples
 from randteach.stages.evaluate import Inputs
 from randteach.stages.losses import distillation_loss
@@ -19,6 +18,7 @@ from randteach.stages.plane import geometry, places, plane
 from randteach.stages.probe import probe
 from randteach.stages.recorder import Recorder, Result, Row
 from randteach.stages.teacher import Frozen, frozen
+from randteach.trials.plane import grid
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 CPU = torch.device("cpu")

@@ -10,13 +10,16 @@ import pytest
 from randteach import overrides
 from randteach.build import distill_job, last, reference_id
 from randteach.config import Net
-from randteach.downstream import connect_job, connect_jobs, plane_jobs, ticket_jobs, train_job
 from randteach.jobs import Artifact, Entry, Job
 from randteach.records import Draw, MaskSpec, PlaneSpec, Snapshot, TrainSpec
 from randteach.resolve import resolve
 from randteach.setting import UserError
 from randteach.stages.mask import kept, prunable
 from randteach.study import Plan, expand
+from randteach.trials.connect import connect_job, connect_jobs
+from randteach.trials.plane import plane_jobs
+from randteach.trials.tickets import ticket_jobs
+from randteach.trials.train import train_job
 
 TICKETS, CONNECT, PLANE, RESTART, DISTANCE = (
     importlib.import_module(f"sweeps.{name}").STUDY

@@ -1,0 +1,39 @@
+"""Mode connectivity: children of one checkpoint and the lines between them (Figure 9)."""
+
+from collections.abc import Iterator, Mapping
+from itertools import combinations
+from typing import Any
+
+from randteach.build import last, made_of
+from randteach.config import Config
+from randteach.jobs import Job
+from randteach.records import (
+    ConnectSpec,
+    TrainSpec,
+)
+from randteach.setting import UserError
+from randteach.trials.train import checkpoints, drawn, evaluated, train_job
+
+
+def connect_jobs(config: Config, student: Job) -> Iterator[Job]:
+    """Children of a student's checkpoints and of its teacher, and the lines between them (Figure 9)."""
+    for point in (drawn(config), *checkpoints("connect.at", config.connect.at, config, student)):
+        children = [
+            train_job(config, point.network, {**point.labels, "pair": str(order)}, order=order)
+            for order in range(config.connect.children)
+        ]
+        yield from children
+        for one, other in combinations(range(len(children)), 2):
+            labels = {**point.labels, "pair": f"{one}-{other}"}
+            yield connect_job(config, children[one], children[other], labels)
+
+
+def connect_job(config: Config, one: Job, other: Job, labels: Mapping[str, Any]) -> Job:
+    """The line between two trainings; UserError where their networks differ."""
+    ends = (last(one, config), last(other, config))
+    samples, test_count = evaluated("connect", config.connect.train_size, config.connect.test_size, config)
+    for end in (one.spec, other.spec):
+        if not isinstance(end, TrainSpec) or end.start.net != config.net:
+            raise UserError(f"net={config.net}: children of different networks have no line between them")
+    spec = ConnectSpec(ends, samples, test_count, config.connect.points)
+    return Job("connect", spec, {}, made_of(*ends), config.resources.connect, (3,), labels)

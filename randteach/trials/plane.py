@@ -1,0 +1,78 @@
+"""Loss planes: the students that span one, and its points in jobs (Figures 5, 13 to 16)."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from randteach.build import distill_job, last, made_of, probe_spec, teacher_of
+from randteach.config import Config
+from randteach.jobs import Job
+from randteach.records import (
+    Network,
+    PlaneSpec,
+)
+from randteach.setting import UserError
+from randteach.trials.train import evaluated
+
+
+def plane_jobs(config: Config) -> Iterator[Job]:
+    """The plane through a teacher and two of its students, or the line to one, in jobs of a row's points.
+
+    A finer grid with twice as many steps a side has all points of the coarser one, and its jobs.
+    """
+    settings, teacher = config.plane, teacher_of(config)
+    if len(set(settings.alphas)) != len(settings.alphas) or len(settings.alphas) not in (1, 2):
+        raise UserError(
+            f"plane.alphas={settings.alphas}: a plane takes two students of different alpha, a line one"
+        )
+    students = [distill_job(replace(config, alpha=alpha), head=True) for alpha in settings.alphas]
+    if not max(students[0].steps):
+        raise UserError("distill.epochs=0: untrained students span no plane; train them")
+    yield from students
+    corners: tuple[Network, ...] = (teacher, *(last(student, config) for student in students))
+    samples, test_count = evaluated("plane", settings.train_size, settings.test_size, config)
+    probe = replace(probe_spec(config, teacher), samples=samples, test_count=test_count)
+    labels = {name: value for name, value in students[0].labels.items() if name not in ("alpha", "round")}
+    labels |= {"at": float(students[0].steps[max(students[0].steps)]), "probed_on": config.probe.data}
+    for row, columns in [(None, ()), *grid(settings.resolution, flat=len(corners) == 2)]:
+        spec = PlaneSpec(
+            corners=corners,
+            teacher=teacher,
+            head=config.head,
+            student_temperature=config.distill.student_temperature,
+            teacher_temperature=config.distill.teacher_temperature,
+            probe=probe,
+            coordinates=settings.coordinates,
+            margin=settings.margin,
+            norm=settings.norm,
+            row=row,
+            columns=columns,
+        )
+        place = {"place": "corners" if row is None else f"{row:g}"}
+        parents = made_of(*corners, head=True)
+        yield Job("plane", spec, {}, parents, config.resources.plane, (3,), labels | place)
+
+
+def grid(resolution: int, *, flat: bool = False) -> list[tuple[float, tuple[float, ...]]]:
+    """A square grid's rows and columns from 0 to 1 as jobs, so that a refined grid keeps the jobs it had.
+
+    Its steps are halved down to a coarsest grid of at least four; a row's job holds those columns that
+    came with one halving. `flat` has one row.
+    """
+    steps = resolution - 1
+    halvings = 0
+    while steps % 2 == 0 and steps // 2 >= 4:
+        steps, halvings = steps // 2, halvings + 1
+
+    def level(number: int) -> int:
+        """With which halving a row or column comes."""
+        return next(h for h in range(halvings + 1) if number % 2 ** (halvings - h) == 0)
+
+    numbers = range(resolution)
+    jobs = []
+    for row in [0] if flat else numbers:
+        parts: dict[int, list[float]] = {}
+        for column in numbers:
+            when = max(level(row), level(column))
+            parts.setdefault(when, []).append(column / (resolution - 1))
+        jobs += [(row / (resolution - 1), tuple(part)) for _, part in sorted(parts.items())]
+    return jobs

@@ -1,0 +1,137 @@
+"""Lottery tickets: rounds of pruning, rewinding and training, and their controls (Figure 8)."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from loaders import DATASETS
+from randteach.build import last, made_of, snapshot
+from randteach.config import Config
+from randteach.jobs import Artifact, Job
+from randteach.records import (
+    Draw,
+    MaskSpec,
+)
+from randteach.setting import UserError
+from randteach.stages.mask import kept, prunable
+from randteach.trials.train import Checkpoint, checkpoints, drawn, train_job
+
+
+class Pruning:
+    """Masks of one network, round by round; UserError where a round would keep no weight."""
+
+    def __init__(self, config: Config) -> None:
+        assert config.data.channels and config.data.size and config.seeds.train is not None
+        self.config, self.settings, self.seed = config, config.tickets, config.seeds.train
+        self.shape = (config.net, config.data.channels, config.data.size)
+        self.classes = DATASETS[str(config.probe.data)].classes
+        self.weights = prunable(*self.shape, self.classes, self.settings.scope)
+        if not self.weights:
+            raise UserError(f"tickets.scope={self.settings.scope}: {config.net.arch} has no such weights")
+        if not kept(self.weights, self.settings.fraction, config.rounds):
+            raise UserError(
+                f"rounds={config.rounds}: with tickets.fraction={self.settings.fraction:g} none of "
+                f"{self.share(0)[1]} weights stays; give fewer rounds"
+            )
+
+    def share(self, number: int) -> tuple[float, int]:
+        """Which part of the weights a round leaves, and how many these are."""
+        count = kept(self.weights, self.settings.fraction, number)
+        return count / kept(self.weights, self.settings.fraction, 0), count
+
+    def mask(
+        self,
+        how: str,
+        labels: Mapping[str, Any],
+        number: int,
+        of: Job | None = None,
+        within: Job | None = None,
+    ) -> Job:
+        """The mask of a round: of the smallest weights that a training ended with, or a random one."""
+        net, channels, size = self.shape
+        end = last(of, self.config) if of else None
+        spec = MaskSpec(
+            how=how,
+            of=end,
+            within=within.key if within else None,
+            net=net,
+            channels=channels,
+            size=size,
+            classes=self.classes,
+            scope=self.settings.scope,
+            fraction=self.settings.fraction,
+            round=number,
+            seed=None if how == "magnitude" else self.seed,
+        )
+        parents = made_of(end) if end else ()
+        if within:
+            parents += (Artifact(within.kind, within.key),)
+        return Job("mask", spec, {}, parents, rank=(2, number), labels=labels)
+
+
+def ticket_jobs(config: Config, student: Job) -> Iterator[Job]:
+    """Iterative magnitude pruning of a student, of its teacher rewound, and their controls (Figure 8)."""
+    pruning, settings = Pruning(config), config.tickets
+    origin = drawn(config)
+    dense = train_job(config, origin.network, _round(origin, pruning, 0), epochs=settings.rewind)
+    yield dense
+    lines: dict[str, list[Job]] = {}
+    starts: dict[str, Checkpoint] = {}
+    for number, epoch in enumerate(sorted(set(settings.rewind))):
+        at = next(step for step, reached in dense.steps.items() if reached == epoch) if epoch else 0
+        network = snapshot(dense, at, config) if epoch else origin.network
+        rewound = Checkpoint(network, {**origin.labels, "rewind": float(epoch)})
+        if not number:
+            starts["teacher"] = rewound
+        masks = []
+        for job in _line(config, pruning, rewound, dense):
+            masks += [job] if job.kind == "mask" else []
+            yield job
+        lines.setdefault("teacher", masks)
+    for point in checkpoints("tickets.at", settings.at, config, student):
+        whole = train_job(config, point.network, _round(point, pruning, 0))
+        yield whole
+        masks = []
+        for job in _line(config, pruning, point, whole):
+            masks += [job] if job.kind == "mask" else []
+            yield job
+        yield from _controls(config, pruning, point, masks, lines["teacher"] if lines else [])
+        if lines:
+            yield from _controls(config, pruning, starts["teacher"], lines["teacher"], masks)
+
+
+def _line(config: Config, pruning: Pruning, start: Checkpoint, dense: Job) -> Iterator[Job]:
+    """Round after round: a mask of what the round before ended with, and the training under it."""
+    end, within = dense, None
+    for number in range(1, config.rounds + 1):
+        labels = _round(start, pruning, number)
+        within = pruning.mask("magnitude", labels, number, end, within)
+        end = train_job(config, start.network, labels, mask=within, rank=number)
+        yield within
+        yield end
+
+
+def _controls(
+    config: Config, pruning: Pruning, start: Checkpoint, masks: Sequence[Job], others: Sequence[Job]
+) -> Iterator[Job]:
+    """The same rounds with something else in place of the mask, or of the weights under it."""
+    assert config.data.channels and config.seeds.train is not None
+    fresh = Draw("reinit", config.seeds.train, config.net, config.data.channels)
+    for number, found in enumerate(masks, start=1):
+        for control in config.tickets.controls:
+            labels = {**_round(start, pruning, number), "control": control}
+            network, mask = start.network, found
+            if control == "reinit":
+                network = fresh
+            elif control == "transfer":
+                if number > len(others):
+                    continue
+                mask = others[number - 1]
+            else:
+                like = found if control == "random_layers" else None
+                mask = pruning.mask(control, labels, number, within=like)
+                yield mask
+            yield train_job(config, network, labels, mask=mask, rank=number)
+
+
+def _round(start: Checkpoint, pruning: Pruning, number: int) -> dict[str, Any]:
+    return {**start.labels, "round": number, "kept": pruning.share(number)[0]}
