@@ -1,6 +1,8 @@
 """The documents against the code."""
 
+import importlib
 import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,12 @@ README = Path("README.md").read_text()
 STUDIES = Path("docs/studies.md").read_text()
 TYPED = re.findall(r"^\$S (.+?)\s+#", README, re.MULTILINE)
 STARTS = re.findall(r"^\$S (.+?)\s+#", STUDIES, re.MULTILINE)
+PAGES = sorted(path.stem for path in Path("sweeps").glob("*.py") if path.stem != "init_distance")
+SWEEPS = [
+    (page, line)
+    for page in PAGES
+    for line in re.findall(rf"sweeps/{page}.py (.+)$", Path(f"docs/{page}.md").read_text(), re.MULTILINE)
+]
 COMMANDS = re.findall(r"(?:^|&& )(?:\$R|\.venv/bin/randteach) (.+?)\s+#", README + STUDIES, re.MULTILINE)
 
 
@@ -36,6 +44,22 @@ def test_starts_of_the_page_on_studies_are_understood(typed: str) -> None:
     assert expand(STUDY, overrides.parse(STUDY.presets["mini"], args.settings), args.name).jobs
 
 
+@pytest.mark.parametrize(("page", "line"), SWEEPS, ids=" ".join)
+def test_commands_of_the_sweeps_pages_are_understood(page: str, line: str) -> None:
+    study = importlib.import_module(f"sweeps.{page}").STUDY
+    args = cli._arguments(study).parse_intermixed_args(shlex.split(line, comments=True))
+    assert expand(study, overrides.parse(study.presets[args.preset], args.settings), args.name).jobs
+
+
+def test_each_sweep_has_a_page_with_its_question_and_its_figure() -> None:
+    for page in PAGES:
+        text = Path(f"docs/{page}.md").read_text()
+        question = importlib.import_module(f"sweeps.{page}").STUDY.question
+        assert question in " ".join(text.split()) and f"({page}.png)" in text
+        assert f"docs/{page}.md" in README and Path(f"docs/{page}.png").exists()
+    assert len(SWEEPS) == 4 + 3 + 5 + 3
+
+
 @pytest.mark.parametrize("typed", COMMANDS)
 def test_commands_of_the_documents_are_understood(typed: str) -> None:
     assert commands._parser().parse_args(typed.split()).action in typed
@@ -48,7 +72,7 @@ def test_the_page_on_studies_has_them_all() -> None:
 
 
 def test_files_and_links_of_the_readme_exist() -> None:
-    assert len(TYPED) == 8
+    assert len(TYPED) == 9
     links = re.findall(r"\]\(([^)#]+)", README)
     named = re.findall(r"`((?:sweeps|randteach|loaders|infra|docs)/[\w/.]*\w)`", README)
     for path in [*links, *named]:

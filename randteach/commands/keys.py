@@ -41,7 +41,7 @@ def since(revision: str, console: Console) -> int:
         finally:
             _git(Path(root), "worktree", "remove", "--force", str(there))
     now = _keys(Path(root), "the working tree")
-    moved = [name for name in before if name in now and before[name] != now[name]]
+    moved = [name for name in before if name in now and before[name][2] != now[name][2]]
     gone = [name for name in before if name not in now]
     counts = Counter(before[name][0] for name in moved)
     console.print(

@@ -11,7 +11,17 @@ from matplotlib.figure import Figure
 from rich import box
 from rich.table import Table
 
-from randteach.report.style import STYLE, TEACHER, graded, matching, networks, save, seeds_of, spread
+from randteach.report.style import (
+    STYLE,
+    TEACHER,
+    graded,
+    matching,
+    networks,
+    number_of,
+    save,
+    seeds_of,
+    spread,
+)
 from randteach.report.summary import label, number, settings
 
 AXES = ("probed_on", "arch", "width")
@@ -114,7 +124,7 @@ def show(frame: pd.DataFrame) -> list[Table]:
     if not len(made):
         return []
     table = Table(
-        title=f"Lines between children of one checkpoint, means over pairs and seeds ({seeds_of(made)})",
+        title=f"Lines between children of one checkpoint, means over pairs and seeds ({number_of(made)})",
         caption="errors in % of the test split; barriers in points (in brackets: lowest … highest seed)",
         box=box.SIMPLE_HEAD,
         padding=(0, 1),

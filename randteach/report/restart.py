@@ -17,6 +17,7 @@ from randteach.report.style import (
     graded,
     matching,
     networks,
+    number_of,
     save,
     seeds_of,
     spread,
@@ -91,7 +92,7 @@ def show(frame: pd.DataFrame) -> list[Table]:
     if not len(made):
         return []
     table = Table(
-        title=f"Test accuracy in %, student at its last epoch, round after round ({seeds_of(made)})",
+        title=f"Test accuracy in %, student at its last epoch, round after round ({number_of(made)})",
         caption="round 0 is the random teacher; in brackets by seed, from lowest to highest",
         box=box.SIMPLE_HEAD,
         padding=(0, 1),

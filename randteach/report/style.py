@@ -68,7 +68,11 @@ def networks(axes: Sequence[str], values: Sequence[Any]) -> str:
 def seeds_of(frame: pd.DataFrame) -> str:
     """Over how many seeds a panel's means are, and what its bars show."""
     count = frame.seed.nunique()
-    if count < 2:
-        return "n = 1 seed"
     bars = "95 % interval of the mean" if count > 2 else "from lowest to highest"
-    return f"n = {count} seeds; bars: {bars}"
+    return number_of(frame) + (f"; bars: {bars}" if count > 1 else "")
+
+
+def number_of(frame: pd.DataFrame) -> str:
+    """Over how many seeds means are."""
+    count = frame.seed.nunique()
+    return f"n = {count} seed{'s' if count > 1 else ''}"

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from rich import box
 from rich.table import Table
 
-from randteach.report.style import INK, STYLE, graded, matching, networks, save, seeds_of, spread
+from randteach.report.style import INK, STYLE, graded, matching, networks, number_of, save, seeds_of, spread
 from randteach.report.summary import label, number, settings
 
 AXES = ("probed_on", "arch", "width")
@@ -123,7 +123,7 @@ def show(frame: pd.DataFrame) -> list[Table]:
     made, tables = rounds(frame), []
     for title, lines in groups(made, frame) if len(made) else ():
         table = Table(
-            title=f"Test accuracy in % after pruning: {title} ({seeds_of(made)})",
+            title=f"Test accuracy in % after pruning: {title} ({number_of(made)})",
             box=box.SIMPLE_HEAD,
             padding=(0, 1),
             title_justify="left",
