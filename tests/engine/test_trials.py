@@ -6,6 +6,8 @@ import os
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +17,13 @@ import torch
 from mlflow import MlflowClient
 
 import randteach
-from randteach import cli, plans
+from randteach import cli, overrides, plans
+from randteach.engine.execute import Context, attempt
 from randteach.jobs import Artifact
 from randteach.lookup import FILTERS, Lookup, made
 from randteach.stages.mask import unpack
 from randteach.store import Store
+from randteach.study import expand
 from tests.studies import SMALL
 
 SWEEPS = ("lottery_tickets", "mode_connectivity", "loss_landscape", "restart")
@@ -222,3 +226,32 @@ def test_mlflow_nests_trials_and_draws_their_curves(tickets: Path) -> None:
     homes: Any = {by_id[run.data.tags["mlflow.parentRunId"]].data.tags.get("kind") for run in teachers}
     assert homes == {"train"}
     assert json.loads(json.dumps(len(runs))) == len(by_id)
+
+
+def _is_over(asked: Iterator[int]) -> bool:
+    """Whether it has been asked for as often as that."""
+    return next(asked, None) is None
+
+
+def test_a_stopped_training_goes_on_from_its_kept_state(tmp_path: Path) -> None:
+    """Stopped in its second epoch, it runs the rest alone, and ends as an undisturbed one does."""
+    study = importlib.import_module("sweeps.lottery_tickets").STUDY
+    plan = expand(study, overrides.parse(study.presets["mini"], TINY))
+    (dense,) = (job for job in plan.jobs if job.kind == "train" and not job.parents)
+    assert dense.steps == {4: 1, 8: 2}
+    rows: dict[str, list[Any]] = {"whole": [], "parts": []}
+    for name, stops in (("whole", [99]), ("parts", [7, 99])):
+        store, events = Store(tmp_path / name), list[Any]()
+        store.prepare()
+        for after in stops:
+            stop = partial(_is_over, iter(range(after)))
+            context = Context(store, Path("/none"), tmp_path, "memory", events.append, stop=stop)
+            outcome, error = attempt(dense, context)
+            assert outcome == ("done" if after == 99 else "stopped"), error
+        rows[name] = [event["row"]["step"] for event in events if event["event"] == "row"]
+        for step in dense.steps:
+            artifact = Artifact("train", dense.key, step)
+            rows[name].append(store.rows(artifact))
+            rows[name].append({n: v.tolist() for n, v in store.weights(artifact, "encoder").items()})
+    assert rows["whole"] == rows["parts"] and rows["whole"][:2] == [4, 8]
+    assert not list((tmp_path / "parts" / "store").glob("work/*/*/*.safetensors"))
