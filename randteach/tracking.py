@@ -224,11 +224,13 @@ def _curve(entry: Entry, rows: Iterable[Mapping[str, Any]]) -> list[Any]:
     labels = entry.labels
     if entry.kind == "probe" and entry.parents:
         return _metrics(rows, labels.get("step") or 0, f"{labels['probed_on']}/")
-    if entry.kind == "train" and labels.get("round"):
-        last = [{**row, "step": labels["round"]} for row in rows if row["split"] == "test"][-1:]
-        named = [labels.get("control") or "tickets", f"at {labels['at']:g}" if "at" in labels else ""]
+    if entry.kind == "train" and entry.parents and "round" in labels:
+        last = [row for row in rows if row["split"] == "test"][-1:]
+        last = [{"step": labels["round"], "error": row["error"], "loss": row["loss"]} for row in last]
+        named = [labels.get("control") or "tickets"]
+        named += [f"from epoch {labels['at']:g}"] if "at" in labels else []
         named += [f"rewound to {labels['rewind']:g}"] if "rewind" in labels else []
-        return _metrics(last, 0, "/".join(name for name in named if name) + "/")
+        return _metrics(last, 0, "/".join(named) + "/")
     if entry.kind == "connect":
         rows = [row for row in rows if "barrier_error" in row]
         return _metrics(rows, int(labels.get("at") or 0), f"barrier {labels['pair']}/")

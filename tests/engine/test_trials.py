@@ -220,8 +220,8 @@ def test_mlflow_nests_trials_and_draws_their_curves(tickets: Path) -> None:
     (student,) = (run for run in runs if run.data.tags.get("kind") == "distill")
     below = [r for r in runs if r.data.tags.get("mlflow.parentRunId") == student.info.run_id]
     assert Counter(run.data.tags["kind"] for run in below) >= Counter({"train": 3, "mask": 2})
-    curve = client.get_metric_history(student.info.run_id, "tickets/at 1/error")
-    assert [point.step for point in sorted(curve, key=lambda p: p.step)][:2] == [1, 2]
+    curve = client.get_metric_history(student.info.run_id, "tickets/from epoch 1/error")
+    assert [point.step for point in sorted(curve, key=lambda p: p.step)][:3] == [0, 1, 2]
     teachers = [r for r in runs if r.data.tags.get("role") == "teacher" and r.data.tags["kind"] == "mask"]
     homes: Any = {by_id[run.data.tags["mlflow.parentRunId"]].data.tags.get("kind") for run in teachers}
     assert homes == {"train"}
