@@ -7,6 +7,7 @@ studies/NAME/runs/N.json   a start: the plan's digest and the command; the highe
 import json
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -85,9 +86,8 @@ def every_entry(store: Store, name: str | None = None) -> dict[str, Entry]:
                 entry = Entry.from_json(item)
                 have = found.get(entry.key)
                 if have:
-                    entry = Entry(
-                        entry.kind, entry.key, {**have.steps, **entry.steps}, entry.parents, entry.labels
-                    )
+                    steps, states = {**have.steps, **entry.steps}, have.states | entry.states
+                    entry = replace(entry, steps=steps, states=states)
                 found[entry.key] = entry
     return found
 

@@ -6,7 +6,7 @@ is the line from the teacher to it.
 
     python sweeps/loss_landscape.py --preset mini             # Fashion-MNIST, minutes on two CPU cores
     python sweeps/loss_landscape.py                           # the paper's setting, for GPUs
-    python sweeps/loss_landscape.py --preset mini plane.alphas=[1e-10] plane.resolution=33   # a line
+    python sweeps/loss_landscape.py --preset mini 'plane.alphas=[1e-10]'   # a line
     python sweeps/loss_landscape.py --preset mini plane.coordinates=orthonormal
 
 The preset mini has 13 points a side, not 25, each evaluated on 2,000 training and 2,000 test images. A

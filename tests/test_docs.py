@@ -35,7 +35,7 @@ def test_generated_pages_are_up_to_date(page: str, printed: object) -> None:
 
 @pytest.mark.parametrize("typed", TYPED)
 def test_commands_of_the_readme_are_understood(typed: str) -> None:
-    assert expand(STUDY, overrides.parse(STUDY.presets["mini"], typed.split())).jobs
+    assert expand(STUDY, overrides.parse(STUDY.presets["mini"], shlex.split(typed))).jobs
 
 
 @pytest.mark.parametrize("typed", STARTS)
