@@ -114,6 +114,7 @@ def expand(study: Study, axes: Axes, name: str | None = None) -> Plan:
                     steps={**have.steps, **job.steps},
                     states=have.states | job.states,
                     rank=min(have.rank, at),
+                    labels=have.labels if have.labels == labels else _united(have.labels, labels, swept),
                 )
             else:
                 merged[job.key] = job.placed(rank=at, labels=labels)
@@ -121,6 +122,12 @@ def expand(study: Study, axes: Axes, name: str | None = None) -> Plan:
     jobs = sorted(merged.values(), key=lambda job: job.rank)
     values = {name: list(axes.values.get(name, (item.default,))) for name, item in settings().items()}
     return Plan(name or study.name, jobs, values)
+
+
+def _united(one: Mapping[str, Any], other: Mapping[str, Any], swept: Iterable[str]) -> dict[str, Any]:
+    """Labels of a job that two points share; a swept setting in which they differ decides nothing of it."""
+    apart = {name: None for name in swept if name in one and one[name] != other.get(name, one[name])}
+    return {**other, **one, **apart}
 
 
 def _swept_labels(job: Job, config: Config, swept: Iterable[str]) -> dict[str, Any]:

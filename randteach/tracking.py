@@ -208,6 +208,10 @@ class Tree:
             entry = self.entries[entry.parents[0].key]
             if entry.kind == "distill" or not entry.parents:
                 home = entry.key
+        if home != SWEEP and entry.kind == "mask":  # a random one: to its teacher's own training
+            whose = {"role": "teacher", **{name: entry.labels.get(name) for name in ("teacher", "seed")}}
+            dense = (e for e in self.entries.values() if e.kind == "train" and not e.parents)
+            home = next((e.key for e in dense if whose.items() <= e.labels.items()), home)
         return home
 
     def _fail(self, entry: Entry, status: str, error: str) -> None:
@@ -230,6 +234,9 @@ def _curve(entry: Entry, rows: Iterable[Mapping[str, Any]]) -> list[Any]:
         named = [labels.get("control") or "tickets"]
         named += [f"from epoch {labels['at']:g}"] if "at" in labels else []
         named += [f"rewound to {labels['rewind']:g}"] if "rewind" in labels else []
+        named += [
+            f"{name} {labels[name]}" for name in sorted(labels) if name.startswith(("tickets.", "train."))
+        ]
         return _metrics(last, 0, "/".join(named) + "/")
     if entry.kind == "connect":
         rows = [row for row in rows if "barrier_error" in row]

@@ -92,6 +92,7 @@ STUDY = Study(
     jobs=jobs,
     figure=figure,
     summary=summary,
+    unused={"tickets.alphas": "alpha", "connect.alphas": "alpha"},
 )
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from randteach.report.style import (
     matching,
     networks,
     number_of,
+    panels,
     save,
     seeds_of,
     spread,
@@ -63,15 +64,14 @@ def draw(frame: pd.DataFrame, folder: Path, name: str = "figure") -> None:
         return
     axes = [*AXES, *settings(frame)]
     rows = []
-    students = made[made.role == "student"]
-    for values, _ in (students if len(students) else made).groupby(axes, dropna=False, sort=True):
+    for values in panels(made, axes):
         ours = matching(made, axes, values)
         height = matching(barriers(frame), axes, values)
         rows += [(networks(axes, values), ours, height, bn) for bn in BN if (ours.bn == bn).any()]
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(11.0, 3.9 * len(rows)), layout="constrained")
-        panels: Any = figure.subplots(len(rows), 2, squeeze=False, width_ratios=(1.25, 1))
-        for (title, ours, height, bn), (left, right) in zip(rows, panels, strict=True):
+        places: Any = figure.subplots(len(rows), 2, squeeze=False, width_ratios=(1.25, 1))
+        for (title, ours, height, bn), (left, right) in zip(rows, places, strict=True):
             left.set_title(f"{title}: {BN[bn]}", fontsize=9, fontweight="bold", loc="left")
             _along(left, ours[ours.bn == bn])
             right.set_title(f"barriers, means over pairs ({seeds_of(ours)})", fontsize=9, loc="left")
@@ -86,7 +86,7 @@ def _along(panel: Axes, ours: pd.DataFrame) -> None:
         style: dict[str, Any] = {"color": TEACHER, "linestyle": "--", "marker": "s"}
         if rows.role.iloc[0] == "student":
             style = graded(at, len(found))
-        for _, line in rows.groupby(["seed", "pair"]):
+        for _, line in rows.groupby("key"):
             panel.plot(line.gamma, line.value, color=style["color"], alpha=0.2, linewidth=0.8)
         mean = rows.groupby("gamma").value.mean()
         panel.plot(mean.index, mean, label=name, **style | {"linewidth": 2, "markersize": 4})
@@ -131,12 +131,13 @@ def show(frame: pd.DataFrame) -> list[Table]:
         title_justify="left",
         caption_justify="left",
     )
-    extra = [name for name in settings(frame) if made[name].nunique(dropna=False) > 1]
+    axes = [*AXES, *settings(frame)]
+    extra = [name for name in axes if made[name].nunique() > 1]
     heads = ["checkpoint", *extra, "norm layers", "pairs", "children", "barrier", "of loss"]
     for name in [*heads, "distance", "cosine"]:
         table.add_column(name, justify="left" if name in ("checkpoint", "norm layers") else "right")
-    for values, group in made.groupby(extra or ["study"], dropna=False):
-        for name, rows in starts(group):
+    for values in panels(made, extra or ["study"]):
+        for name, rows in starts(matching(made, extra or ["study"], values)):
             shape = {m: rows[rows.measure == m].value.mean() for m in ("distance", "cosine")}
             test = rows[rows.split == "test"]
             for bn in (bn for bn in BN if (test.bn == bn).any()):
@@ -147,7 +148,7 @@ def show(frame: pd.DataFrame) -> list[Table]:
                     name,
                     *(label(value) for value in values[: len(extra)]),
                     bn,
-                    str(own[["seed", "pair"]].drop_duplicates().shape[0]),
+                    str(own.key.nunique()),
                     number(ends),
                     f"{families.mean():.1f} ({families.min():.1f} … {families.max():.1f})",
                     number(own[own.measure == "barrier_loss"].value.mean(), ".2f"),

@@ -68,8 +68,18 @@ def _corners(own: pd.DataFrame) -> pd.DataFrame:
 
 def _map(panel: Axes, own: pd.DataFrame, measure: str) -> None:
     grid = own[own.place != "corners"].pivot_table(index="y", columns="x", values="value")
+    if min(grid.shape) > 1 and grid.min().min() < grid.max().max():
+        _contours(panel, grid, measure)
+    panel.set_xlabel("from T towards S1")
+    corners = _corners(own)
+    for text, x, y in zip(names(corners), corners.x, corners.y, strict=True):
+        panel.plot(x, y, "o", color="white", markeredgecolor=INK, markersize=6)
+        panel.annotate(text, (x, y), xytext=(5, 5), textcoords="offset points", color="white", weight="bold")
+
+
+def _contours(panel: Axes, grid: pd.DataFrame, measure: str) -> None:
     if measure == "kl":
-        shown = grid.clip(lower=max(grid.to_numpy()[grid.to_numpy() > 0].min(initial=1e-12), 1e-12))
+        shown = grid.clip(lower=grid[grid > 0].min().min())  # at the teacher itself it can be 0
         low, high = np.log10(shown.min().min()), np.log10(shown.max().max())
         scale: dict[str, Any] = {"norm": LogNorm(), "levels": np.logspace(low, high, LEVELS)}
     else:
@@ -81,11 +91,6 @@ def _map(panel: Axes, own: pd.DataFrame, measure: str) -> None:
     if measure == "kl":
         ticks = [float(v) for v in np.logspace(low, high, 4)]
         bar.set_ticks(ticks, labels=[f"{v:.2g}" for v in ticks])
-    panel.set_xlabel("from T towards S1")
-    corners = _corners(own)
-    for text, x, y in zip(names(corners), corners.x, corners.y, strict=True):
-        panel.plot(x, y, "o", color="white", markeredgecolor=INK, markersize=6)
-        panel.annotate(text, (x, y), xytext=(5, 5), textcoords="offset points", color="white", weight="bold")
 
 
 def _curve(panel: Axes, own: pd.DataFrame, measure: str) -> None:

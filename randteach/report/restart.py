@@ -108,7 +108,7 @@ def show(frame: pd.DataFrame) -> list[Table]:
         for values, ours in made[made.measure == measure].groupby(extra or ["study"], dropna=False):
             by_round = ours.groupby("round").value.mean()
             wide = ours.pivot_table(index="seed", columns="round", values="value")
-            gain = (wide[2] - wide[1]).dropna() if last > 1 and 2 in wide else pd.Series(dtype=float)
+            gain = (wide[2] - wide[1]).dropna() if {1, 2} <= set(wide) else pd.Series(dtype=float)
             added = f"{gain.mean():+.1f} ({gain.min():+.1f} … {gain.max():+.1f})" if len(gain) else "-"
             table.add_row(
                 *(label(value) for value in values[: len(extra)]),

@@ -58,6 +58,22 @@ def matching(frame: pd.DataFrame, axes: Sequence[str], values: Sequence[Any]) ->
     return frame
 
 
+def panels(frame: pd.DataFrame, axes: Sequence[str]) -> list[tuple[Any, ...]]:
+    """Values on these axes, a panel each; rows that some axes do not apply to fit the others' panels."""
+    combinations = frame[list(axes)].drop_duplicates().astype(object)
+    combinations = combinations.where(combinations.notna(), None).sort_values(list(axes), key=_as_text)
+    found = list(combinations.itertuples(index=False, name=None))
+    return [one for one in found if not any(other != one and _fits(one, other) for other in found)]
+
+
+def _as_text(column: pd.Series) -> pd.Series:
+    return column.map(lambda value: f"{value:012.4f}" if isinstance(value, int | float) else str(value))
+
+
+def _fits(one: tuple[Any, ...], other: tuple[Any, ...]) -> bool:
+    return all(mine is None or mine == theirs for mine, theirs in zip(one, other, strict=True))
+
+
 def networks(axes: Sequence[str], values: Sequence[Any]) -> str:
     """What a panel's networks are: "resnet18 at width 8 on Fashion-MNIST, scope=all"."""
     named = {name: value for name, value in zip(axes, values, strict=True) if not pd.isna(value)}

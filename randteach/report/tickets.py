@@ -13,7 +13,18 @@ from matplotlib.figure import Figure
 from rich import box
 from rich.table import Table
 
-from randteach.report.style import INK, STYLE, graded, matching, networks, number_of, save, seeds_of, spread
+from randteach.report.style import (
+    INK,
+    STYLE,
+    graded,
+    matching,
+    networks,
+    number_of,
+    panels,
+    save,
+    seeds_of,
+    spread,
+)
 from randteach.report.summary import label, number, settings
 
 AXES = ("probed_on", "arch", "width")
@@ -25,7 +36,7 @@ CONTROLS = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Line:
     """One start's accuracies, a row a seed and round."""
 
@@ -44,13 +55,12 @@ def rounds(frame: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def groups(made: pd.DataFrame, frame: pd.DataFrame) -> Iterator[tuple[str, list[Line]]]:
-    """A title and its lines, for each setting of the students: teachers by rewinding, students, controls."""
+def groups(made: pd.DataFrame, frame: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame, list[Line]]]:
+    """Title, rows and lines for each setting: teachers by rewinding, students, controls."""
     axes = [*AXES, *settings(frame)]
-    students = made[made.role == "student"]
-    for values, _ in (students if len(students) else made).groupby(axes, dropna=False, sort=True):
+    for values in panels(made, axes):
         ours = matching(made, axes, values)
-        yield networks(axes, values), list(_lines(ours))
+        yield networks(axes, values), ours, list(_lines(ours))
 
 
 def _lines(ours: pd.DataFrame) -> Iterator[Line]:
@@ -62,9 +72,10 @@ def _lines(ours: pd.DataFrame) -> Iterator[Line]:
         name = f"teacher, epoch {rewind:g}" if role == "teacher" else "student"
         if role == "student":
             start = start[(start.alpha == alpha) & (start["at"] == at)]
+        name += f": {CONTROLS[control]}" if control else ""
+        if not pd.isna(alpha):  # of the student, or of the one whose masks a teacher is under
             name += f", alpha {label(alpha)}" if many["alpha"] else ""
             name += f", distilled for {at:g} epochs" if many["at"] else ""
-        name += f": {CONTROLS[control]}" if control else ""
         yield Line(name, role, control, pd.concat([start, rows]))
 
 
@@ -76,14 +87,14 @@ def draw(frame: pd.DataFrame, folder: Path, name: str = "figure") -> None:
     made = rounds(frame)
     if not len(made):
         return
-    panels = list(groups(made, frame))
-    controls = any(line.control for _, lines in panels for line in lines)
+    found = list(groups(made, frame))
+    controls = any(line.control for *_, lines in found for line in lines)
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(6.8 * (1 + controls), 4.6 * len(panels)), layout="constrained")
-        parts: Any = figure.subplots(len(panels), 1 + controls, squeeze=False, sharey=True)
-        for (title, lines), row in zip(panels, parts, strict=True):
+        figure = Figure(figsize=(6.8 * (1 + controls), 4.6 * len(found)), layout="constrained")
+        parts: Any = figure.subplots(len(found), 1 + controls, squeeze=False, sharey=True)
+        for (title, ours, lines), row in zip(found, parts, strict=True):
             _panel(row[0], [line for line in lines if not line.control])
-            row[0].set_title(f"{title} ({seeds_of(made)})", fontsize=9, fontweight="bold", loc="left")
+            row[0].set_title(f"{title} ({seeds_of(ours)})", fontsize=9, fontweight="bold", loc="left")
             if controls:
                 roles = {line.role for line in lines if line.control}
                 first = next((x for x in lines if x.role == "teacher"), None)
@@ -121,9 +132,9 @@ def _panel(panel: Axes, lines: list[Line]) -> None:
 def show(frame: pd.DataFrame) -> list[Table]:
     """Mean accuracies by weights kept, a column a start, and the student's gain over the teacher's first."""
     made, tables = rounds(frame), []
-    for title, lines in groups(made, frame) if len(made) else ():
+    for title, ours, lines in groups(made, frame) if len(made) else ():
         table = Table(
-            title=f"Test accuracy in % after pruning: {title} ({number_of(made)})",
+            title=f"Test accuracy in % after pruning: {title} ({number_of(ours)})",
             box=box.SIMPLE_HEAD,
             padding=(0, 1),
             title_justify="left",
@@ -166,8 +177,8 @@ def _gains(lines: list[Line], kept: float) -> tuple[str, ...]:
     pair = _pair(lines)
     if not pair:
         return ()
-    at = [line.rows[line.rows.kept == kept].set_index("teacher").accuracy for line in pair]
-    gaps = (at[0] - at[1]).dropna()
+    rows = [line.rows[line.rows.kept == kept].groupby(["teacher", "seed"]).accuracy.mean() for line in pair]
+    gaps = (rows[0] - rows[1]).dropna()
     if not len(gaps):
         return ("-",)
     return (f"{gaps.mean():+.1f} ({gaps.min():+.1f} … {gaps.max():+.1f})",)

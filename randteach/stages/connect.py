@@ -1,12 +1,13 @@
 """Mode connectivity: errors along the line between two trainings of one checkpoint (paper, Figure 9)."""
 
+import math
 from collections.abc import Sequence
 
 import torch
 
 from randteach import nets
 from randteach.records import ConnectSpec
-from randteach.stages.embed import calibrate, norms, to_device
+from randteach.stages.embed import norms, reestimate, to_device
 from randteach.stages.evaluate import Classified, Inputs, errors
 from randteach.stages.recorder import Recorder, Result, Row, Tensors
 
@@ -40,7 +41,7 @@ def connect(
         blend.set((gamma, 1 - gamma))
         for bn in (INTERPOLATED, REESTIMATED) if norms(encoder) else (NONE,):
             if bn == REESTIMATED:
-                calibrate(encoder, train)
+                reestimate(encoder, train)
             model.eval()
             for split, samples in splits.items():
                 error, loss = errors(model, samples)
@@ -65,6 +66,10 @@ def barriers(rows: Sequence[Row]) -> list[Row]:
 
 
 def barrier(gammas: Sequence[float], values: Sequence[float]) -> float:
-    """The most by which values along a line exceed the straight line between its two ends; 0 or more."""
+    """The most by which values along a line exceed the straight line between its two ends; 0 or more.
+
+    nan where any of them is.
+    """
     first, last = values[0], values[-1]
-    return max(v - (gamma * last + (1 - gamma) * first) for gamma, v in zip(gammas, values, strict=True))
+    above = [v - (gamma * last + (1 - gamma) * first) for gamma, v in zip(gammas, values, strict=True)]
+    return math.nan if any(map(math.isnan, above)) else max(above)

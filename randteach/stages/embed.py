@@ -68,6 +68,42 @@ def calibrate(encoder: nn.Module, batches: Iterable[torch.Tensor]) -> None:
         norm.momentum = momentum
 
 
+@torch.no_grad()
+def reestimate(encoder: nn.Module, batches: Iterable[torch.Tensor]) -> None:
+    """Set each BatchNorm's buffers to mean and unbiased variance of its inputs over all samples.
+
+    Batches x_BCHW pass in training mode, each normalised by its own statistics; what these say of all
+    samples together is summed in float64, whatever the size of the last batch.
+    """
+    layers = norms(encoder)
+    momenta = [norm.momentum for norm in layers]
+    sums: dict[nn.Module, torch.Tensor] = {}  # of each layer: count, sum, sum of squares
+
+    def seen(layer: nn.Module, args: tuple[torch.Tensor, ...], output: torch.Tensor) -> None:
+        assert isinstance(layer, nn.BatchNorm2d)
+        assert layer.running_mean is not None and layer.running_var is not None
+        count = args[0].numel() / args[0].shape[1]
+        mean, variance = layer.running_mean.double(), layer.running_var.double()
+        squares = variance * (count - 1) + count * mean.square()
+        found = torch.stack((torch.full_like(mean, count), count * mean, squares))
+        sums[layer] = sums[layer] + found if layer in sums else found
+
+    hooks = [norm.register_forward_hook(seen) for norm in layers]
+    for norm in layers:
+        norm.reset_running_stats()
+        norm.momentum = 1.0  # the buffers are each batch's own
+    encoder.train()
+    for x_BCHW in batches:
+        encoder(x_BCHW)
+    for norm, momentum, hook in zip(layers, momenta, hooks, strict=True):
+        hook.remove()
+        norm.momentum = momentum
+        assert norm.running_mean is not None and norm.running_var is not None
+        count, total, squares = sums[norm]
+        norm.running_mean.copy_(total / count)
+        norm.running_var.copy_((squares - total.square() / count) / (count - 1))
+
+
 def inputs(data: Split, indices: np.ndarray, device: torch.device) -> Iterator[torch.Tensor]:
     """The samples of `indices`, in their order, as batches x_BCHW."""
     with closing(data.reader(EMBED_BATCH, indices=indices)) as reader:

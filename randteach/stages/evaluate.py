@@ -1,5 +1,6 @@
 """Many networks on the same samples, which are read once."""
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import closing
 
@@ -34,7 +35,7 @@ class Inputs:
 
 @torch.no_grad()
 def errors(classify: Callable[[torch.Tensor], torch.Tensor], samples: Inputs) -> tuple[float, float]:
-    """Error in percent and mean cross-entropy of classify(x_BCHW) -> logits_BC."""
+    """Error in percent and mean cross-entropy of classify(x_BCHW) -> logits_BC; nan where that overflows."""
     labels = samples.labels_N.split(EMBED_BATCH)
     totals = torch.zeros(2, dtype=torch.float64, device=samples.device)
     for x_BCHW, y_B in zip(samples, labels, strict=True):
@@ -43,7 +44,8 @@ def errors(classify: Callable[[torch.Tensor], torch.Tensor], samples: Inputs) ->
         loss = F.cross_entropy(logits_BC, y_B, reduction="sum")
         totals += torch.stack((wrong.double(), loss.double()))
     wrong_count, loss_sum = totals.tolist()
-    return 100 * wrong_count / len(samples), loss_sum / len(samples)
+    error = 100 * wrong_count / len(samples) if math.isfinite(loss_sum) else math.nan  # never a guess
+    return error, loss_sum / len(samples)
 
 
 class Classified(nn.Module):

@@ -9,7 +9,7 @@ from torch import nn
 
 from randteach import nets
 from randteach.records import PlaneSpec
-from randteach.stages.embed import calibrate, to_device
+from randteach.stages.embed import norms, reestimate, to_device
 from randteach.stages.evaluate import Inputs
 from randteach.stages.losses import divergence
 from randteach.stages.probe import accuracies
@@ -45,8 +45,8 @@ def plane(
     for x, y in places(spec, shape):
         record.pause()
         blend.set(shape.weights(x, y))
-        if spec.norm == "reestimated":
-            calibrate(encoder, train)
+        if spec.norm == "reestimated" and norms(encoder):
+            reestimate(encoder, train)
         model.train(spec.norm == "batch")
         norm = {"norm": blend.norm()}
         place = {"x": x, "bn": spec.norm} | ({"y": y} if len(corners) == 3 else {})

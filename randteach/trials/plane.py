@@ -17,7 +17,7 @@ from randteach.trials.train import evaluated
 def plane_jobs(config: Config) -> Iterator[Job]:
     """The plane through a teacher and two of its students, or the line to one, in jobs of a row's points.
 
-    A finer grid with twice as many steps a side has all points of the coarser one, and its jobs.
+    A grid with twice as many steps a side has all points of one with four or more, and its jobs.
     """
     settings, teacher = config.plane, teacher_of(config)
     if len(set(settings.alphas)) != len(settings.alphas) or len(settings.alphas) not in (1, 2):
@@ -30,6 +30,11 @@ def plane_jobs(config: Config) -> Iterator[Job]:
     yield from students
     corners: tuple[Network, ...] = (teacher, *(last(student, config) for student in students))
     samples, test_count = evaluated("plane", settings.train_size, settings.test_size, config)
+    if samples.count < config.probe.neighbours:
+        raise UserError(
+            f"plane.train_size={samples.count}: kNN takes probe.neighbours={config.probe.neighbours} of "
+            "them; give at least that many"
+        )
     probe = replace(probe_spec(config, teacher), samples=samples, test_count=test_count)
     labels = {name: value for name, value in students[0].labels.items() if name not in ("alpha", "round")}
     labels |= {"at": float(students[0].steps[max(students[0].steps)]), "probed_on": config.probe.data}

@@ -96,7 +96,8 @@ def ticket_jobs(config: Config, student: Job) -> Iterator[Job]:
             yield job
         yield from _controls(config, pruning, point, masks, lines["teacher"] if lines else [])
         if lines:
-            yield from _controls(config, pruning, starts["teacher"], lines["teacher"], masks)
+            donor = {name: point.labels.get(name) for name in ("alpha", "at")}
+            yield from _controls(config, pruning, starts["teacher"], lines["teacher"], masks, donor)
 
 
 def _line(config: Config, pruning: Pruning, start: Checkpoint, dense: Job) -> Iterator[Job]:
@@ -111,9 +112,17 @@ def _line(config: Config, pruning: Pruning, start: Checkpoint, dense: Job) -> It
 
 
 def _controls(
-    config: Config, pruning: Pruning, start: Checkpoint, masks: Sequence[Job], others: Sequence[Job]
+    config: Config,
+    pruning: Pruning,
+    start: Checkpoint,
+    masks: Sequence[Job],
+    others: Sequence[Job],
+    donor: Mapping[str, Any] | None = None,
 ) -> Iterator[Job]:
-    """The same rounds with something else in place of the mask, or of the weights under it."""
+    """The same rounds with something else in place of the mask, or of the weights under it.
+
+    `donor` labels what is trained under the masks of `others`.
+    """
     assert config.data.channels and config.seeds.train is not None
     fresh = Draw("reinit", config.seeds.train, config.net, config.data.channels)
     for number, found in enumerate(masks, start=1):
@@ -125,7 +134,7 @@ def _controls(
             elif control == "transfer":
                 if number > len(others):
                     continue
-                mask = others[number - 1]
+                mask, labels = others[number - 1], labels | dict(donor or {})
             else:
                 like = found if control == "random_layers" else None
                 mask = pruning.mask(control, labels, number, within=like)

@@ -52,7 +52,7 @@ def drawn(config: Config) -> Checkpoint:
         "teacher": reference_id(teacher),
         "arch": config.net.arch,
         "width": config.net.width,
-        "seed": teacher.seed,
+        "seed": config.seed,
         "probed_on": config.probe.data,
     }
     return Checkpoint(replace(teacher, norm="identity", calibrated_on=None), labels)

@@ -1,12 +1,13 @@
 """Lines between children: barriers by hand, ends that are the children themselves, norm layers anew."""
 
+import math
 from typing import Any
 
 import pytest
 import torch
 
+from loaders.order import balanced
 from randteach import nets
-from randteach.config import Net
 from randteach.records import ConnectSpec, Samples, Snapshot
 from randteach.stages.connect import barrier, barriers, connect
 from randteach.stages.embed import to_device
@@ -40,10 +41,11 @@ def samples() -> tuple[Inputs, Inputs]:
     return Inputs(data, indices, CPU), test
 
 
-def line(ends: list[Tensors], points: int, net: Net = NET) -> list[Row]:
-    one, other = (Snapshot(key, END, net, 1, "train") for key in "ab")
+def line(ends: list[Tensors], points: int, train: Inputs | None = None) -> list[Row]:
+    one, other = (Snapshot(key, END, NET, 1, "train") for key in "ab")
     about, record = ConnectSpec((one, other), Samples("mnist5k", "", 1, 16, 200), 100, points), Kept()
-    connect(about, (ends[0], ends[1]), *samples(), CPU, record)
+    learnt, test = samples()
+    connect(about, (ends[0], ends[1]), train or learnt, test, CPU, record)
     return record.rows
 
 
@@ -78,37 +80,38 @@ def test_the_ends_are_the_children_exactly(children: tuple[list[Tensors], list[R
 def test_the_middle_is_the_mean_with_statistics_of_the_training_set(
     children: tuple[list[Tensors], list[Row]],
 ) -> None:
-    """By hand: weights averaged in float64; each layer's means and variances of the one batch of 200."""
+    """By hand: weights averaged in float64; each layer's mean and variance over all 600 samples' inputs."""
     weights, _ = children
-    train, test = samples()
+    data, _, test = opened()
+    train = Inputs(data, balanced(data.labels, 600), CPU)  # in batches of 256, 256 and 88
     middle = {
         n: ((weights[0][n].double() + weights[1][n].double()) / 2).to(v.dtype) for n, v in weights[0].items()
     }
     model = Classified(nets.build(NET, 1, 16), torch.nn.Linear(32, 10))
     model.load_state_dict(middle)
     to_device(model, CPU).eval()
-    rows = line(weights, 3)
+    rows = line(weights, 3, train)
     raw = at(rows, gamma=0.5, bn="interpolated", split="test")
     assert (raw["error"], raw["loss"]) == errors(model, test)
+    seen: dict[torch.nn.Module, list[torch.Tensor]] = {}
+
+    def look(layer: torch.nn.Module, args: tuple[torch.Tensor]) -> None:
+        seen.setdefault(layer, []).append(args[0].double().transpose(0, 1).flatten(1).clone())
+
     norms = [m for m in model.modules() if isinstance(m, torch.nn.BatchNorm2d)]
-
-    def anew(layer: Any, args: tuple[torch.Tensor]) -> None:
-        x = args[0].double().transpose(0, 1).flatten(1)
-        layer.running_mean = x.mean(1).float()
-        # The pass normalises by the biased variance; what is kept for evaluation is the unbiased one.
-        layer.kept, layer.running_var = x.var(1).float(), x.var(1, correction=0).float()
-
-    hooks = [norm.register_forward_pre_hook(anew) for norm in norms]
-    (batch,) = train
+    hooks = [norm.register_forward_pre_hook(look) for norm in norms]
     with torch.no_grad():
-        model(batch)
-    for hook, norm in zip(hooks, norms, strict=True):
+        model.train()
+        for batch in train:
+            model(batch)
+    for norm, hook in zip(norms, hooks, strict=True):
         hook.remove()
-        norm.running_var = norm.kept
+        x_CN = torch.cat(seen[norm], dim=1)
+        norm.running_mean, norm.running_var = x_CN.mean(1).float(), x_CN.var(1).float()
     again = at(rows, gamma=0.5, bn="reestimated", split="test")
-    error, loss = errors(model, test)
+    error, loss = errors(model.eval(), test)
     assert again["error"] == error and again["loss"] == pytest.approx(loss, rel=1e-5)
-    assert again["loss"] != raw["loss"]
+    assert abs(again["loss"] - raw["loss"]) > 1e-3
 
 
 def test_distance_and_cosine_are_of_all_parameters(children: tuple[list[Tensors], list[Row]]) -> None:
@@ -118,6 +121,14 @@ def test_distance_and_cosine_are_of_all_parameters(children: tuple[list[Tensors]
     row = line(weights, 2)[-1]
     assert row["distance"] == pytest.approx(float((one - other).square().sum().sqrt()), rel=1e-12)
     assert row["cosine"] == pytest.approx(float(one @ other / one.norm() / other.norm()), rel=1e-12)
+
+
+def test_a_line_that_overflows_has_no_barrier_to_tell(children: tuple[list[Tensors], list[Row]]) -> None:
+    broken = {n: v * torch.nan if v.is_floating_point() else v for n, v in children[0][0].items()}
+    rows = line([broken, children[0][1]], 3)
+    assert math.isnan(at(rows, gamma=1.0, bn="interpolated", split="test")["error"])
+    found = [row["barrier_error"] for row in rows if "barrier_error" in row]
+    assert len(found) == 4 and all(map(math.isnan, found))
 
 
 def test_a_line_to_itself_has_no_barrier_and_each_point_each_split(

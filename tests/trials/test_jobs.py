@@ -168,6 +168,27 @@ def test_trials_can_be_had_of_chosen_students_and_epochs() -> None:
     assert not planned(DISTANCE, "seed=0", "downstream=[]").jobs[-1].kind.startswith("probe")
 
 
+def test_what_swept_settings_share_has_none_of_their_values() -> None:
+    """The unpruned trainings are of both scopes; only the rounds are of one."""
+    plan = planned(TICKETS, "tickets.scope=weights,all", "seed=0", "rounds=1", "tickets.controls=[]")
+    found = {(j.labels["round"], j.labels["tickets.scope"]) for j in plan.jobs if j.kind == "train"}
+    assert found == {(0, None), (1, "weights"), (1, "all")}
+
+
+def test_a_child_that_is_a_tickets_first_round_is_known_as_both() -> None:
+    pairs = ("downstream=[tickets,connect]", "alpha=1e-10,0.3", "train.epochs=8", "rounds=1", "seed=0")
+    jobs = planned(DISTANCE, *pairs, "tickets.alphas=[0.3]", "connect.alphas=[1e-10]").jobs
+    (dense,) = (j for j in jobs if j.kind == "train" and j.labels.get("round") == 0 and not j.parents)
+    assert dense.labels["pair"] == "0" and dense.labels["kept"] == 1
+
+
+def test_a_teacher_under_masks_of_several_students_tells_them_apart() -> None:
+    pairs = ("alpha=0.3,0.6", "seed=0", "rounds=1", "tickets.controls=[transfer]", "tickets.rewind=[0]")
+    jobs = planned(TICKETS, *pairs).jobs
+    found = [j.labels for j in jobs if j.labels.get("control") and j.labels["role"] == "teacher"]
+    assert [labels["alpha"] for labels in found] == [0.3, 0.6]
+
+
 def test_plans_are_written_and_read_with_their_states() -> None:
     for job in planned(RESTART).jobs:
         assert Entry.from_json(job.entry.as_json()) == job.entry
@@ -188,6 +209,7 @@ MISTAKES = [
     (CONNECT, "connect.children=1", "connect.children=1: allowed are numbers from 2"),
     (PLANE, "plane.alphas=[0.3,0.3]", "a plane takes two students of different alpha, a line one"),
     (PLANE, "plane.alphas=[0,0.5,1]", "a plane takes two students of different alpha, a line one"),
+    (PLANE, "plane.train_size=10", "plane.train_size=10: kNN takes probe.neighbours=20 of them"),
     (PLANE, "distill.epochs=0", "untrained students span no plane"),
     (RESTART, "rounds=0", "rounds=0: allowed are numbers from 1"),
 ]
