@@ -21,6 +21,7 @@ from randteach import cli, overrides, plans
 from randteach.engine.execute import Context, attempt
 from randteach.jobs import Artifact
 from randteach.lookup import FILTERS, Lookup, made
+from randteach.report import tickets as tickets_report
 from randteach.stages.mask import unpack
 from randteach.store import Store
 from randteach.study import expand
@@ -105,6 +106,12 @@ def test_each_sweep_ends_in_its_figure(name: str, tmp_path: Path, capsys: pytest
     assert here(name, tmp_path) == 0
     assert ": 0 made" in capsys.readouterr().out
     pd.testing.assert_frame_equal(table(name, tmp_path), found)
+    # A study stopped midway has a figure too.
+    study, whole = importlib.import_module(f"sweeps.{name}").STUDY, randteach.table(name, tmp_path / "store")
+    some = whole.key.isin(whole.key.unique()[::3])
+    for part in (whole[:0], whole[whole.role != "student"], whole[whole.place == "corners"], whole[some]):
+        study.figure(part.reset_index(drop=True), tmp_path / name)
+        study.summary(part.reset_index(drop=True))
     # What the store knows without the plan is what was planned.
     store = Store(tmp_path / "store")
     planned, lookup = plans.every_entry(store), Lookup(store)
@@ -210,6 +217,11 @@ def test_momentum_restored_needs_its_state(tmp_path: Path) -> None:
     ends = found[(found.role == "teacher") & (found["round"] == 1) & (found.measure == "loss")]
     ends = ends[ends.split == "test"]
     assert set(ends["tickets.momentum"]) == {"zero", "restored"} and ends.value.nunique() == 2
+    # The student's rounds are of both, and stand in both panels, with what all began as.
+    frame = randteach.table("lottery_tickets", tmp_path / "store")
+    panels = [lines for *_, lines in tickets_report.groups(tickets_report.rounds(frame), frame)]
+    assert [[line.role for line in lines] for lines in panels] == [["student", "teacher"]] * 2
+    assert all(list(line.rows["round"]) == [0, 1] for lines in panels for line in lines)
 
 
 def test_mlflow_nests_trials_and_draws_their_curves(tickets: Path) -> None:
