@@ -1,6 +1,7 @@
 """A study: from points to jobs with their parents, and which of them the store lacks."""
 
 import gc
+import importlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -52,15 +53,28 @@ AnyJob = TypeVar("AnyJob", Job, Entry)
 
 @dataclass(frozen=True)
 class Study:
-    """An experiment: its question, its presets as override texts, its jobs, its figure and its summary."""
+    """An experiment: its question, its presets as override texts, its jobs and its report."""
 
     name: str
     question: str
     presets: Mapping[str, Mapping[str, str]]
     jobs: Callable[[Config], Iterable[Job]]
-    figure: Callable[["pd.DataFrame", Path], None]
-    summary: Callable[["pd.DataFrame"], "list[Table]"]
+    report: Sequence[str]  # modules of `randteach.report`: the first draws figure.png, others NAME.png
     unused: Mapping[str, str] = field(default_factory=dict)  # settings without effect, and what to set
+
+    def figure(self, table: "pd.DataFrame", folder: Path) -> None:
+        """Draw all that the table has numbers for."""
+        for number, name in enumerate(self.report):
+            _report(name).draw(table, folder, name if number else "figure")
+
+    def summary(self, table: "pd.DataFrame") -> "list[Table]":
+        """The same as tables for the terminal."""
+        return [shown for name in self.report for shown in _report(name).show(table)]
+
+
+def _report(name: str) -> Any:
+    """Imported where it is needed: figures take seconds that a plan need not wait for."""
+    return importlib.import_module(f"randteach.report.{name}")
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ All of it can be written again from the store at any time. Runs are found by the
 metrics have timestamps that derive from the step: what is written twice is written once.
 """
 
-import json
 import logging
 import os
 import time
@@ -12,9 +11,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from randteach import disk, plans, study, work
+from randteach import disk, metrics, plans, study, work
 from randteach.jobs import Entry
-from randteach.lookup import flat
 from randteach.marker import Damaged
 from randteach.session import Sessions
 from randteach.stages.recorder import SKIPPED
@@ -104,7 +102,7 @@ class Tree:
         """A job's row, while it runs."""
         entry = self.entries[key]
         run = self.runs.get(key) or self._run(entry)
-        self.client.log_batch(run, metrics=_metrics([row], entry.labels.get("step") or 0))
+        self.client.log_batch(run, metrics=metrics.of_rows([row], entry.labels.get("step") or 0))
 
     def end(self, key: str, status: str, error: str) -> None:
         """A job has ended: what it has made, or how it failed."""
@@ -156,12 +154,12 @@ class Tree:
         step = entry.labels.get("step") or 0
         begin, end = provenance["began"], provenance["began"] + provenance["seconds"]
         run = self._run(entry, begin, provenance.get("study", self.study))
-        metrics, params = _metrics(rows, step), _params(config)
+        numbers, params = metrics.of_rows(rows, step), metrics.of_config(config)
         for at in range(0, max(len(params), 1), PARAMS_AT_ONCE):
             self.client.log_batch(run, params=params[at : at + PARAMS_AT_ONCE])
-        for at in range(0, len(metrics), METRICS_AT_ONCE):
-            self.client.log_batch(run, metrics=metrics[at : at + METRICS_AT_ONCE])
-        if curve := _curve(entry, rows):
+        for at in range(0, len(numbers), METRICS_AT_ONCE):
+            self.client.log_batch(run, metrics=numbers[at : at + METRICS_AT_ONCE])
+        if curve := metrics.curve(entry, rows):
             self.client.log_batch(self.runs[self._home(entry)], metrics=curve)
         if entry.key in self._failed:
             self.client.delete_tag(run, ERROR)
@@ -223,52 +221,6 @@ class Tree:
         self.client.set_terminated(run, "FAILED" if error else "KILLED")
 
 
-def _curve(entry: Entry, rows: Iterable[Mapping[str, Any]]) -> list[Any]:
-    """What the run above shows of a job as a point of a curve: features along training, error by round."""
-    labels = entry.labels
-    if entry.kind == "probe" and entry.parents:
-        return _metrics(rows, labels.get("step") or 0, f"{labels['probed_on']}/")
-    if entry.kind == "train" and entry.parents and "round" in labels:
-        last = [row for row in rows if row["split"] == "test"][-1:]
-        last = [{"step": labels["round"], "error": row["error"], "loss": row["loss"]} for row in last]
-        named = [labels.get("control") or "tickets"]
-        named += [f"from epoch {labels['at']:g}"] if "at" in labels else []
-        named += [f"rewound to {labels['rewind']:g}"] if "rewind" in labels else []
-        named += [
-            f"{name} {labels[name]}" for name in sorted(labels) if name.startswith(("tickets.", "train."))
-        ]
-        return _metrics(last, 0, "/".join(named) + "/")
-    if entry.kind == "connect":
-        rows = [row for row in rows if "barrier_error" in row]
-        return _metrics(rows, int(labels.get("at") or 0), f"barrier {labels['pair']}/")
-    return []
-
-
 def said(error: Exception) -> str:
     """What MLflow, or the database below it, raises, as one line without its SQL."""
     return " ".join(f"{type(error).__name__}: {error}".partition("[SQL")[0].split())[:200]
-
-
-def _metrics(rows: Iterable[Mapping[str, Any]], step: int, prefix: str = "") -> list[Any]:
-    """Metrics of rows; the timestamp is the step, so that a repeated row changes nothing."""
-    from mlflow.entities import Metric
-
-    found = []
-    for row in rows:
-        split = row.get("split", "test")
-        at = row.get("step", step)
-        for axis in ("x", "gamma"):  # of a line or a plane's row, in thousandths
-            at = round(1000 * row[axis]) if axis in row else at
-        head = prefix + (f"{row['bn']}/" if row.get("bn") else "") + ("" if split == "test" else f"{split}_")
-        for name, value in row.items():
-            if name not in ("step", "split", "x", "y", "gamma") and isinstance(value, int | float):
-                found.append(Metric(f"{head}{name}", float(value), max(at, 0), at))
-    return found
-
-
-def _params(config: Mapping[str, Any]) -> list[Any]:
-    """A stored config as flat parameters."""
-    from mlflow.entities import Param
-
-    values = flat(config).items()
-    return [Param(name, value if isinstance(value, str) else json.dumps(value)) for name, value in values]

@@ -11,38 +11,20 @@ Cost: `--dry-run` says what is missing, what it stores, and how long it takes by
 """
 
 from collections.abc import Iterator
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 import randteach
 from randteach.build import distill_job, probe_job, snapshot_probes, teacher_of
 from randteach.config import Config
 from randteach.jobs import Job
+from randteach.presets import MINIATURE
 from randteach.records import Pixels
 from randteach.study import Study
 from randteach.trials import triggered
 
-if TYPE_CHECKING:
-    import pandas as pd
-    from rich.table import Table
-
-MINI = {
+MINI = MINIATURE | {
     "seed": "0,1",
     "alpha": "1e-10,0.3,0.6,0.8,1",
-    "net.arch": "resnet18",
-    "net.width": "8",
-    "head.hidden_dims": "[256,256]",
-    "head.bottleneck_dim": "64",
-    "head.out_dim": "1024",
-    "data.name": "fashion_mnist",
-    "data.like": "fashion_mnist",
-    "data.size": "16",
-    "data.train_size": "10000",
-    "distill.batch_size": "128",
-    "distill.epochs": "10",
     "probe.at": "[0,1,2,5,10]",
-    "probe.train_size": "10000",
-    "probe.test_size": "5000",
 }
 
 PAPER = {
@@ -67,30 +49,16 @@ def jobs(point: Config) -> Iterator[Job]:
     yield from triggered(point, student)
 
 
-def figure(table: "pd.DataFrame", folder: Path) -> None:
-    """Accuracy against alpha, and against epochs by alpha."""
-    from randteach.report import connectivity, init_distance, tickets
-
-    init_distance.draw(table, folder)
-    tickets.draw(table, folder, "tickets")
-    connectivity.draw(table, folder, "connectivity")
-
-
-def summary(table: "pd.DataFrame") -> "list[Table]":
-    """The same as tables for the terminal, and what was triggered below the students."""
-    from randteach.report import connectivity, tickets
-    from randteach.report import summary as probes
-
-    return [*probes.show(table), *tickets.show(table), *connectivity.show(table)]
-
-
 STUDY = Study(
     name="init_distance",
     question=(__doc__ or "").partition("\n")[0],
     presets={"mini": MINI, "paper": PAPER},
     jobs=jobs,
-    figure=figure,
-    summary=summary,
+    report=(
+        "init_distance",
+        "tickets",
+        "connectivity",
+    ),
 )
 
 if __name__ == "__main__":

@@ -14,34 +14,16 @@ resolution of 25 keeps all points of 13. Cost: `--dry-run` says what is missing,
 """
 
 from collections.abc import Iterator
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 import randteach
 from randteach.config import Config
 from randteach.jobs import Job
+from randteach.presets import MINIATURE
 from randteach.study import Study
 from randteach.trials.plane import plane_jobs
 
-if TYPE_CHECKING:
-    import pandas as pd
-    from rich.table import Table
-
-MINI = {
+MINI = MINIATURE | {
     "seed": "0,1",
-    "net.arch": "resnet18",
-    "net.width": "8",
-    "head.hidden_dims": "[256,256]",
-    "head.bottleneck_dim": "64",
-    "head.out_dim": "1024",
-    "data.name": "fashion_mnist",
-    "data.like": "fashion_mnist",
-    "data.size": "16",
-    "data.train_size": "10000",
-    "distill.batch_size": "128",
-    "distill.epochs": "10",
-    "probe.train_size": "10000",
-    "probe.test_size": "5000",
     "plane.resolution": "13",
     "plane.train_size": "2000",
     "plane.test_size": "2000",
@@ -61,27 +43,12 @@ def jobs(point: Config) -> Iterator[Job]:
     yield from plane_jobs(point)
 
 
-def figure(table: "pd.DataFrame", folder: Path) -> None:
-    """Contours over the plane, or curves along the line."""
-    from randteach.report import landscape
-
-    landscape.draw(table, folder)
-
-
-def summary(table: "pd.DataFrame") -> "list[Table]":
-    """The same as a table for the terminal."""
-    from randteach.report import landscape
-
-    return landscape.show(table)
-
-
 STUDY = Study(
     name="loss_landscape",
     question=(__doc__ or "").partition("\n")[0],
     presets={"mini": MINI, "paper": PAPER},
     jobs=jobs,
-    figure=figure,
-    summary=summary,
+    report=("landscape",),
     unused={"alpha": "plane.alphas"},
 )
 

@@ -14,36 +14,18 @@ Cost: `--dry-run` says what is missing, what it stores, and how long it takes by
 """
 
 from collections.abc import Iterator
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 import randteach
 from randteach.build import distill_job
 from randteach.config import Config
 from randteach.jobs import Job
+from randteach.presets import MINIATURE
 from randteach.study import Study
 from randteach.trials.connect import connect_jobs
 
-if TYPE_CHECKING:
-    import pandas as pd
-    from rich.table import Table
-
-MINI = {
+MINI = MINIATURE | {
     "seed": "0,1",
     "alpha": "1e-10",
-    "net.arch": "resnet18",
-    "net.width": "8",
-    "head.hidden_dims": "[256,256]",
-    "head.bottleneck_dim": "64",
-    "head.out_dim": "1024",
-    "data.name": "fashion_mnist",
-    "data.like": "fashion_mnist",
-    "data.size": "16",
-    "data.train_size": "10000",
-    "distill.batch_size": "128",
-    "distill.epochs": "10",
-    "probe.train_size": "10000",
-    "probe.test_size": "5000",
     "probe.at": "[1,3,10]",
     "train.epochs": "8",
     "train.milestones": "[4,6]",
@@ -74,27 +56,12 @@ def jobs(point: Config) -> Iterator[Job]:
     yield from connect_jobs(point, student)
 
 
-def figure(table: "pd.DataFrame", folder: Path) -> None:
-    """Error along the lines, and barriers along distillation."""
-    from randteach.report import connectivity
-
-    connectivity.draw(table, folder)
-
-
-def summary(table: "pd.DataFrame") -> "list[Table]":
-    """The same as a table for the terminal."""
-    from randteach.report import connectivity
-
-    return connectivity.show(table)
-
-
 STUDY = Study(
     name="mode_connectivity",
     question=(__doc__ or "").partition("\n")[0],
     presets={"mini": MINI, "paper": PAPER},
     jobs=jobs,
-    figure=figure,
-    summary=summary,
+    report=("connectivity",),
     unused={"tickets.alphas": "alpha", "connect.alphas": "alpha"},
 )
 

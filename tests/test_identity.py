@@ -1,5 +1,6 @@
 """Keys: pinned as literals, and a function of what decides a result and of nothing else."""
 
+import importlib
 import json
 import os
 import subprocess
@@ -16,6 +17,7 @@ from randteach.config import Config, get, settings
 from randteach.jobs import Job
 from randteach.resolve import resolve
 from randteach.setting import Setting, UserError
+from randteach.study import expand
 from randteach.trials.connect import connect_jobs
 from randteach.trials.plane import plane_jobs
 from randteach.trials.tickets import ticket_jobs
@@ -59,6 +61,17 @@ PINNED: dict[tuple[str, ...], tuple[str, ...]] = {
         "0b892d4de6c068a99aec5837",
         "e8f95e71bf7dbf69ead872ca",
     ),
+}
+# The last job of each kind of the other sweeps' plans.
+PINNED_LAST = {
+    ("lottery_tickets", "mini"): ("8bc9182c500be4637e6ea567", "cdeb35747a9dc90eea01504d"),
+    ("lottery_tickets", "paper"): ("336f9150c1e06dafdfe9e976", "729df1bdf85e07cc4ded9d5d"),
+    ("mode_connectivity", "mini"): ("395633b882d194be1d8da6d2", "d125fcd05aa3fc45f719a68b"),
+    ("mode_connectivity", "paper"): ("10fd995aa5dd202985dc3bae", "379ff6460e47cc9f86ca9e0d"),
+    ("loss_landscape", "mini"): ("6d5daa95cd837796d7d29335", "63b7033a1108cd321042e79c"),
+    ("loss_landscape", "paper"): ("559c94b609f049d3730a2e01", "449dbfcc84db3817b7c2a2e2"),
+    ("restart", "mini"): ("f7c6706085a700b8d86f6211", "47904a3116ca65f0d3802f39"),
+    ("restart", "paper"): ("ceaae1936df768140deb5019", "82b2a318c0633ab39a69b11e"),
 }
 # Among these points every setting of a key decides something.
 BASES = ((), ("data.name=gaussian",), ("data.augment=flip_crop",), ("data.size=32",))
@@ -132,6 +145,14 @@ def changed_keys(item: Setting) -> Iterator[tuple[dict[Name, str], dict[Name, st
 def test_literal_keys(given: tuple[str, ...]) -> None:
     student, *probes = (job.key for job in jobs(point(*given)))
     assert (student, probes[0], *probes[-3:]) == PINNED[given]
+
+
+@pytest.mark.parametrize(("sweep", "preset"), PINNED_LAST)
+def test_literal_keys_of_trials(sweep: str, preset: str) -> None:
+    study = importlib.import_module(f"sweeps.{sweep}").STUDY
+    plan = expand(study, overrides.parse(study.presets[preset], []))
+    keys_by_kind = {job.kind: job.key for job in plan.jobs}
+    assert tuple(keys_by_kind.values())[-2:] == PINNED_LAST[sweep, preset]
 
 
 @pytest.mark.parametrize("item", [s for s in settings().values() if s.key], ids=lambda s: s.name)

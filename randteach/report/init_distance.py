@@ -13,12 +13,13 @@ from matplotlib.lines import Line2D
 from loaders import DATASETS
 from randteach.report import paper
 from randteach.report.style import INK, INPUT, STYLE, TEACHER, TITLES, graded, save, spread
-from randteach.report.summary import chosen, label, settings
+from randteach.report.summary import chosen, label, settings, show
 
+__all__ = ["draw", "show"]
 PANEL_AXES = ("probed_on", "dataset", "arch", "width")
 
 
-def draw(frame: pd.DataFrame, folder: Path) -> None:
+def draw(frame: pd.DataFrame, folder: Path, name: str = "figure") -> None:
     """Accuracy against alpha, and against epochs by alpha (paper, figure 3).
 
     One pair of rows a setting other than alpha and seed: above at the last epoch, with the teacher's
@@ -47,7 +48,7 @@ def draw(frame: pd.DataFrame, folder: Path) -> None:
             panels[1, 0].set_ylabel("test accuracy (%)")
             handles = [*_roles(), *_alphas(ours)]
             part.legend(handles=handles, loc="outside lower center", ncols=8, fontsize=8)
-        save(figure, folder)
+        save(figure, folder, name)
 
 
 def _title(axes: list[str], values: tuple[Any, ...], ours: pd.DataFrame) -> str:

@@ -1,0 +1,53 @@
+"""Rows, curves and configs in the form in which MLflow takes them."""
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from randteach.jobs import Entry
+from randteach.lookup import flat
+
+
+def curve(entry: Entry, rows: Iterable[Mapping[str, Any]]) -> list[Any]:
+    """What the run above shows of a job as a point of a curve: features along training, error by round."""
+    labels = entry.labels
+    if entry.kind == "probe" and entry.parents:
+        return of_rows(rows, labels.get("step") or 0, f"{labels['probed_on']}/")
+    if entry.kind == "train" and entry.parents and "round" in labels:
+        last = [row for row in rows if row["split"] == "test"][-1:]
+        last = [{"step": labels["round"], "error": row["error"], "loss": row["loss"]} for row in last]
+        named = [labels.get("control") or "tickets"]
+        named += [f"from epoch {labels['at']:g}"] if "at" in labels else []
+        named += [f"rewound to {labels['rewind']:g}"] if "rewind" in labels else []
+        swept = sorted(name for name in labels if name.startswith(("tickets.", "train.")))
+        named += [f"{name} {labels[name]}" for name in swept if labels[name] is not None]
+        return of_rows(last, 0, "/".join(named) + "/")
+    if entry.kind == "connect":
+        rows = [row for row in rows if "barrier_error" in row]
+        return of_rows(rows, int(labels.get("at") or 0), f"barrier {labels['pair']}/")
+    return []
+
+
+def of_rows(rows: Iterable[Mapping[str, Any]], step: int, prefix: str = "") -> list[Any]:
+    """Metrics of rows; the timestamp is the step, so that a repeated row changes nothing."""
+    from mlflow.entities import Metric
+
+    found = []
+    for row in rows:
+        split = row.get("split", "test")
+        at = row.get("step", step)
+        for axis in ("x", "gamma"):  # of a line or a plane's row, in thousandths
+            at = round(1000 * row[axis]) if axis in row else at
+        head = prefix + (f"{row['bn']}/" if row.get("bn") else "") + ("" if split == "test" else f"{split}_")
+        for name, value in row.items():
+            if name not in ("step", "split", "x", "y", "gamma") and isinstance(value, int | float):
+                found.append(Metric(f"{head}{name}", float(value), max(at, 0), at))
+    return found
+
+
+def of_config(config: Mapping[str, Any]) -> list[Any]:
+    """A stored config as flat parameters."""
+    from mlflow.entities import Param
+
+    values = flat(config).items()
+    return [Param(name, value if isinstance(value, str) else json.dumps(value)) for name, value in values]
