@@ -125,7 +125,7 @@ def changed(config: Config, item: Setting) -> Config:
         high = min(bound for bound in (item.high, item.below, float("inf")) if bound is not None)
         other = value + 0.05 if value + 0.05 < high else value - 0.05
     elif "int" in item.type:
-        other = 3 if value is None or item.name == "data.channels" else value + 1
+        other = 3 if item.name == "data.channels" else 30 if value is None else value + 1
     else:
         other = "mnist"  # names of data sets; as good a folder as any
     return overrides.with_values(config, {item.name: other})
