@@ -7,10 +7,7 @@ from typing import Any
 from randteach.build import last, made_of
 from randteach.config import Config
 from randteach.jobs import Job
-from randteach.records import (
-    ConnectSpec,
-    TrainSpec,
-)
+from randteach.records import ConnectSpec, TrainSpec
 from randteach.setting import UserError
 from randteach.trials.train import checkpoints, drawn, evaluated, train_job
 

@@ -6,10 +6,7 @@ from dataclasses import replace
 from randteach.build import distill_job, last, made_of, probe_spec, teacher_of
 from randteach.config import Config
 from randteach.jobs import Job
-from randteach.records import (
-    Network,
-    PlaneSpec,
-)
+from randteach.records import Network, PlaneSpec
 from randteach.setting import UserError
 from randteach.trials.train import evaluated
 

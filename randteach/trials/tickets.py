@@ -7,10 +7,7 @@ from loaders import DATASETS
 from randteach.build import last, made_of, snapshot
 from randteach.config import Config
 from randteach.jobs import Artifact, Job
-from randteach.records import (
-    Draw,
-    MaskSpec,
-)
+from randteach.records import Draw, MaskSpec
 from randteach.setting import UserError
 from randteach.stages.mask import kept, prunable
 from randteach.trials.train import Checkpoint, checkpoints, drawn, train_job
@@ -74,34 +71,26 @@ def ticket_jobs(config: Config, student: Job) -> Iterator[Job]:
     origin = drawn(config)
     dense = train_job(config, origin.network, _round(origin, pruning, 0), epochs=settings.rewind)
     yield dense
-    lines: dict[str, list[Job]] = {}
-    starts: dict[str, Checkpoint] = {}
-    for number, epoch in enumerate(sorted(set(settings.rewind))):
+    teachers: list[tuple[Checkpoint, list[Job]]] = []  # a start and its masks, by rewinding
+    for epoch in sorted(set(settings.rewind)):
         at = next(step for step, reached in dense.steps.items() if reached == epoch) if epoch else 0
         network = snapshot(dense, at, config) if epoch else origin.network
         rewound = Checkpoint(network, {**origin.labels, "rewind": float(epoch)})
-        if not number:
-            starts["teacher"] = rewound
-        masks = []
-        for job in _line(config, pruning, rewound, dense):
-            masks += [job] if job.kind == "mask" else []
-            yield job
-        lines.setdefault("teacher", masks)
+        line = list(_line(config, pruning, rewound, dense))
+        yield from line
+        teachers.append((rewound, line[::2]))
     for point in checkpoints("tickets.at", settings.at, config, student):
         whole = train_job(config, point.network, _round(point, pruning, 0))
-        yield whole
-        masks = []
-        for job in _line(config, pruning, point, whole):
-            masks += [job] if job.kind == "mask" else []
-            yield job
-        yield from _controls(config, pruning, point, masks, lines["teacher"] if lines else [])
-        if lines:
+        line = list(_line(config, pruning, point, whole))
+        yield from (whole, *line)
+        yield from _controls(config, pruning, point, line[::2], teachers[0][1] if teachers else [])
+        for start, masks in teachers[:1]:
             donor = {name: point.labels.get(name) for name in ("alpha", "at")}
-            yield from _controls(config, pruning, starts["teacher"], lines["teacher"], masks, donor)
+            yield from _controls(config, pruning, start, masks, line[::2], donor)
 
 
 def _line(config: Config, pruning: Pruning, start: Checkpoint, dense: Job) -> Iterator[Job]:
-    """Round after round: a mask of what the round before ended with, and the training under it."""
+    """Round after round in turn: a mask of what the round before ended with, the training under it."""
     end, within = dense, None
     for number in range(1, config.rounds + 1):
         labels = _round(start, pruning, number)

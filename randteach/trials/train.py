@@ -7,12 +7,7 @@ from typing import Any
 from randteach.build import made_of, reference_id, snapshot, teacher_of
 from randteach.config import Config
 from randteach.jobs import Artifact, Job
-from randteach.records import (
-    Network,
-    Samples,
-    Snapshot,
-    TrainSpec,
-)
+from randteach.records import Network, Samples, Snapshot, TrainSpec
 from randteach.resolve import probed
 from randteach.setting import UserError
 
