@@ -89,6 +89,28 @@ def test_killed_at_twenty_random_moments(sweep: Sweep, tmp_path: Path, injected:
     assert sweep.command("verify") == 0, sweep.said
 
 
+def test_trials_killed_at_random_moments(sweep: Sweep, tmp_path: Path, injected: Tell) -> None:
+    """Supervised trainings, masks and lines below students, killed half in the process, half under Ray."""
+    trials = ("downstream=[probe,tickets,connect]", "rounds=2", "tickets.rewind=[1]", "connect.children=2")
+    trials += ("train.epochs=200", "train.milestones=[100]", "connect.points=5", "checkpoint_every=0.3")
+    whole = Sweep(tmp_path / "whole")
+    assert whole.run(*trials) == 0, whole.said
+    draw, kills = random.Random(1), 0
+    while kills < 6:
+        process = sweep.begin(*trials, ray=bool(kills % 2))
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(draw.uniform(4, 16))
+        assert process.poll() is None, "it was through before it was killed six times"
+        kill(process)
+        kills += 1
+        wait_for(lambda: not processes_of(sweep.out))
+    injected("SIGKILL of a sweep with trials at a random moment", kills)
+    assert sweep.run(*trials) == 0, sweep.said
+    assert sweep.results == whole.results
+    assert sweep.command("verify") == 0, sweep.said
+    assert sweep.one_attempt_each()
+
+
 @pytest.mark.parametrize("ray", [False, True], ids=["local", "ray"])
 def test_ctrl_c_once_keeps_states_and_twice_ends_at_once(
     ray: bool, sweep: Sweep, undisturbed: Sweep, injected: Tell
