@@ -92,7 +92,7 @@ def test_killed_at_twenty_random_moments(sweep: Sweep, tmp_path: Path, injected:
 def test_trials_killed_at_random_moments(sweep: Sweep, tmp_path: Path, injected: Tell) -> None:
     """Supervised trainings, masks and lines below students, killed half in the process, half under Ray."""
     trials = ("downstream=[probe,tickets,connect]", "rounds=2", "tickets.rewind=[1]", "connect.children=2")
-    trials += ("train.epochs=200", "train.milestones=[100]", "connect.points=5", "checkpoint_every=0.3")
+    trials += ("train.epochs=100", "train.milestones=[50]", "connect.points=5", "checkpoint_every=0.3")
     whole = Sweep(tmp_path / "whole")
     assert whole.run(*trials) == 0, whole.said
     draw, kills = random.Random(1), 0
