@@ -108,6 +108,7 @@ def test_trials_killed_at_random_moments(sweep: Sweep, tmp_path: Path, injected:
     assert sweep.run(*trials) == 0, sweep.said
     assert sweep.results == whole.results
     assert sweep.command("verify") == 0, sweep.said
+    assert sweep.command("gc", "--yes") == 0, sweep.said  # a claim, where a job was made and not yet released
     assert sweep.one_attempt_each()
 
 
