@@ -27,7 +27,7 @@ class Context:
     loader: str
     emit: Callable[[Event], None] = lambda event: None
     features: dict[str, torch.Tensor] = field(default_factory=dict)
-    held: dict[str, dict[str, Inputs]] = field(default_factory=dict)
+    held: dict[str, Inputs] = field(default_factory=dict)
     session: str = ""
     study: str = ""
     checkpoint_every: float = 0.0

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from randteach.engine.execute import Context
 
 CPU = torch.device("cpu")
-HELD = 4  # sets of samples that a worker keeps on its device between jobs
+HELD = 4  # splits' samples that a worker keeps on its device between jobs
 
 
 def open_samples(samples: Samples, split: str, context: "Context", device: torch.device = CPU) -> Split:
@@ -62,18 +62,26 @@ def labelled(
     return train, test, indices
 
 
-def held(samples: Samples, test_count: int, context: "Context", device: torch.device) -> dict[str, Inputs]:
-    """The "train" and "test" samples on the device; a worker keeps them for the next job."""
-    name = repr((samples, test_count, str(device)))
+def held(samples: Samples, split: str, count: int, context: "Context", device: torch.device) -> Inputs:
+    """So many samples of a split on the device; a worker keeps them for the next job."""
+    name = repr((samples, split, count, str(device)))
     if name not in context.held:
-        train, test, indices = labelled(samples, test_count, context, device)
+        data = open_samples(samples, split, context, device)
+        assert data.labels is not None
+        indices = indices_of(data, samples) if split == "train" else balanced(data.labels, count)
         while len(context.held) >= HELD:
             del context.held[next(iter(context.held))]
-        context.held[name] = {
-            "train": Inputs(train, indices["train"], device),
-            "test": Inputs(test, indices["test"], device),
-        }
+        context.held[name] = Inputs(data, indices, device)
     return context.held[name]
+
+
+def both(
+    samples: Samples, test_count: int, context: "Context", device: torch.device
+) -> tuple[Inputs, Inputs]:
+    """The training and the test samples, held."""
+    counts = {"train": samples.count, "test": test_count}
+    train, test = (held(samples, split, count, context, device) for split, count in counts.items())
+    return train, test
 
 
 def encoder_of(

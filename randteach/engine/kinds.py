@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from randteach import nets, work
+from randteach import nets
 from randteach.engine.inputs import (
+    both,
     calibration,
     encoder_of,
     held,
@@ -19,7 +20,7 @@ from randteach.engine.inputs import (
     state_of,
 )
 from randteach.engine.keeper import Keeper
-from randteach.engine.resume import kept_states, resume, segments
+from randteach.engine.resume import parts
 from randteach.jobs import Job
 from randteach.records import (
     ConnectSpec,
@@ -69,10 +70,7 @@ def _distill(job: Job, spec: DistillSpec, steps: Set[int | None], context: "Cont
     indices = indices_of(data, spec.samples)
     drawn = isinstance(spec.teacher, Draw)
     weights = None if drawn else with_head(spec.teacher, spec, context, keeper.device)
-    store, missing = context.store, sorted(step for step in steps if step is not None)
-    committed, unfinished = kept_states(store, job.kind, job.key), work.kept_steps(store, job.key)
-    for begin, part in segments(missing, committed, unfinished):
-        state = resume(store, job.kind, job.key, begin) if begin else None
+    for state, part in parts(context.store, job, steps):
         keeper.begin(state.step if state else 0)
         distill(
             spec,
@@ -96,18 +94,16 @@ def _probe(spec: ProbeSpec, context: "Context", keeper: Keeper) -> None:
 
 
 def _train(job: Job, spec: TrainSpec, steps: Set[int | None], context: "Context", keeper: Keeper) -> None:
-    data, _, indices = labelled(spec.samples, spec.test_count, context, keeper.device)
-    test = held(spec.samples, spec.test_count, context, keeper.device)["test"]
+    data = open_samples(spec.samples, "train", context, keeper.device)
+    indices = indices_of(data, spec.samples)
+    test = held(spec.samples, "test", spec.test_count, context, keeper.device)
     start = network(spec.start, spec.samples.size, context, *(("classifier",) if begins(spec) else ()))
     if spec.momentum and isinstance(spec.start, Snapshot):
         start |= state_of(spec.start, context)
-    masks, store = mask_of(spec.mask, context), context.store
-    missing = sorted(step for step in steps if step is not None)
-    committed, unfinished = kept_states(store, job.kind, job.key), work.kept_steps(store, job.key)
-    for begin, part in segments(missing, committed, unfinished, begins(spec)):
-        state = resume(store, job.kind, job.key, begin) if begin > begins(spec) else None
+    masks = mask_of(spec.mask, context)
+    for state, part in parts(context.store, job, steps, begins(spec)):
         keeper.begin(state.step if state else begins(spec))
-        train(spec, part, start, masks, data, indices["train"], test, keeper.device, keeper, resume=state)
+        train(spec, part, start, masks, data, indices, test, keeper.device, keeper, resume=state)
 
 
 def _mask(spec: MaskSpec, context: "Context", keeper: Keeper) -> None:
@@ -119,21 +115,21 @@ def _mask(spec: MaskSpec, context: "Context", keeper: Keeper) -> None:
 
 def _connect(spec: ConnectSpec, context: "Context", keeper: Keeper) -> None:
     one, other = (network(end, spec.samples.size, context, "classifier") for end in spec.ends)
-    samples = held(spec.samples, spec.test_count, context, keeper.device)
+    train, test = both(spec.samples, spec.test_count, context, keeper.device)
     keeper.begin()
-    connect(spec, (one, other), samples["train"], samples["test"], keeper.device, keeper)
+    connect(spec, (one, other), train, test, keeper.device, keeper)
 
 
 def _plane(spec: PlaneSpec, context: "Context", keeper: Keeper) -> None:
     corners = [with_head(corner, spec, context, keeper.device) for corner in spec.corners]
-    samples = held(spec.probe.samples, spec.probe.test_count, context, keeper.device)
+    train, test = both(spec.probe.samples, spec.probe.test_count, context, keeper.device)
     calibrated = calibration(spec.teacher, context, keeper.device)
     drawn = isinstance(spec.teacher, Draw)
     weights = None if drawn else with_head(spec.teacher, spec, context, keeper.device)
     size = spec.probe.samples.size
     teacher = frozen(spec.teacher, spec.head, size, keeper.device, calibrated, weights)
     keeper.begin()
-    plane(spec, corners, teacher, samples["train"], samples["test"], keeper.device, keeper)
+    plane(spec, corners, teacher, train, test, keeper.device, keeper)
 
 
 def with_head(

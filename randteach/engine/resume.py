@@ -1,10 +1,10 @@
 """From which kept state a training goes on, so that nothing is done twice."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from randteach import work
-from randteach.jobs import Artifact
+from randteach.jobs import Artifact, Job
 from randteach.stages.recorder import State
 from randteach.store import Store
 
@@ -14,6 +14,16 @@ def kept_states(store: Store, kind: str, key: str) -> list[int]:
     states = [a for a in store.find(key) if a.kind == "state"]
     snapshots = [replace(state, kind=kind) for state in states]
     return [a.step for a in snapshots if a.step and store.has(a) and not store.diverged(a)]
+
+
+def parts(
+    store: Store, job: Job, steps: Iterable[int | None], start: int = 0
+) -> Iterator[tuple[State | None, list[int]]]:
+    """A trajectory's missing steps in parts, and the state that each goes on from; none at its `start`."""
+    missing = sorted(step for step in steps if step is not None)
+    committed, unfinished = kept_states(store, job.kind, job.key), work.kept_steps(store, job.key)
+    for begin, reached in segments(missing, committed, unfinished, start):
+        yield (resume(store, job.kind, job.key, begin) if begin > start else None), reached
 
 
 def segments(

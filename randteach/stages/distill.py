@@ -2,8 +2,6 @@
 
 import math
 from collections.abc import Sequence, Set
-from contextlib import closing
-from itertools import islice
 
 import numpy as np
 import torch
@@ -15,8 +13,9 @@ from randteach import nets
 from randteach.records import DistillSpec
 from randteach.stages.embed import prepare, to_device
 from randteach.stages.losses import distillation_loss
-from randteach.stages.recorder import DIVERGED, OK, UNMOVED, Recorder, Result, Row, State, Tensors, part
+from randteach.stages.recorder import OK, UNMOVED, Recorder, Result, Row, State, Tensors, part
 from randteach.stages.teacher import Cache, Teacher
+from randteach.stages.trajectory import Trajectory
 
 MOMENTS = ("exp_avg", "exp_avg_sq")
 
@@ -45,25 +44,10 @@ def distill(
     student = Student(spec, frozen, data, indices, device)
     if resume:
         student.load(resume)
-    last = max(steps)
-    with closing(student.reader):
-        while True:
-            if student.step in steps:
-                record.result(student.result(student.step == last or student.step in states))
-            if student.step >= last:
-                return
-            record.pause(student.state)
-            pause = min(step for step in steps if step > student.step)
-            row = student.advance(pause, record)
-            record.row(row)
-            if row.get("diverged_at"):
-                for step in sorted(step for step in steps if step >= student.step):
-                    state: Tensors | None = {} if step in states else None  # nothing goes on from here
-                    record.result(Result(student.rows, status=DIVERGED, step=step, state=state))
-                return
+    student.follow(steps, record, states)
 
 
-class Student:
+class Student(Trajectory):
     """A student on its way: networks, optimiser, position and metric rows."""
 
     def __init__(
@@ -105,23 +89,6 @@ class Student:
         """The trained parameters, encoder and head apart."""
         return [("encoder", [*self.encoder.parameters()]), ("head", [*self.head.parameters()])]
 
-    def advance(self, pause: int, record: Recorder) -> Row:
-        """Train to `pause` or the end of the epoch, whichever comes first, and take stock."""
-        epoch, done = divmod(self.step, len(self.reader))
-        end = min(pause, self.step - done + len(self.reader))
-        # Rows of an epoch's middle belong to the snapshot there alone.
-        self.rows = [row for row in self.rows if row["step"] % len(self.reader) == 0]
-        for batch in islice(self.reader.epoch(epoch, start=done), end - self.step):
-            self._train_step(batch, epoch, done)
-            done += 1
-            self.step += 1
-            if self.step < end:
-                record.pause(self.state)
-        self.rows.append(self._row(done))
-        if done == len(self.reader):
-            self.totals.zero_()
-        return self.rows[-1]
-
     def _train_step(self, batch: Batch, epoch: int, number: int) -> None:
         """One step; nothing on the device is waited for."""
         images, config = batch.images_BCHW, self.spec.distill
@@ -147,9 +114,7 @@ class Student:
         """Means over the epoch's `done` batches; the one place where the host waits for the device."""
         loss, kl, bad = self.totals.tolist()
         seen = min(done * self.spec.distill.batch_size, self.samples)
-        epoch = self.step / len(self.reader)
-        row: Row = {"step": self.step, "epoch": int(epoch) if epoch.is_integer() else epoch}
-        row |= {"loss": loss / seen, "kl": kl / seen, **self._distances()}
+        row: Row = {**self.place(), "loss": loss / seen, "kl": kl / seen, **self._distances()}
         if not all(map(math.isfinite, row.values())):
             row["diverged_at"] = self.step - int(bad) + 1 if bad else self.step
         return row

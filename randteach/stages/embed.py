@@ -53,30 +53,17 @@ def norms(module: nn.Module) -> list[nn.BatchNorm2d]:
     return [m for m in module.modules() if isinstance(m, nn.BatchNorm2d)]
 
 
-@torch.no_grad()
 def calibrate(encoder: nn.Module, batches: Iterable[torch.Tensor]) -> None:
     """Set each BatchNorm's buffers to the average over batches x_BCHW of their statistics."""
-    layers = norms(encoder)
-    momenta = [norm.momentum for norm in layers]
-    for norm in layers:
-        norm.reset_running_stats()
-        norm.momentum = None
-    encoder.train()
-    for x_BCHW in batches:
-        encoder(x_BCHW)
-    for norm, momentum in zip(layers, momenta, strict=True):
-        norm.momentum = momentum
+    _in_training(encoder, batches, None)
 
 
-@torch.no_grad()
 def reestimate(encoder: nn.Module, batches: Iterable[torch.Tensor]) -> None:
     """Set each BatchNorm's buffers to mean and unbiased variance of its inputs over all samples.
 
     Batches x_BCHW pass in training mode, each normalised by its own statistics; what these say of all
     samples together is summed in float64, whatever the size of the last batch.
     """
-    layers = norms(encoder)
-    momenta = [norm.momentum for norm in layers]
     sums: dict[nn.Module, torch.Tensor] = {}  # of each layer: count, sum, sum of squares
 
     def seen(layer: nn.Module, args: tuple[torch.Tensor, ...], output: torch.Tensor) -> None:
@@ -88,20 +75,30 @@ def reestimate(encoder: nn.Module, batches: Iterable[torch.Tensor]) -> None:
         found = torch.stack((torch.full_like(mean, count), count * mean, squares))
         sums[layer] = sums[layer] + found if layer in sums else found
 
-    hooks = [norm.register_forward_hook(seen) for norm in layers]
-    for norm in layers:
-        norm.reset_running_stats()
-        norm.momentum = 1.0  # the buffers are each batch's own
-    encoder.train()
-    for x_BCHW in batches:
-        encoder(x_BCHW)
-    for norm, momentum, hook in zip(layers, momenta, hooks, strict=True):
+    hooks = [norm.register_forward_hook(seen) for norm in norms(encoder)]
+    _in_training(encoder, batches, 1.0)  # with which the buffers are each batch's own
+    for hook in hooks:
         hook.remove()
-        norm.momentum = momentum
+    for norm in norms(encoder):
         assert norm.running_mean is not None and norm.running_var is not None
         count, total, squares = sums[norm]
         norm.running_mean.copy_(total / count)
         norm.running_var.copy_((squares - total.square() / count) / (count - 1))
+
+
+@torch.no_grad()
+def _in_training(encoder: nn.Module, batches: Iterable[torch.Tensor], momentum: float | None) -> None:
+    """Have batches pass in training mode, with a momentum of the norm layers' buffers for once."""
+    layers = norms(encoder)
+    before = [norm.momentum for norm in layers]
+    for norm in layers:
+        norm.reset_running_stats()
+        norm.momentum = momentum
+    encoder.train()
+    for x_BCHW in batches:
+        encoder(x_BCHW)
+    for norm, own in zip(layers, before, strict=True):
+        norm.momentum = own
 
 
 def inputs(data: Split, indices: np.ndarray, device: torch.device) -> Iterator[torch.Tensor]:

@@ -2,8 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from contextlib import closing
-from itertools import islice
 
 import numpy as np
 import torch
@@ -18,6 +16,7 @@ from randteach.stages.embed import prepare, to_device
 from randteach.stages.evaluate import Classified, Inputs, errors
 from randteach.stages.mask import Masks
 from randteach.stages.recorder import DIVERGED, Recorder, Result, Row, State, Tensors, part
+from randteach.stages.trajectory import Trajectory
 
 BUFFER = "momentum_buffer"
 
@@ -50,23 +49,10 @@ def train(
     training = Training(spec, start, masks, data, indices, test, device)
     if resume:
         training.load(resume)
-    last = max(steps)
-    with closing(training.reader):
-        while True:
-            if training.step in steps:
-                record.result(training.result())
-            if training.step >= last:
-                return
-            record.pause(training.state)
-            row = training.advance(min(step for step in steps if step > training.step), record)
-            record.row(row)
-            if row.get("diverged_at"):
-                for step in sorted(step for step in steps if step >= training.step):
-                    record.result(Result(training.rows, status=DIVERGED, step=step, state={}))
-                return
+    training.follow(steps, record, set(steps))
 
 
-class Training:
+class Training(Trajectory):
     """A supervised training on its way: network, optimiser, position and metric rows."""
 
     def __init__(
@@ -109,25 +95,11 @@ class Training:
         self.totals = torch.zeros(3, dtype=torch.float64, device=device)
         self.rows: list[Row] = []
 
-    def advance(self, pause: int, record: Recorder) -> Row:
-        """Train to `pause` or the end of the epoch, whichever comes first, and take stock."""
-        epoch, done = divmod(self.step, len(self.reader))
-        end = min(pause, self.step - done + len(self.reader))
-        # Rows of an epoch's middle belong to the snapshot there alone.
-        self.rows = [row for row in self.rows if row["step"] % len(self.reader) == 0]
+    def _begin(self, epoch: int) -> None:
+        """The rate of this epoch."""
         fallen = sum(milestone <= epoch for milestone in self.config.milestones)
         self.optimizer.param_groups[0]["lr"] = self.config.lr * self.config.decay**fallen
         self.model.train()
-        for batch in islice(self.reader.epoch(epoch, start=done), end - self.step):
-            self._train_step(batch, epoch, done)
-            done += 1
-            self.step += 1
-            if self.step < end:
-                record.pause(self.state)
-        self.rows.append(self._row(done))
-        if done == len(self.reader):
-            self.totals.zero_()
-        return self.rows[-1]
 
     def _train_step(self, batch: Batch, epoch: int, number: int) -> None:
         """One step; nothing on the device is waited for."""
@@ -156,19 +128,15 @@ class Training:
         """Means over the epoch's `done` batches, of training; where the host waits for the device."""
         loss, wrong, bad = self.totals.tolist()
         seen = min(done * self.config.batch_size, self.samples)
-        row: Row = {**self._place(), "split": "train", "error": 100 * wrong / seen, "loss": loss / seen}
+        row: Row = {**self.place(), "split": "train", "error": 100 * wrong / seen, "loss": loss / seen}
         if not math.isfinite(loss):
             row["diverged_at"] = self.step - int(bad) + 1 if bad else self.step
         return row
 
-    def _place(self) -> Row:
-        epoch = self.step / len(self.reader)
-        return {"step": self.step, "epoch": int(epoch) if epoch.is_integer() else epoch}
-
-    def result(self) -> Result:
-        """The snapshot at this step, with its test error, and all that a training goes on with."""
+    def result(self, whole: bool) -> Result:
+        """The snapshot at this step, with its test error; a whole one with what a training goes on with."""
         error, loss = errors(self.model.eval(), self.test)
-        rows = [*self.rows, {**self._place(), "split": "test", "error": error, "loss": loss}]
+        rows = [*self.rows, {**self.place(), "split": "test", "error": error, "loss": loss}]
         if not math.isfinite(loss):
             return Result(rows, status=DIVERGED, step=self.step, state={})
         weights = {
@@ -176,7 +144,7 @@ class Training:
             "classifier": self.classifier.state_dict(),
         }
         over = self.step == self.config.epochs * len(self.reader)  # the schedule's end: nothing goes on
-        state = None if over else self._beside_weights()
+        state = self._beside_weights() if whole and not over else None
         return Result(rows, weights, step=self.step, state=state)
 
     def state(self) -> State:

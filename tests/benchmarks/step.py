@@ -130,7 +130,7 @@ def memory(arch: str) -> None:
     ours = Ours(arch)
     for batch in ours.data.reader(256, indices=ours.indices).epoch(0):
         ours.step(batch)
-    ours.student.result(final=True)
+    ours.student.result(whole=True)
     # Not getrusage, which starts at what the parent process took.
     status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
     peak = int(status["VmHWM"].removesuffix("kB")) * 1024
