@@ -1,4 +1,4 @@
-"""What the miniature presets of all sweeps have in common, so that they share students."""
+"""What the presets of all sweeps have in common, so that they share students."""
 
 MINIATURE = {
     "net.arch": "resnet18",
@@ -14,4 +14,12 @@ MINIATURE = {
     "distill.epochs": "10",
     "probe.train_size": "10000",
     "probe.test_size": "5000",
+}
+
+PAPER = {
+    "seed": "0,1,2",
+    "net.arch": "resnet18,vgg11",
+    "data.name": "cifar10",
+    "data.like": "cifar10",
+    "distill.epochs": "100",
 }

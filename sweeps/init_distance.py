@@ -13,27 +13,22 @@ Cost: `--dry-run` says what is missing, what it stores, and how long it takes by
 from collections.abc import Iterator
 
 import randteach
+from randteach import presets
 from randteach.build import distill_job, probe_job, snapshot_probes, teacher_of
 from randteach.config import Config
 from randteach.jobs import Job
-from randteach.presets import MINIATURE
 from randteach.records import Pixels
 from randteach.study import Study
 from randteach.trials import triggered
 
-MINI = MINIATURE | {
+MINI = presets.MINIATURE | {
     "seed": "0,1",
     "alpha": "1e-10,0.3,0.6,0.8,1",
     "probe.at": "[0,1,2,5,10]",
 }
 
-PAPER = {
-    "seed": "0,1,2",
-    "net.arch": "resnet18,vgg11",
+PAPER = presets.PAPER | {
     "alpha": "1e-10,0.1,0.2,0.3,0.4,0.5,0.6,0.7,0.8,0.9,1",
-    "data.name": "cifar10",
-    "data.like": "cifar10",
-    "distill.epochs": "100",
     "probe.at": "[0,1,2,5,10,20,30,40,50,60,70,80,90,100]",
 }
 

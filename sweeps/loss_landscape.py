@@ -16,25 +16,21 @@ resolution of 25 keeps all points of 13. Cost: `--dry-run` says what is missing,
 from collections.abc import Iterator
 
 import randteach
+from randteach import presets
 from randteach.config import Config
 from randteach.jobs import Job
-from randteach.presets import MINIATURE
 from randteach.study import Study
 from randteach.trials.plane import plane_jobs
 
-MINI = MINIATURE | {
+MINI = presets.MINIATURE | {
     "seed": "0,1",
     "plane.resolution": "13",
     "plane.train_size": "2000",
     "plane.test_size": "2000",
 }
 
-PAPER = {
-    "seed": "0,1,2",
+PAPER = presets.PAPER | {
     "net.arch": "vgg11,resnet18",
-    "data.name": "cifar10",
-    "data.like": "cifar10",
-    "distill.epochs": "100",
 }
 
 

@@ -15,14 +15,14 @@ Cost: `--dry-run` says what is missing, what it stores, and how long it takes by
 from collections.abc import Iterator
 
 import randteach
+from randteach import presets
 from randteach.build import distill_job
 from randteach.config import Config
 from randteach.jobs import Job
-from randteach.presets import MINIATURE
 from randteach.study import Study
 from randteach.trials.tickets import ticket_jobs
 
-MINI = MINIATURE | {
+MINI = presets.MINIATURE | {
     "seed": "0,1",
     "alpha": "1e-10",
     "train.epochs": "8",
@@ -34,13 +34,8 @@ MINI = MINIATURE | {
     "tickets.controls": "[random_layers]",
 }
 
-PAPER = {
-    "seed": "0,1,2",
+PAPER = presets.PAPER | {
     "alpha": "1e-10",
-    "net.arch": "resnet18,vgg11",
-    "data.name": "cifar10",
-    "data.like": "cifar10",
-    "distill.epochs": "100",
     "rounds": "24",
     "tickets.controls": "[random_layers,reinit]",
 }

@@ -16,14 +16,14 @@ Cost: `--dry-run` says what is missing, what it stores, and how long it takes by
 from collections.abc import Iterator
 
 import randteach
+from randteach import presets
 from randteach.build import distill_job
 from randteach.config import Config
 from randteach.jobs import Job
-from randteach.presets import MINIATURE
 from randteach.study import Study
 from randteach.trials.connect import connect_jobs
 
-MINI = MINIATURE | {
+MINI = presets.MINIATURE | {
     "seed": "0,1",
     "alpha": "1e-10",
     "probe.at": "[1,3,10]",
@@ -37,13 +37,8 @@ MINI = MINIATURE | {
     "connect.test_size": "2000",
 }
 
-PAPER = {
-    "seed": "0,1,2",
+PAPER = presets.PAPER | {
     "alpha": "1e-10",
-    "net.arch": "resnet18,vgg11",
-    "data.name": "cifar10",
-    "data.like": "cifar10",
-    "distill.epochs": "100",
     "probe.at": "[1,5,20,50,100]",
     "connect.at": "[1,5,20,50,100]",
 }

@@ -14,26 +14,21 @@ Cost: `--dry-run` says what is missing, what it stores, and how long it takes by
 from collections.abc import Iterator
 
 import randteach
+from randteach import presets
 from randteach.build import distill_job, probe_job, snapshot_probes, teacher_of
 from randteach.config import Config
 from randteach.jobs import Job
-from randteach.presets import MINIATURE
 from randteach.records import Pixels
 from randteach.study import Study
 
-MINI = MINIATURE | {
+MINI = presets.MINIATURE | {
     "seed": "0,1",
     "alpha": "1e-10,0.6",
     "rounds": "3",
 }
 
-PAPER = {
-    "seed": "0,1,2",
+PAPER = presets.PAPER | {
     "alpha": "1e-10",
-    "net.arch": "resnet18,vgg11",
-    "data.name": "cifar10",
-    "data.like": "cifar10",
-    "distill.epochs": "100",
     "rounds": "5",
 }
 

@@ -4,16 +4,15 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from rich import box
 from rich.table import Table
 
 from randteach.report.style import (
     STYLE,
     TEACHER,
+    bars,
     graded,
     matching,
     networks,
@@ -23,7 +22,7 @@ from randteach.report.style import (
     seeds_of,
     spread,
 )
-from randteach.report.summary import label, number, settings
+from randteach.report.summary import label, number, settings, table
 
 AXES = ("probed_on", "arch", "width")
 BN = {
@@ -107,11 +106,10 @@ def _by_epoch(panel: Axes, height: pd.DataFrame) -> None:
     alphas = sorted(students.alpha.unique())
     for number_, alpha in enumerate(alphas):
         points = students[students.alpha == alpha].groupby("at").value
-        bars = np.nan_to_num(np.array([spread(values) for _, values in points]).T)
         mean = points.mean()
         style = graded(number_, len(alphas))
         name = f"student, alpha {label(float(alpha))}"
-        panel.errorbar(mean.index, mean, yerr=bars, capsize=3, label=name, **style)
+        panel.errorbar(mean.index, mean, yerr=bars(points), capsize=3, label=name, **style)
     panel.set_xlabel("epochs of distillation before the children")
     panel.set_ylabel("barrier (points of test error)")
     panel.set_ylim(bottom=0)
@@ -123,19 +121,15 @@ def show(frame: pd.DataFrame) -> list[Table]:
     made = lines(frame)
     if not len(made):
         return []
-    table = Table(
-        title=f"Lines between children of one checkpoint, means over pairs and seeds ({number_of(made)})",
-        caption="errors in % of the test split; barriers in points (in brackets: lowest … highest seed)",
-        box=box.SIMPLE_HEAD,
-        padding=(0, 1),
-        title_justify="left",
-        caption_justify="left",
+    shown = table(
+        f"Lines between children of one checkpoint, means over pairs and seeds ({number_of(made)})",
+        "errors in % of the test split; barriers in points (in brackets: lowest … highest seed)",
     )
     axes = [*AXES, *settings(frame)]
     extra = [name for name in axes if made[name].nunique() > 1]
     heads = ["checkpoint", *extra, "norm layers", "pairs", "children", "barrier", "of loss"]
     for name in [*heads, "distance", "cosine"]:
-        table.add_column(name, justify="left" if name in ("checkpoint", "norm layers") else "right")
+        shown.add_column(name, justify="left" if name in ("checkpoint", "norm layers") else "right")
     for values in panels(made, extra or ["study"]):
         for name, rows in starts(matching(made, extra or ["study"], values)):
             shape = {m: rows[rows.measure == m].value.mean() for m in ("distance", "cosine")}
@@ -144,7 +138,7 @@ def show(frame: pd.DataFrame) -> list[Table]:
                 own = test[test.bn == bn]
                 ends = own[(own.measure == "error") & own.gamma.isin([0, 1])].value.mean()
                 families = own[own.measure == "barrier_error"].groupby("seed").value.mean()
-                table.add_row(
+                shown.add_row(
                     name,
                     *(label(value) for value in values[: len(extra)]),
                     bn,
@@ -155,4 +149,4 @@ def show(frame: pd.DataFrame) -> list[Table]:
                     number(shape["distance"]),
                     number(shape["cosine"], ".3f"),
                 )
-    return [table]
+    return [shown]

@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -12,7 +11,18 @@ from matplotlib.lines import Line2D
 
 from loaders import DATASETS
 from randteach.report import paper
-from randteach.report.style import INK, INPUT, STYLE, TEACHER, TITLES, graded, save, spread
+from randteach.report.style import (
+    INK,
+    INPUT,
+    STYLE,
+    TEACHER,
+    TITLES,
+    bars,
+    graded,
+    save,
+    seeds_of,
+    spread,
+)
 from randteach.report.summary import chosen, label, settings, show
 
 __all__ = ["draw", "show"]
@@ -53,12 +63,10 @@ def draw(frame: pd.DataFrame, folder: Path, name: str = "figure") -> None:
 
 def _title(axes: list[str], values: tuple[Any, ...], ours: pd.DataFrame) -> str:
     named = dict(zip(axes, values, strict=True))
-    seeds = ours.seed.nunique()
     dataset, probed_on = (DATASETS[str(named.pop(name))].title for name in ("dataset", "probed_on"))
     text = f"{named.pop('arch')} at width {named.pop('width')}, distilled on {dataset}, probed on {probed_on}"
     text += "".join(f", {name}={label(value)}" for name, value in named.items() if label(value))
-    spread = "bars: 95 % interval of the mean" if seeds > 2 else "bars: from lowest to highest"
-    return f"{text} (n = {seeds} seed{'s' if seeds > 1 else ''}{'; ' + spread if seeds > 1 else ''})"
+    return f"{text} ({seeds_of(ours)})"
 
 
 def _against_alpha(
@@ -75,11 +83,10 @@ def _against_alpha(
     points = last.dropna(subset="value").groupby("alpha").value
     if len(points):
         mean = points.mean()
-        bars = np.array([spread(group) for _, group in points]).T
         panel.errorbar(
             mean.index,
             mean,
-            yerr=bars,
+            yerr=bars(points),
             color=INK,
             marker="o",
             markersize=5,

@@ -9,11 +9,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
-from rich import box
 from rich.table import Table
 
 from randteach.report.style import INK, STYLE, networks, save
-from randteach.report.summary import label, number, settings
+from randteach.report.summary import label, number, settings, table
 
 AXES = ("probed_on", "arch", "width", "seed", "bn")
 PANELS = {
@@ -110,24 +109,19 @@ def show(frame: pd.DataFrame) -> list[Table]:
     made = points(frame)
     if not len(made):
         return []
-    table = Table(
-        title="The networks of the plane, and its best points",
-        box=box.SIMPLE_HEAD,
-        padding=(0, 1),
-        title_justify="left",
-    )
+    shown = table("The networks of the plane, and its best points")
     extra = [name for name in (*AXES, *settings(frame)) if made[name].nunique(dropna=False) > 1]
     for head in (*extra, "point", *PANELS.values()):
-        table.add_column(head, justify="right")
+        shown.add_column(head, justify="right")
     for values, ours in made.groupby(extra or ["study"], dropna=False):
         axes = [label(value) for value in values[: len(extra)]]
         corners = ours[ours.place == "corners"]
         kl = _corners(corners[(corners.measure == "kl") & (corners.split == "test")])
         for text, x, y in zip(names(kl), kl.x, kl.y, strict=True):
             at = corners[(corners.x == x) & (corners.y.isna() if pd.isna(y) else corners.y == y)]
-            table.add_row(*axes, text, *(_value(at, *panel) for panel in PANELS))
-        table.add_row(*axes, "best", *(_value(ours, *panel) for panel in PANELS))
-    return [table]
+            shown.add_row(*axes, text, *(_value(at, *panel) for panel in PANELS))
+        shown.add_row(*axes, "best", *(_value(ours, *panel) for panel in PANELS))
+    return [shown]
 
 
 def _value(rows: pd.DataFrame, measure: str, split: str | None) -> str:

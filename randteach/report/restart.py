@@ -4,25 +4,23 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
-import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from rich import box
 from rich.table import Table
 
 from randteach.report.style import (
     INPUT,
     STYLE,
     TITLES,
+    bars,
     graded,
     matching,
     networks,
     number_of,
     save,
     seeds_of,
-    spread,
 )
-from randteach.report.summary import chosen, label, number, settings
+from randteach.report.summary import chosen, label, number, settings, table
 
 AXES = ("probed_on", "dataset", "arch", "width")
 
@@ -77,10 +75,9 @@ def _panel(panel: Any, ours: pd.DataFrame) -> None:
     for at, alpha in enumerate(alphas):
         points = ours[ours.alpha == alpha].groupby("round").value
         mean = points.mean()
-        bars = np.nan_to_num(np.array([spread(values) for _, values in points]).T)
         name = f"student, alpha {label(float(alpha))}"
         panel.errorbar(
-            mean.index.astype(int), mean, yerr=bars, capsize=3, label=name, **graded(at, len(alphas))
+            mean.index.astype(int), mean, yerr=bars(points), capsize=3, label=name, **graded(at, len(alphas))
         )
     panel.set_xticks(range(int(ours["round"].max()) + 1))
     panel.set_xlabel("round (0: the random teacher)")
@@ -91,29 +88,25 @@ def show(frame: pd.DataFrame) -> list[Table]:
     made = rounds(frame)
     if not len(made):
         return []
-    table = Table(
-        title=f"Test accuracy in %, student at its last epoch, round after round ({number_of(made)})",
-        caption="round 0 is the random teacher; in brackets by seed, from lowest to highest",
-        box=box.SIMPLE_HEAD,
-        padding=(0, 1),
-        title_justify="left",
-        caption_justify="left",
+    shown = table(
+        f"Test accuracy in %, student at its last epoch, round after round ({number_of(made)})",
+        "round 0 is the random teacher; in brackets by seed, from lowest to highest",
     )
     extra = [name for name in (*AXES, "alpha", *settings(frame)) if made[name].nunique(dropna=False) > 1]
     last = int(made["round"].max())
     heads = [*extra, "measure", *(f"round {r}" for r in range(last + 1))]
     for head in [*heads, *(["second round adds"] if last > 1 else [])]:
-        table.add_column(head, justify="right")
+        shown.add_column(head, justify="right")
     for measure in TITLES:
         for values, ours in made[made.measure == measure].groupby(extra or ["study"], dropna=False):
             by_round = ours.groupby("round").value.mean()
             wide = ours.pivot_table(index="seed", columns="round", values="value")
             gain = (wide[2] - wide[1]).dropna() if {1, 2} <= set(wide) else pd.Series(dtype=float)
             added = f"{gain.mean():+.1f} ({gain.min():+.1f} … {gain.max():+.1f})" if len(gain) else "-"
-            table.add_row(
+            shown.add_row(
                 *(label(value) for value in values[: len(extra)]),
                 measure,
                 *(number(by_round.get(r, float("nan"))) for r in range(last + 1)),
                 *([added] if last > 1 else []),
             )
-    return [table]
+    return [shown]

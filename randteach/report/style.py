@@ -1,10 +1,11 @@
 """How figures look: readable in print and in colour blindness; and how they are kept."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -41,6 +42,11 @@ def spread(values: pd.Series) -> tuple[float, float]:
     if len(values) > 2:
         return half_width(values), half_width(values)
     return values.mean() - values.min(), values.max() - values.mean()
+
+
+def bars(groups: Iterable[tuple[Any, pd.Series]]) -> np.ndarray:
+    """Lengths of the error bars below and above each group's mean: (2, groups)."""
+    return np.array([spread(values) for _, values in groups]).T
 
 
 def graded(number: int, count: int) -> dict[str, Any]:

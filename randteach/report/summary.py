@@ -99,24 +99,20 @@ def show(frame: pd.DataFrame) -> list[Table]:
     axes = [name for name in (*AXES, *settings(frame)) if rows[name].nunique(dropna=False) > 1]
     best = [name for name in ("best_on_test", "best_on_val") if name in rows]
     theirs = [paper.beside(row) for row in rows.to_dict("records")]
-    table = Table(
-        title="Test accuracy in %, means over n; student at its last epoch, gain over its own teacher",
-        caption="spread of the gain: lowest … highest of two, else ± the 95 % interval of the mean",
-        box=box.SIMPLE_HEAD,
-        padding=(0, 1),
-        title_justify="left",
-        caption_justify="left",
+    shown = table(
+        "Test accuracy in %, means over n; student at its last epoch, gain over its own teacher",
+        "spread of the gain: lowest … highest of two, else ± the 95 % interval of the mean",
     )
     heads = ["measure", *axes, "n", "pixels", "teacher", "student", "gain", "spread"]
     heads += [name.replace("_", " ") for name in best]
     heads += ["paper: teacher", "student"] if any(theirs) else []
     for name in heads:
-        table.add_column(name, justify="left" if name == "measure" else "right", no_wrap=True)
+        shown.add_column(name, justify="left" if name == "measure" else "right", no_wrap=True)
     pixels = frame[(frame.role == "input") & (frame.split == "test")]
     pixels = pixels.groupby(["probed_on", "measure"])["value"].mean()
     for row, beside in zip(rows.to_dict("records"), theirs, strict=True):
         values = [pixels.get((row["probed_on"], row["measure"]), math.nan), row["teacher"], row["student"]]
-        table.add_row(
+        shown.add_row(
             str(row["measure"]),
             *(label(row[name]) for name in axes),
             str(row["n"]),
@@ -126,7 +122,19 @@ def show(frame: pd.DataFrame) -> list[Table]:
             *(number(row[name]) for name in best),
             *((number(beside.teacher), number(beside.student)) if beside else ()),
         )
-    return [table]
+    return [shown]
+
+
+def table(title: str, caption: str | None = None) -> Table:
+    """A table for the terminal, without rows."""
+    return Table(
+        title=title,
+        caption=caption,
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1),
+        title_justify="left",
+        caption_justify="left",
+    )
 
 
 def _spread(row: dict[Hashable, Any]) -> str:

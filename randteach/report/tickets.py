@@ -6,16 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from rich import box
 from rich.table import Table
 
 from randteach.report.style import (
     INK,
     STYLE,
+    bars,
     graded,
     matching,
     networks,
@@ -23,9 +22,8 @@ from randteach.report.style import (
     panels,
     save,
     seeds_of,
-    spread,
 )
-from randteach.report.summary import label, number, settings
+from randteach.report.summary import label, number, settings, table
 
 AXES = ("probed_on", "arch", "width")
 CONTROLS = {
@@ -110,15 +108,13 @@ def _panel(panel: Axes, lines: list[Line]) -> None:
     for line in [*others, *teachers]:
         points = line.rows.groupby("kept").accuracy
         mean = points.mean()
-        bars = np.array([spread(values) for _, values in points]).T
         style: dict[str, Any] = {"color": INK, "marker": "o", "markersize": 5, "linewidth": 1.8}
         if line in teachers:
             style = graded(teachers.index(line), max(2, len(teachers))) | {"linestyle": "--"}
         elif line.control or others.index(line):
             at = others.index(line)
             style = graded(at, len(others)) | {"linestyle": ":" if line.control else "-"}
-        bars = np.nan_to_num(bars)
-        panel.errorbar(mean.index * 100, mean, yerr=bars, capsize=2, label=line.name, **style)
+        panel.errorbar(mean.index * 100, mean, yerr=bars(points), capsize=2, label=line.name, **style)
     panel.set_xscale("log")
     kept = sorted({float(k) for line in lines for k in line.rows.kept}, reverse=True)
     panel.set_xticks([100 * k for k in kept], [f"{100 * k:.3g}" for k in kept], fontsize=8)
@@ -133,30 +129,25 @@ def show(frame: pd.DataFrame) -> list[Table]:
     """Mean accuracies by weights kept, a column a start, and the student's gain over the teacher's first."""
     made, tables = rounds(frame), []
     for title, ours, lines in groups(made, frame) if len(made) else ():
-        table = Table(
-            title=f"Test accuracy in % after pruning: {title} ({number_of(ours)})",
-            box=box.SIMPLE_HEAD,
-            padding=(0, 1),
-            title_justify="left",
-        )
+        shown = table(f"Test accuracy in % after pruning: {title} ({number_of(ours)})")
         for name in ("kept %", *(line.name for line in lines), *_gain_heads(lines)):
-            table.add_column(name, justify="right", no_wrap="seed" in name)
+            shown.add_column(name, justify="right", no_wrap="seed" in name)
         for kept in sorted({float(k) for line in lines for k in line.rows.kept}, reverse=True):
-            table.add_row(
+            shown.add_row(
                 f"{100 * kept:.3g}",
                 *(number(line.rows[line.rows.kept == kept].accuracy.mean()) for line in lines),
                 *_gains(lines, kept),
             )
-        tables.append(table)
+        tables.append(shown)
     empty = frame[(frame.measure == "empty_layers") & (frame.value > 0)]
     if len(empty):
-        table = Table(title="Layers pruned to nothing", box=box.SIMPLE_HEAD, title_justify="left")
+        shown = table("Layers pruned to nothing")
         for name in ("role", "seed", "rewind", "control", "round", "layers"):
-            table.add_column(name, justify="right")
+            shown.add_column(name, justify="right")
         for row in empty.itertuples():
             values = (row.role, row.seed, row.rewind, row.control, row.round, row.value)
-            table.add_row(*(label(value) for value in values))
-        tables.append(table)
+            shown.add_row(*(label(value) for value in values))
+        tables.append(shown)
     return tables
 
 

@@ -71,15 +71,8 @@ def test_killed_at_twenty_random_moments(sweep: Sweep, tmp_path: Path, injected:
     sweep.count_steps()
     longer = "distill.epochs=150"
     assert whole.run(longer) == 0, whole.said
-    draw, kills = random.Random(0), 0
-    while kills < 20:
-        process = sweep.begin(longer, ray=bool(kills % 2))
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(draw.uniform(0, 15))
-        assert process.poll() is None, "it was through before it was killed twenty times"
-        kill(process)
-        kills += 1
-        wait_for(lambda: not processes_of(sweep.out))
+    kills = 20
+    kill_at_random(sweep, (longer,), kills, random.Random(0), 0, 15)
     injected("SIGKILL of a sweep at a random moment", kills)
     assert sweep.run(longer) == 0, sweep.said
     assert sweep.results == whole.results
@@ -95,21 +88,27 @@ def test_trials_killed_at_random_moments(sweep: Sweep, tmp_path: Path, injected:
     trials += ("train.epochs=100", "train.milestones=[50]", "connect.points=5", "checkpoint_every=0.3")
     whole = Sweep(tmp_path / "whole")
     assert whole.run(*trials) == 0, whole.said
-    draw, kills = random.Random(1), 0
-    while kills < 6:
-        process = sweep.begin(*trials, ray=bool(kills % 2))
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(draw.uniform(4, 16))
-        assert process.poll() is None, "it was through before it was killed six times"
-        kill(process)
-        kills += 1
-        wait_for(lambda: not processes_of(sweep.out))
+    kills = 6
+    kill_at_random(sweep, trials, kills, random.Random(1), 4, 16)
     injected("SIGKILL of a sweep with trials at a random moment", kills)
     assert sweep.run(*trials) == 0, sweep.said
     assert sweep.results == whole.results
     assert sweep.command("verify") == 0, sweep.said
     assert sweep.command("gc", "--yes") == 0, sweep.said  # a claim, where a job was made and not yet released
     assert sweep.one_attempt_each()
+
+
+def kill_at_random(
+    sweep: Sweep, args: tuple[str, ...], times: int, draw: random.Random, soonest: float, latest: float
+) -> None:
+    """Kill so many starts, half of them under Ray, each with all that it started, after some seconds."""
+    for number in range(times):
+        process = sweep.begin(*args, ray=bool(number % 2))
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(draw.uniform(soonest, latest))
+        assert process.poll() is None, f"it was through before it was killed {times} times"
+        kill(process)
+        wait_for(lambda: not processes_of(sweep.out))
 
 
 @pytest.mark.parametrize("ray", [False, True], ids=["local", "ray"])
