@@ -9,10 +9,12 @@ SETUP := .venv/.setup
 # Where it is set, every process compiles anew all that it imports, which is seconds for each.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo test test-all format lint type-check bench ui clean
+CLUSTER ?= infra/cluster.yaml
+
+.PHONY: help setup demo test test-cluster test-all token tunnel format lint type-check bench ui clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(SETUP): constraints.txt pyproject.toml infra/setup.sh
 	@infra/setup.sh
@@ -25,6 +27,9 @@ demo: $(SETUP) ## Run the main study in miniature (about ten minutes on two core
 
 test: $(SETUP) ## Run the tests, slow ones left out
 	@$(VENV)/python -m pytest $(ARGS)
+
+test-cluster: $(SETUP) ## Run the tests that need several machines, made of this one (root, some 15 minutes)
+	@$(VENV)/python -m pytest -m "" tests/cluster $(ARGS)
 
 test-all: $(SETUP) ## Run all tests
 	@$(VENV)/python -m pytest -m "" $(ARGS)
@@ -42,6 +47,13 @@ type-check: $(SETUP) ## Check types
 
 bench: $(SETUP) ## Measure step, loaders, overhead and memory on this machine
 	@PYTHONPATH=. $(VENV)/python tests/benchmarks/run.py $(ARGS)
+
+token: $(SETUP) ## Make the token that keeps strangers out of Ray, where there is none
+	@$(VENV)/randteach token
+
+tunnel: $(SETUP) ## Reach a cluster's MLflow (port 5000) and Ray dashboard (8265) from here; CLUSTER=file.yaml
+	@echo "MLflow: http://127.0.0.1:5000/#/experiments?workflowType=machine_learning, until this shell ends"
+	@$(VENV)/ray attach $(CLUSTER) -p 5000 -p 8265
 
 ui: $(SETUP) ## Open the results in MLflow, on this machine only
 	@$(VENV)/randteach ui $(ARGS)

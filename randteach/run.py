@@ -8,7 +8,7 @@ from pathlib import Path
 from omegaconf import OmegaConf
 from rich.console import Console
 
-from randteach import code, disk, plans, work
+from randteach import cluster, code, disk, plans, work
 from randteach.engine import local, tune, worker
 from randteach.engine.execute import Context
 from randteach.engine.inputs import open_samples
@@ -49,7 +49,8 @@ class Request:
 
 def run(sweep: Study, plan: Plan, missing: Sequence[Job], request: Request, console: Console) -> int:
     """Make what is missing, then table, figure, summary and MLflow's runs; the exit code."""
-    context = Context(request.store, request.root, request.out / "data", request.loader, study=plan.study)
+    data = cluster.caches() / "data" if request.address else request.out / "data"
+    context = Context(request.store, request.root, data, request.loader, study=plan.study)
     prepare_data(missing, context)  # before anything is written
     return Run(sweep, plan, request, console, context).run(missing)
 
@@ -173,7 +174,11 @@ class Run:
         self.sweep.figure(frame, folder)
         for shown in self.sweep.summary(frame):
             self.console.print(shown)
-        return sorted(folder / name for name in disk.names(folder))
+        files = sorted(folder / name for name in disk.names(folder))
+        if self.request.address:
+            with disk.writing(self.store.root, "--store"):
+                self.store.keep_report(self.plan.study, files)
+        return files
 
     def _set_aside(self, damage: Damaged) -> None:
         with disk.writing(self.store.root, "--store"):

@@ -3,6 +3,7 @@
     objects/KIND/ab/KEY[@STEP]/ATTEMPT/...   an attempt's files
     done/KIND/ab/KEY[@STEP].json             the commit: names, sizes and checksums of the winner's files
     aside/KIND/KEY[@STEP]/ATTEMPT...         commits and files of artifacts that were found damaged
+    reports/NAME/...                         tables and figures of sweeps that ran on a cluster
     studies/NAME/DIGEST.json, runs/N.json    each plan, and the starts that ran it, recorded before they run
 
 A commit is one marker made by exclusive creation (a hard link): of two equal attempts the first wins
@@ -15,7 +16,7 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -228,6 +229,13 @@ class Store:
             return not damage.attempt
         except KeyError:
             return False
+
+    def keep_report(self, study: str, files: Iterable[Path]) -> None:
+        """Keep a study's table and figures beside what they were made from, for those on other machines."""
+        folder = self.root / "reports" / study
+        folder.mkdir(parents=True, exist_ok=True)
+        for path in files:
+            disk.replace(folder / path.name, path.read_bytes())
 
     def find(self, prefix: str) -> Iterator[Artifact]:
         """All artifacts whose key begins with `prefix`, of at least two digits."""

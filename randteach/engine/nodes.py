@@ -31,7 +31,7 @@ def on_each(question: Callable[[], Any]) -> list[Answer]:
     import ray
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-    remote = ray.remote(num_cpus=0, max_retries=0)(question)
+    remote = ray.remote(num_cpus=0, max_retries=0)(lambda: question())
     asked, began = [], time.time()
     for node in ray.nodes():
         if node["Alive"]:

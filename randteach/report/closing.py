@@ -36,5 +36,7 @@ def show(
     folder = request.out / plan.study
     results = {"table": folder / "results.csv", "figure": folder / "figure.png"}
     say(", ".join(f"{name} {path}" for name, path in results.items() if path.exists()))
+    if request.address:
+        say(f"both also in {request.store.root}/reports/{plan.study}")
     if not whole:
         say(f"go on with: {request.command}")

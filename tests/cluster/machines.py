@@ -19,6 +19,14 @@ from pathlib import Path
 
 NET = "10.77.0"
 WAIT = 30  # seconds for an sshd
+NEEDED = {
+    "ip": "iproute2",
+    "ssh": "openssh-client",
+    "sshd": "openssh-server",
+    "rsync": "rsync",
+    "tmux": "tmux",
+}
+SEARCHED = f"{os.environ.get('PATH', '')}:/usr/sbin"
 SSHD_CONFIG = """\
 ListenAddress {ip}
 HostKey {home}/host_key
@@ -38,14 +46,22 @@ def sh(*command: str | Path, **options: object) -> str:
     return str(done.stdout)
 
 
+def install() -> None:
+    """Have what is missing installed, on a Debian or Ubuntu whose root this is."""
+    missing = [package for program, package in NEEDED.items() if not shutil.which(program, path=SEARCHED)]
+    if missing and os.geteuid() == 0 and shutil.which("apt-get"):
+        quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+        for command in (["update"], ["install", "-y", "--no-install-recommends", *missing]):
+            subprocess.run(["apt-get", "-qq", *command], env=quiet, capture_output=True, check=False)
+
+
 def lacking() -> str:
     """What this machine lacks for making others of it; nothing where it can."""
     if os.geteuid() != 0:
         return "namespaces need root"
-    missing = [name for name in ("ip", "unshare", "nsenter", "ssh", "rsync") if not shutil.which(name)]
-    missing += [] if Path("/usr/sbin/sshd").exists() else ["sshd"]
+    missing = [program for program in (*NEEDED, "unshare") if not shutil.which(program, path=SEARCHED)]
     if missing:
-        return f"not installed: {', '.join(missing)} (`make test-cluster` installs them)"
+        return f"not installed: {', '.join(missing)}"
     tried = subprocess.run(["unshare", "-m", "-p", "-n", "-u", "-f", "true"], capture_output=True, text=True)
     return f"no namespaces here: {tried.stderr.strip()}" if tried.returncode else ""
 
