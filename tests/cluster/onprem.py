@@ -45,6 +45,11 @@ class Onprem:
         return self.network.machines["worker"]
 
     @property
+    def laptop(self) -> str:
+        """The laptop's network namespace."""
+        return self.network.machines["laptop"].namespace
+
+    @property
     def results(self) -> Path:
         """What sweeps leave beside the artifacts of the shared store."""
         return self.network.shared / "reports"
