@@ -39,7 +39,7 @@ def here() -> Cluster | None:
     try:
         found = OmegaConf.merge(OmegaConf.structured(Cluster), OmegaConf.load(file))
         return OmegaConf.to_object(found)  # type: ignore[return-value]
-    except (OSError, OmegaConfBaseException, YAMLError) as error:
+    except (OSError, TypeError, ValueError, OmegaConfBaseException, YAMLError) as error:
         reason = str(error).partition("\n")[0]
         raise UserError(f"{file}: {reason}; infra/node.sh writes it: run `ray up` again") from None
 

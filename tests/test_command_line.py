@@ -16,7 +16,7 @@ from randteach.store import Store
 
 STUDY = importlib.import_module("sweeps.init_distance").STUDY
 # Names that scripts, stores and papers rely on: add to these, change none.
-OPTIONS = "-h --help --preset --local --dry-run --name --out --store --address "
+OPTIONS = "-h --help --preset --local --dry-run --name --out --store --address --mlflow "
 OPTIONS += "--retry --max-failures --max-hours --yes"
 SETTINGS = """
 alpha variance_preserving seed seeds.teacher seeds.student seeds.order seeds.augment seeds.train seeds.probe
@@ -67,7 +67,15 @@ def fails(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Fails:
 def test_options_and_settings_are_frozen() -> None:
     parser = cli._arguments(STUDY)
     assert [name for action in parser._actions for name in action.option_strings] == OPTIONS.split()
-    defaults = {"preset": "paper", "out": "out", "name": None, "store": None, "address": None, "retry": 0}
+    defaults = {
+        "preset": "paper",
+        "out": "out",
+        "name": None,
+        "store": None,
+        "address": None,
+        "mlflow": None,
+        "retry": 0,
+    }
     defaults |= {"max_failures": None, "max_hours": None}
     flags = {"local": False, "dry_run": False, "yes": False, "settings": []}
     assert vars(parser.parse_args([])) == defaults | flags

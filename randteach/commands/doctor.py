@@ -118,10 +118,10 @@ def _ffcv() -> Check:
     if not find_spec("ffcv"):
         return "FFCV", None, "not installed", "`make setup`; loader=memory gives the same numbers"
     try:
-        import ffcv
+        import ffcv  # noqa: F401
     except Exception as error:  # a library that it needs
         return "FFCV", False, str(error), "`make setup` builds it anew; or loader=memory"
-    return "FFCV", True, ffcv.__version__, ""
+    return "FFCV", True, version("ffcv"), ""
 
 
 def _space() -> Check:

@@ -1,0 +1,152 @@
+"""MLflow's server for a cluster: real, on loopback; written to, killed, and written again."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from mlflow import MlflowClient
+from rich.console import Console
+
+from randteach import security, tracking
+from randteach.commands import doctor
+from randteach.projector import Projector
+from randteach.setting import UserError
+from randteach.store import Store
+from tests.commands.conftest import planned
+
+
+class Server:
+    """`randteach serve` on a port of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        with closing(socket.socket()) as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self.address, self.folder = f"http://127.0.0.1:{self.port}", folder
+
+    def start(self) -> None:
+        command = [Path(sys.executable).with_name("randteach"), "serve", "--store", self.folder / "shared"]
+        environment = {**os.environ, "XDG_DATA_HOME": str(self.folder / "data")}
+        self.process = subprocess.Popen(
+            [*command, "--port", str(self.port)],
+            env=environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        until = time.monotonic() + 120
+        while True:
+            try:
+                with urllib.request.urlopen(f"{self.address}/health", timeout=5):
+                    return
+            except OSError:
+                assert self.process.poll() is None and time.monotonic() < until
+                time.sleep(0.2)
+
+    def stop(self) -> None:
+        os.killpg(self.process.pid, 9)
+        self.process.wait()
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    made = Server(tmp_path)
+    made.start()
+    yield made
+    made.stop()
+
+
+def runs(server: Server) -> dict[str, str]:
+    client = MlflowClient(server.address)
+    experiment = client.get_experiment_by_name("small")
+    assert experiment
+    return {run.data.tags["key"]: run.info.status for run in client.search_runs([experiment.experiment_id])}
+
+
+def test_a_study_is_written_through_it_with_artifacts_on_the_store(
+    server: Server, made: Path, tmp_path: Path
+) -> None:
+    table = tmp_path / "small" / "results.csv"
+    table.parent.mkdir()
+    table.write_text("key,value\n")
+    store = Store(made / "store")
+    assert tracking.track(tmp_path, store, "small", server.address) == "FINISHED"
+    found = runs(server)
+    assert set(found.values()) == {"FINISHED"} and len(found) == 1 + len(planned().jobs)
+    assert not (tmp_path / "mlflow.db").exists()
+    (kept,) = (tmp_path / "shared" / "mlflow").rglob("results.csv")
+    assert kept.read_text() == "key,value\n"
+    # Written twice is written once.
+    assert tracking.track(tmp_path, store, "small", server.address) == "FINISHED"
+    assert runs(server) == found
+
+
+def test_a_server_that_is_away_delays_nothing_and_is_written_later(
+    server: Server, made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("randteach.projector.PAUSE", 0.1)
+    server.stop()
+    said: list[str] = []
+    store = Store(made / "store")
+    projector = Projector(tmp_path, store, said.append, server.address)
+    projector.start(
+        {"study": "small", "settings": {}, "jobs": [job.entry.as_json() for job in planned().jobs]}
+    )
+    for job in planned().jobs:
+        projector.handle({"event": "begin", "key": job.key})  # which does not wait
+    trouble = projector.finish([], "FINISHED")
+    assert trouble and len(said) == 1 and "the study goes on without it" in said[0]
+    server.start()
+    tracking.track(tmp_path, store, "small", server.address)
+    assert len(runs(server)) == 1 + len(planned().jobs)
+
+
+def test_rows_are_left_out_where_mlflow_is_far_behind(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their jobs are written whole all the same."""
+    monkeypatch.setattr("randteach.projector.BEHIND", -1)
+    shown: list[str] = []
+    monkeypatch.setattr("randteach.projector._show", lambda tree, event: shown.append(event["event"]))
+    projector = Projector(tmp_path, Store(made / "store"), print)
+    projector.start(
+        {"study": "small", "settings": {}, "jobs": [job.entry.as_json() for job in planned().jobs]}
+    )
+    key = planned().jobs[0].key
+    for event in ("begin", "row", "row", "end"):
+        projector.handle({"event": event, "key": key})
+    assert not projector.finish([], "FINISHED")
+    assert shown == ["begin", "end"]
+
+
+def test_the_doctor_writes_and_reads_and_leaves_nothing(
+    server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RAY_AUTH_TOKEN_PATH", str(tmp_path / "token"))
+    security.ensure_token()
+    console = Console(width=160)
+    assert doctor.run(str(tmp_path / "store"), None, server.address, console) == 0
+    said = capsys.readouterr().out
+    for what in ("FFCV", "store", "token", "MLflow", "safety", "disk", "data sets", "GPUs", "0 broken"):
+        assert what in said
+    assert not MlflowClient(server.address).search_experiments(filter_string="name LIKE 'doctor%'")
+    server.stop()
+    (tmp_path / "file").touch()
+    assert doctor.run(str(tmp_path / "file"), None, server.address, console) == 1
+    said = capsys.readouterr().out
+    assert "2 broken" in said and "randteach serve" in said and "--store" in said
+    server.start()
+
+
+def test_a_port_in_use_is_told(server: Server, tmp_path: Path) -> None:
+    from randteach.commands import ui
+
+    with pytest.raises(UserError, match=f"--port {server.port}: can't listen there"):
+        ui.serve(str(tmp_path), server.port)
