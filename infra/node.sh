@@ -22,6 +22,8 @@ write_profile() {
 $begin
 export PATH="$PWD/.venv/bin:\$PATH"
 export RAY_AUTH_MODE=token RAY_USAGE_STATS_ENABLED=0
+# Metrics' ports ask nobody for a token, and there is no switch for two of them: no port of that number is.
+export RAY_enable_metrics_collection=0 AUTOSCALER_METRIC_PORT=-1 DASHBOARD_METRIC_PORT=-1
 $end
 PROFILE
 }

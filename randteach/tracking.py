@@ -235,7 +235,8 @@ class Tree:
 
 def be_quiet() -> None:
     """Have MLflow say nothing of itself, here or elsewhere, and wait for no server for long."""
-    for name, value in {"MLFLOW_DISABLE_TELEMETRY": "true", **PATIENCE}.items():
+    quiet = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true"}
+    for name, value in {**quiet, **PATIENCE}.items():
         os.environ.setdefault(name, value)
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.ERROR)

@@ -24,6 +24,7 @@ SETTINGS = {
     "MALLOC_ARENA_MAX": "1",  # a trial runs in a thread of its own; see numerics.KEPT_PAGES
     "RAY_AUTH_MODE": "token",  # Ray binds its ports on all interfaces; the token keeps strangers out
     "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_enable_metrics_collection": "0",  # its port asks nobody for the token
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     "TUNE_DISABLE_SIGINT_HANDLER": "1",

@@ -7,13 +7,14 @@ import subprocess
 import sys
 
 import overhead
+import projection
 import readers
 import scale
 import step
 import trials
 from timing import machine
 
-PARTS = ("step", "readers", "memory", "overhead", "plan", "scheduler", "trials")
+PARTS = ("step", "readers", "memory", "overhead", "plan", "scheduler", "trials", "mlflow")
 
 
 def main(parts: list[str]) -> None:
@@ -35,6 +36,8 @@ def main(parts: list[str]) -> None:
             scale.plan()
         elif part == "trials":
             trials.run()
+        elif part == "mlflow":
+            projection.projection()
         elif part == "scheduler":
             scale.scheduler()
         else:

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -14,7 +15,16 @@ import yaml
 from tests.cluster.machines import Machine, Network
 from tests.faults.harness import wait_for
 
-ROOT = Path.cwd()
+SENT = (
+    "randteach",
+    "loaders",
+    "sweeps",
+    "infra",
+    "pyproject.toml",
+    "constraints.txt",
+    "README.md",
+    "LICENSE",
+)
 STUDY = "--preset mini seed=0 alpha=0.3,0.6 net.width=4 data.train_size=1000 probe.train_size=500 "
 STUDY += "probe.test_size=300 head.hidden_dims=[32] head.bottleneck_dim=16 head.out_dim=64 probe.at=[0,1] "
 STUDY += "distill.epochs=4"
@@ -28,7 +38,12 @@ class Onprem:
     times: list[tuple[str, float]]
 
     def __post_init__(self) -> None:
-        config = yaml.safe_load((ROOT / "infra/onprem.yaml").read_text())
+        self.checkout = self.network.base / "checkout"  # the laptop's
+        self.checkout.mkdir()
+        for name in SENT:
+            copy = shutil.copytree if Path(name).is_dir() else shutil.copy
+            copy(name, self.checkout / name)
+        config = yaml.safe_load((self.checkout / "infra/onprem.yaml").read_text())
         config["cluster_name"] = f"test{os.getpid()}"
         config["provider"] |= {"head_ip": self.head.ip, "worker_ips": [self.worker.ip]}
         config["auth"] = {"ssh_user": "root", "ssh_private_key": str(self.network.key)}
@@ -45,6 +60,11 @@ class Onprem:
         return self.network.machines["worker"]
 
     @property
+    def environment(self) -> dict[str, str]:
+        """What is set in the laptop's shell."""
+        return {"RAY_AUTH_MODE": "token", "PYTHONPATH": str(self.checkout)}
+
+    @property
     def laptop(self) -> str:
         """The laptop's network namespace."""
         return self.network.machines["laptop"].namespace
@@ -57,7 +77,7 @@ class Onprem:
     def type(self, *command: str, check: bool = True, step: str = "") -> str:
         """Type a command at the laptop, in the repository's root; what it prints."""
         with self.timed(step):
-            return self.network.run(*command, cwd=ROOT, check=check).stdout
+            return self.network.run(*command, cwd=self.checkout, env=self.environment, check=check).stdout
 
     @contextmanager
     def timed(self, step: str) -> Iterator[None]:
@@ -66,10 +86,11 @@ class Onprem:
         if step:
             self.times.append((step, time.monotonic() - began))
 
-    def up(self) -> None:
-        self.type("randteach", "token", step="make token")
-        self.type("ray", "up", "--yes", str(self.file), step="ray up: set-up of the head")
-        with self.timed("until the worker, set up by the head, is there"):
+    def up(self, note: str = "from nothing") -> None:
+        """Both machines are nodes; `note` says of what the times are."""
+        self.type("randteach", "token", step=f"make token, {note}")
+        self.type("ray", "up", "--yes", str(self.file), step=f"ray up: set-up of the head, {note}")
+        with self.timed(f"until the worker, set up by the head, is there, {note}"):
             wait_for(lambda: re.search(r"^ 2 local.cluster.node", self.exec("ray status"), re.MULTILINE))
 
     def down(self) -> None:
@@ -89,8 +110,8 @@ class Onprem:
         with open(self.network.base / "begun.txt", "w") as said:
             return subprocess.Popen(
                 self.network.typed(*typed),
-                cwd=ROOT,
-                env=self.network.environment({"RAY_AUTH_MODE": "token"}),
+                cwd=self.checkout,
+                env=self.network.environment(self.environment),
                 stdin=subprocess.DEVNULL,
                 stdout=said,
                 stderr=subprocess.STDOUT,

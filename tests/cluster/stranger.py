@@ -36,7 +36,7 @@ def methods() -> list[str]:
             described = importlib.import_module(f"ray.core.generated.{module.name}").DESCRIPTOR
             for service in described.services_by_name.values():
                 found += [f"{service.full_name}/{method.name}" for method in service.methods]
-    return found
+    return found + [f"ray.rpc.ObjectManagerService/{name}" for name in ("Push", "Pull")]
 
 
 def by_grpc(place: str, names: list[str], token: str) -> dict[str, int]:

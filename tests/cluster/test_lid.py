@@ -40,7 +40,7 @@ def logs(cluster: Onprem, seed: int) -> list[str]:
 
 
 def test_a_plain_submit_ends_with_its_client_and_goes_on_when_submitted_again(cluster: Onprem) -> None:
-    args = [*LONG, "--name=lid", "seed=1", "distill.epochs=300"]
+    args = [*LONG, "--name=lid", "seed=1", "distill.epochs=100"]
     process = cluster.begin("ray", "submit", str(cluster.file), "sweeps/init_distance.py", *args)
     cluster.waits_for(lambda: states(cluster))
     close_lid(cluster)
@@ -48,13 +48,13 @@ def test_a_plain_submit_ends_with_its_client_and_goes_on_when_submitted_again(cl
     cluster.waits_for(lambda: not sessions(cluster))  # the sweep saw that its terminal is gone, and ended
     assert states(cluster), "its trainings kept their states"
     said = cluster.submit(*args, step="ray submit after its client was killed")
-    assert "0 missing" not in said and "5 made" in said, said
+    assert "distill      1   done     0   missing     1" in said, said
     assert any("going on from step" in line for line in logs(cluster, 1))
-    assert (cluster.results / "lid" / "results.csv").exists()
+    assert "0 missing" in cluster.submit(*args)
 
 
 def test_in_tmux_it_runs_on(cluster: Onprem) -> None:
-    args = [*LONG, "--name=tmux", "seed=2", "distill.epochs=100"]
+    args = [*LONG, "--name=tmux", "seed=2", "distill.epochs=50"]
     cluster.submit(*args, options=("--tmux",))
     cluster.waits_for(lambda: sessions(cluster))
     close_lid(cluster)
@@ -88,10 +88,8 @@ def test_a_submitted_job_runs_on_with_the_laptops_own_code(cluster: Onprem) -> N
     args = [*LONG, "--name=job", "seed=3", "distill.epochs=50"]
     with cluster.timed("ray job submit --working-dir ."):
         cluster.waits_for(lambda: "8265" in sh("ip", "netns", "exec", cluster.laptop, "ss", "-Hltn"))
-        done = cluster.network.run(
-            *typed, "python", "sweeps/init_distance.py", *args, cwd=Path.cwd(), env={"RAY_AUTH_MODE": "token"}
-        )
-    assert "submitted successfully" in done.stdout, done.stdout
+        said = cluster.type(*typed, "python", "sweeps/init_distance.py", *args)
+    assert "submitted successfully" in said, said
     cluster.waits_for(lambda: sessions(cluster))
     close_lid(cluster)
     tunnel.wait()

@@ -41,3 +41,11 @@ def test_mlflow_has_the_runs_and_listens_on_loopback(cluster: Onprem) -> None:
     assert f"MLFLOW {kinds} FINISHED" in said and "figure.png" in said and "results.csv" in said, said
     assert ("127.0.0.1", 5000) in cluster.head.ports()
     assert {host for host, port in cluster.head.ports() if port == 5000} == {"127.0.0.1"}
+
+
+def test_the_doctor_finds_all_well_on_both_machines(cluster: Onprem) -> None:
+    said = cluster.exec("COLUMNS=200 randteach doctor")
+    assert f"head ({cluster.head.ip})" in said and f"worker ({cluster.worker.ip})" in said, said
+    assert "0 broken" in said
+    for what in ("code", "versions", "clock", "FFCV", "store", "disk", "token", "MLflow"):
+        assert what in said

@@ -1,0 +1,59 @@
+"""How many finished jobs a second MLflow takes: into a database of one's own, and through a server."""
+
+import tempfile
+import time
+from pathlib import Path
+
+from randteach import identity, tracking
+from randteach.config import Slot
+from randteach.jobs import Job
+from randteach.records import Pixels, ProbeSpec, Samples
+from randteach.store import Store
+from tests.commands.test_serve import Server
+
+JOBS = 200
+ROUNDS = 3
+ABOUT = {"role": "input", "probed_on": "fashion_mnist", "step": None}
+
+
+def _filled(folder: Path) -> tuple[Store, list[Job]]:
+    """A store of probes that were never run, each with the rows of a real one."""
+    samples = Samples("fashion_mnist", "", 1, 16, 100)
+    jobs = [
+        Job("probe", ProbeSpec(Pixels(), samples, 10, 1, 1, 0.1, 0.0, 1, seed=n), {}, (), Slot(), (n,), ABOUT)
+        for n in range(JOBS)
+    ]
+    store = Store(folder)
+    store.prepare()
+    row = b'{"split": "test", "linear": 1.0, "linear_std": 2.0, "knn": 3.0}\n'
+    for job in jobs:
+        files = {
+            "config.json": identity.dumps(job.spec).encode(),
+            "metrics.jsonl": row,
+            "provenance.json": b'{"began": 0.0, "seconds": 1.0}',
+        }
+        store.commit(job.artifacts[0], files, status="ok", seconds=1.0, numerics="n")
+    return store, jobs
+
+
+def projection() -> None:
+    """Print both rates, in turn."""
+    print(f"{JOBS} finished jobs written to MLflow; {ROUNDS} rounds")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        store, jobs = _filled(folder / "store")
+        server = Server(folder)
+        server.start()
+        try:
+            for number in range(ROUNDS):
+                plan = {"study": f"round {number}", "settings": {}, "jobs": [j.entry.as_json() for j in jobs]}
+                for place, address in (("database", None), ("server", server.address)):
+                    began = time.perf_counter()
+                    tracking.Tree(folder / "out", store, plan, address).write_all()
+                    seconds = time.perf_counter() - began
+                    rate = JOBS / seconds
+                    print(
+                        f"  {place:9} {1000 * seconds / JOBS:6.1f} ms a job, {rate:6.1f} jobs/s", flush=True
+                    )
+        finally:
+            server.stop()
