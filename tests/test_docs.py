@@ -14,6 +14,7 @@ from randteach.study import expand
 from tests.studies import STUDY
 
 README = Path("README.md").read_text()
+CLUSTER = Path("docs/cluster.md").read_text()
 STUDIES = Path("docs/studies.md").read_text()
 TYPED = re.findall(r"^\$S (.+?)\s+#", README, re.MULTILINE)
 STARTS = re.findall(r"^\$S (.+?)\s+#", STUDIES, re.MULTILINE)
@@ -77,3 +78,17 @@ def test_files_and_links_of_the_readme_exist() -> None:
     named = re.findall(r"`((?:sweeps|randteach|loaders|infra|docs)/[\w/.]*\w)`", README)
     for path in [*links, *named]:
         assert path.startswith("https://") or Path(path).exists(), path
+
+
+def test_commands_of_the_page_on_clusters_are_understood() -> None:
+    text = CLUSTER + README
+    typed = re.findall(r"'randteach (.+?)'", text)
+    assert {commands._parser().parse_args(line.split()).action for line in typed} == {"doctor", "status"}
+    files = re.findall(r"\b(?:ray \w+ (?:--\w+ )*|CLUSTER=)(infra/[\w.]+)", text)
+    assert len(files) >= 10 and all(Path(file).exists() for file in files)
+    for sweep, args in re.findall(r"(sweeps/\w+\.py)((?: \w+=[\w,.]+)*)", text):
+        assert Path(sweep).exists()
+        assert expand(STUDY, overrides.parse(STUDY.presets["mini"], args.split())).jobs
+    for page in (CLUSTER, Path("docs/security.md").read_text()):
+        for link in re.findall(r"\]\(([^)#]+)", page):
+            assert Path("docs", link).exists(), link
