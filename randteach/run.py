@@ -77,7 +77,7 @@ class Run:
         """Make what is missing and report it, again where something was found damaged; the exit code."""
         with ExitStack() as stack:
             if missing:
-                with disk.writing(self.store.root, "--store"):
+                with self.store.writing():
                     self._begin(stack)
                 missing = self.plan.missing(self.store)  # as it is now, with the plan on record
             else:
@@ -128,7 +128,7 @@ class Run:
                 local.run(queue, context)
             else:
                 options = worker.Options(
-                    str(self.store.root),
+                    self.store.address,
                     str(context.root),
                     str(context.cache),
                     context.loader,
@@ -174,7 +174,7 @@ class Run:
         return sorted(folder / name for name in disk.names(folder))
 
     def _set_aside(self, damage: Damaged) -> None:
-        with disk.writing(self.store.root, "--store"):
+        with self.store.writing():
             self.store.set_aside(damage)
         self.progress.handle({"event": "damaged", "key": damage.artifact.key, "what": str(damage)})
 

@@ -11,7 +11,7 @@ from randteach.jobs import Artifact, Job
 from randteach.records import Pixels, ProbeSpec, Samples
 from randteach.session import Session, Sessions
 from randteach.stages.recorder import State
-from randteach.store import Store
+from randteach.store import Store, folder
 from randteach.work import Attempt, Claims
 from tests.test_session import foreign
 
@@ -44,10 +44,10 @@ def test_a_live_owner_keeps_its_job_until_it_gives_it_up(store: Store) -> None:
 
 def test_a_dead_owners_job_is_taken_by_one_alone(store: Store) -> None:
     assert claims(store, "dead").take(JOB)
-    orphan = store.folder(JOB.artifacts[0]) / "dead-1234"
+    orphan = store.root / folder(JOB.artifacts[0]) / "dead-1234"
     orphan.mkdir(parents=True)
     with Session(store, {}) as one, Session(store, {}) as two:
-        alive = store.folder(JOB.artifacts[0]) / f"{two.token}-1234"
+        alive = store.root / folder(JOB.artifacts[0]) / f"{two.token}-1234"
         alive.mkdir()
         ours, theirs = claims(store, one.token), claims(store, two.token)
         assert ours.take(JOB) and not theirs.take(JOB)
@@ -70,17 +70,17 @@ def test_an_owner_of_another_machine_is_waited_for(store: Store) -> None:
 
 def test_a_claim_that_can_not_be_read_is_nobodys(store: Store) -> None:
     """It is there whole or not at all; an empty one is what a power cut has left."""
-    folder = store.root / "work" / JOB.key
-    folder.mkdir()
-    (folder / "claim-1.json").touch()
+    place = store.root / "work" / JOB.key
+    place.mkdir(parents=True)
+    (place / "claim-1.json").touch()
     with Session(store, {}) as session:
         ours = claims(store, session.token)
-        assert ours.take(JOB) and sorted(path.name for path in folder.iterdir()) == [
+        assert ours.take(JOB) and sorted(path.name for path in place.iterdir()) == [
             "claim-1.json",
             "claim-2.json",
         ]
         ours.release(JOB.key)
-    assert not folder.exists()
+    assert not place.exists()
 
 
 def state(step: int) -> State:
@@ -108,7 +108,7 @@ def test_two_newest_states_of_an_attempt_are_kept(store: Store) -> None:
 def test_the_rows_of_a_state_are_checked_too(store: Store) -> None:
     attempt = Attempt(store, "ab", "one")
     attempt.keep(state(3))
-    (path,) = attempt.folder.glob("*.json")
+    (path,) = (store.root / attempt.folder).glob("*.json")
     path.write_bytes(path.read_bytes().replace(b"0.3", b"0.4"))
     assert work.load(store, "ab", 3) is None
 
@@ -117,7 +117,7 @@ def test_the_rows_of_a_state_are_checked_too(store: Store) -> None:
 def test_a_state_that_is_not_whole_is_none(store: Store, ending: str) -> None:
     attempt = Attempt(store, "ab", "one")
     attempt.keep(state(3))
-    path = attempt.folder / f"{3:012d}{ending}"
+    path = store.root / attempt.folder / f"{3:012d}{ending}"
     os.truncate(path, path.stat().st_size - 1)
     assert work.load(store, "ab", 3) is None
 
@@ -133,7 +133,7 @@ def test_a_state_without_room_costs_itself_alone(store: Store, monkeypatch: pyte
     monkeypatch.setattr(disk, "write", full)
     attempt.keep(state(4))
     assert work.kept_steps(store, "ab") == [3]
-    assert len(list(attempt.folder.glob("*.safetensors"))) == 1
+    assert len(list((store.root / attempt.folder).glob("*.safetensors"))) == 1
     assert "state not kept: No space left" in attempt.lines[-1]
 
 

@@ -49,15 +49,19 @@ def execute(job: Job, context: Context) -> None:
     if gone := [parent.name for parent in job.parents if not context.store.has(parent)]:
         raise Postponed(f"{', '.join(gone)}: not in the store")
     keeper = Keeper(job, context)
-    keeper.start()
-    while wanted := [a for a in job.artifacts if not context.store.has(a)]:
-        try:
-            kinds.run(job, {a.step for a in wanted}, context, keeper)
-        except Damaged as damage:
-            context.store.set_aside(damage)
-            keeper.damaged(damage)
-            if damage.artifact.key != job.key:
-                raise Postponed(str(damage)) from None
+    try:
+        keeper.start()
+        while wanted := [a for a in job.artifacts if not context.store.has(a)]:
+            try:
+                kinds.run(job, {a.step for a in wanted}, context, keeper)
+            except Damaged as damage:
+                context.store.set_aside(damage)
+                keeper.damaged(damage)
+                if damage.artifact.key != job.key:
+                    raise Postponed(str(damage)) from None
+    except BaseException:
+        keeper.attempt.show()  # all that it said before its end
+        raise
     keeper.done(max(job.steps, default=None))
 
 
