@@ -13,8 +13,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
+import randteach
 from loaders.datasets import DataError
-from randteach import estimate, overrides, study
+from randteach import cluster, code, estimate, overrides, study
 from randteach.disk import ensure_writable
 from randteach.engine.progress import duration
 from randteach.jobs import Job
@@ -58,6 +59,7 @@ def _sweep(sweep: Study, argv: Sequence[str]) -> int:
         raise UserError(f"--name {args.name}: it names a folder; letters, digits and . _ - are allowed")
     # A file has no width of its own; a terminal and COLUMNS have.
     console = Console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else WIDTH)
+    _on_cluster(args, console)
     axes = _environment(overrides.parse(sweep.presets[args.preset], args.settings), console)
     for name in axes.typed & sweep.unused.keys():
         raise UserError(f"{name}: has no effect in {sweep.name}; set {sweep.unused[name]}")
@@ -83,12 +85,31 @@ def _sweep(sweep: Study, argv: Sequence[str]) -> int:
         checkpoint_every=plan.settings["checkpoint_every"][0],
         local=args.local,
         address=args.address,
+        mlflow=args.mlflow,
         retry=args.retry,
         max_failures=args.max_failures,
         max_hours=args.max_hours,
         command=shlex.join([_as_typed(sys.executable), *sys.argv]),
     )
     return run(sweep, plan, missing, request, console)
+
+
+def _on_cluster(args: argparse.Namespace, console: Console) -> None:
+    """On a node of a cluster, what is not said is the cluster's: Ray, store and MLflow."""
+    there = cluster.here()
+    if not there or args.local:
+        return
+    args.address, args.store = args.address or there.address, args.store or there.store
+    args.mlflow = args.mlflow or there.mlflow
+    ours, typed = Path(randteach.__file__).parents[1] / "sweeps" / Path(sys.argv[0]).name, Path(sys.argv[0])
+    if ours.exists() and typed.exists() and ours.read_bytes() != typed.read_bytes():
+        console.print(
+            f"{typed} is not the {ours.name} that came with the installed code {code.digest()}: "
+            "what was changed elsewhere since the last `ray up` is not here",
+            style="yellow",
+            highlight=False,
+            soft_wrap=True,
+        )
 
 
 def _as_typed(program: str) -> str:
@@ -110,6 +131,7 @@ def _arguments(sweep: Study) -> argparse.ArgumentParser:
     parser.add_argument("--out", default="out", help="folder for all that is written (default: out)")
     parser.add_argument("--store", help="where artifacts are kept (default: OUT/store)")
     parser.add_argument("--address", help="a running Ray cluster's address (default: start Ray here)")
+    parser.add_argument("--mlflow", help="MLflow's server (default: a database in OUT)")
     parser.add_argument("--retry", type=_count, default=0, metavar="N", help="try a failed job N times more")
     parser.add_argument("--max-failures", type=_some, metavar="N", help="stop when N jobs have failed")
     parser.add_argument("--max-hours", type=_hours, metavar="H", help="stop after H hours")

@@ -17,13 +17,16 @@ from randteach.tracking import Tree, said
 
 PAUSE = 15.0  # seconds between tries while MLflow fails
 LAST_TRIES = 3  # at the end
+BEHIND = 1000  # events that wait, beyond which live rows are left out: they come with their whole job
 
 
 class Projector:
     """Shows the engine's events in MLflow, live while jobs run, and jobs whole when they are done."""
 
-    def __init__(self, out: Path, store: Store, say: Callable[[str], None]) -> None:
-        self.out, self.store, self.say = out, store, say
+    def __init__(
+        self, out: Path, store: Store, say: Callable[[str], None], server: str | None = None
+    ) -> None:
+        self.out, self.store, self.say, self.server = out, store, say, server
         self.tree: Tree | None = None
         self.trouble = ""
         self._retry_at = 0.0
@@ -55,13 +58,14 @@ class Projector:
     def _follow(self) -> None:
         self._try(lambda tree: tree.write_all())
         while (event := self._events.get()) is not None:
-            if time.monotonic() >= self._retry_at:
+            late = event["event"] == "row" and self._events.qsize() > BEHIND
+            if not late and time.monotonic() >= self._retry_at:
                 self._try(lambda tree, event=event: _show(tree, event))  # type: ignore[misc]
 
     def _try(self, action: Callable[[Tree], object]) -> bool:
         """Do something in MLflow; whatever goes wrong there stops no job."""
         try:
-            self.tree = self.tree or Tree(self.out, self.store, self.plan)
+            self.tree = self.tree or Tree(self.out, self.store, self.plan, self.server)
             action(self.tree)
         except Exception as error:
             self.trouble = said(error)

@@ -8,7 +8,7 @@ from pathlib import Path
 from omegaconf import OmegaConf
 from rich.console import Console
 
-from randteach import disk, plans, work
+from randteach import code, disk, plans, work
 from randteach.engine import local, tune, worker
 from randteach.engine.execute import Context
 from randteach.engine.inputs import open_samples
@@ -40,6 +40,7 @@ class Request:
     checkpoint_every: float
     local: bool
     address: str | None
+    mlflow: str | None
     retry: int
     max_failures: int | None
     max_hours: float | None
@@ -69,7 +70,7 @@ class Run:
     ) -> None:
         self.sweep, self.plan, self.request, self.console = sweep, plan, request, console
         self.store, self.context = request.store, context
-        self.projector = Projector(request.out, request.store, self.say)
+        self.projector = Projector(request.out, request.store, self.say, request.mlflow)
         self.session = Session(request.store, {"study": plan.study, "command": request.command})
         self.progress = Progress(console, plan.jobs)
 
@@ -135,6 +136,7 @@ class Run:
                     token,
                     context.study,
                     request.checkpoint_every,
+                    code.digest(),
                 )
                 tune.run(queue, options, request.address)
 

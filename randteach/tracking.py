@@ -23,11 +23,13 @@ NOTE = "mlflow.note.content"
 SWEEP, ERROR = "sweep", "error"
 PARAMS_AT_ONCE = 100  # MLflow's limits for one request
 METRICS_AT_ONCE = 1000
+# A server that is away is not waited for: what it misses is written later.
+PATIENCE = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "10", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1"}
 
 
-def track(out: Path, store: Store, name: str) -> str:
+def track(out: Path, store: Store, name: str, server: str | None = None) -> str:
     """Write all of a study that MLflow lacks; the status of its sweep."""
-    tree = Tree(out, store, plans.last(store, name))
+    tree = Tree(out, store, plans.last(store, name), server)
     missing = {entry.key for entry in study.missing(list(tree.entries.values()), store)}
     failed = missing.intersection(work.failures(store))
     status = "FAILED" if failed else "KILLED" if missing else "FINISHED"
@@ -42,31 +44,33 @@ def track(out: Path, store: Store, name: str) -> str:
 
 
 class Tree:
-    """A study's runs in MLflow: of the sweep, below it students, and below these their probes."""
+    """A study's runs in MLflow: of the sweep, below it students, and below these their probes.
 
-    def __init__(self, out: Path, store: Store, plan: Mapping[str, Any]) -> None:
-        os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    They are in a database in `out`, or with a server where one is named.
+    """
+
+    def __init__(self, out: Path, store: Store, plan: Mapping[str, Any], server: str | None = None) -> None:
+        be_quiet()
         from mlflow import MlflowClient
         from mlflow.entities import RunTag
 
-        for name in ("mlflow", "alembic"):
-            logging.getLogger(name).setLevel(logging.ERROR)
         self.store, self.study = store, plan["study"]
         self.entries = {item["key"]: Entry.from_json(item) for item in plan["jobs"]}
-        self.database = (out / "mlflow.db").absolute()
+        self.database = None if server else (out / "mlflow.db").absolute()
         out.mkdir(parents=True, exist_ok=True)
-        self.client = MlflowClient(f"sqlite:///{self.database}")
+        self.client = MlflowClient(server or f"sqlite:///{self.database}")
         self.runs: dict[str, str] = {}
         self.written: dict[str, str] = {}
         self._failed: set[str] = set()  # runs with an error's text
-        self._find((out / "mlflow-artifacts" / self.study).absolute().as_uri())
-        self._inode = self.database.stat().st_ino
+        # A server keeps artifacts where it was told to, and hands them on.
+        self._find(None if server else (out / "mlflow-artifacts" / self.study).absolute().as_uri())
+        self._inode = self.database.stat().st_ino if self.database else 0
         self._open(SWEEP, f"sweep {self.study}", {"role": SWEEP, "study": self.study})
         settings = {f"setting.{name}": ",".join(map(str, value)) for name, value in plan["settings"].items()}
         about = {NOTE: plan.get("question", ""), **settings}
         self.client.log_batch(self.runs[SWEEP], tags=[RunTag(name, value) for name, value in about.items()])
 
-    def _find(self, artifacts: str) -> None:
+    def _find(self, artifacts: str | None) -> None:
         """The study's experiment, made where there is none, and the runs that it has."""
         from mlflow.entities import ViewType
 
@@ -132,7 +136,8 @@ class Tree:
 
     def close(self, files: Iterable[Path], status: str) -> None:
         """The study's files and its status; OSError where the database is not the one begun with."""
-        if not self.database.exists() or self.database.stat().st_ino != self._inode:
+        database = self.database
+        if database and not (database.exists() and database.stat().st_ino == self._inode):
             raise OSError(f"{self.database} was deleted while it was being written")
         for path in files:
             if path.is_file():
@@ -141,6 +146,8 @@ class Tree:
 
     def write(self, entry: Entry) -> None:
         """Write a finished job whole, unless its run says that all of it is written."""
+        from mlflow.entities import RunTag
+
         artifact = entry.artifacts[-1]
         try:
             marker = self.store.marker(artifact)
@@ -155,17 +162,22 @@ class Tree:
         begin, end = provenance["began"], provenance["began"] + provenance["seconds"]
         run = self._run(entry, begin, provenance.get("study", self.study))
         numbers, params = metrics.of_rows(rows, step), metrics.of_config(config)
-        for at in range(0, max(len(params), 1), PARAMS_AT_ONCE):
-            self.client.log_batch(run, params=params[at : at + PARAMS_AT_ONCE])
-        for at in range(0, len(numbers), METRICS_AT_ONCE):
-            self.client.log_batch(run, metrics=numbers[at : at + METRICS_AT_ONCE])
+        about = {"status": marker.status, "numerics": marker.numerics}
+        tags = [RunTag(name, value) for name, value in about.items()]
+        # One request for all that it can take; each costs a server tens of milliseconds.
+        batches = max(1, -(-len(params) // PARAMS_AT_ONCE), -(-len(numbers) // METRICS_AT_ONCE))
+        for n in range(batches):
+            self.client.log_batch(
+                run,
+                metrics=numbers[n * METRICS_AT_ONCE : (n + 1) * METRICS_AT_ONCE],
+                params=params[n * PARAMS_AT_ONCE : (n + 1) * PARAMS_AT_ONCE],
+                tags=[] if n else tags,
+            )
         if curve := metrics.curve(entry, rows):
             self.client.log_batch(self.runs[self._home(entry)], metrics=curve)
         if entry.key in self._failed:
             self.client.delete_tag(run, ERROR)
             self._failed.discard(entry.key)
-        self.client.set_tag(run, "status", marker.status)
-        self.client.set_tag(run, "numerics", marker.numerics)
         self.client.set_terminated(run, "FINISHED", int(end * 1000))
         self.client.set_tag(run, ROWS, stamp)  # last: it says that all is written
         self.written[entry.key] = stamp
@@ -219,6 +231,14 @@ class Tree:
             self.client.set_tag(run, ERROR, error[-4000:])
             self._failed.add(entry.key)
         self.client.set_terminated(run, "FAILED" if error else "KILLED")
+
+
+def be_quiet() -> None:
+    """Have MLflow say nothing of itself, here or elsewhere, and wait for no server for long."""
+    for name, value in {"MLFLOW_DISABLE_TELEMETRY": "true", **PATIENCE}.items():
+        os.environ.setdefault(name, value)
+    for name in ("mlflow", "alembic"):
+        logging.getLogger(name).setLevel(logging.ERROR)
 
 
 def said(error: Exception) -> str:

@@ -6,7 +6,11 @@ from pathlib import Path
 
 from rich.console import Console
 
+from randteach import cluster
 from randteach.store import Store
+
+OUT = "out"
+MLFLOW = "MLflow's server (default: the cluster's, else the database in OUT)"
 
 
 def run(argv: Sequence[str]) -> int:
@@ -26,12 +30,31 @@ def run(argv: Sequence[str]) -> int:
     if args.action == "ui":
         from randteach.commands import ui
 
-        return ui.serve(Path(args.out), args.port)
+        return ui.ui(Path(args.out), args.port)
+    if args.action == "serve":
+        from randteach.commands import ui
+
+        return ui.serve(_store(args), args.port)
+    if args.action == "token":
+        from randteach import security
+
+        print(f"{security.ensure_token()}: the token of Ray, readable by you alone")
+        return 0
+    if args.action == "doctor":
+        from randteach.commands import doctor
+
+        return doctor.run(_store(args), args.address, args.mlflow, console)
     if args.action == "keys":
         from randteach.commands import keys
 
         return keys.since(args.since, console)
-    return _on_store(args, Store(args.store or Path(args.out) / "store"), console)
+    return _on_store(args, Store(_store(args)), console)
+
+
+def _store(args: argparse.Namespace) -> str:
+    """The store that is named, that of the cluster of this node, or the one in OUT."""
+    there = cluster.here() if not args.store and args.out == OUT else None
+    return args.store or (there.store if there else str(Path(args.out) / "store"))
 
 
 def _on_store(args: argparse.Namespace, store: Store, console: Console) -> int:
@@ -56,7 +79,9 @@ def _on_store(args: argparse.Namespace, store: Store, console: Console) -> int:
         return archive.export(store, args.study, Path(args.file), console)
     from randteach.commands import track
 
-    return track.run(Path(args.out), store, args.study, console)
+    there = cluster.here()
+    server = args.mlflow or (there.mlflow if there else None)
+    return track.run(Path(args.out), store, args.study, server, console)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -66,7 +91,7 @@ def _parser() -> argparse.ArgumentParser:
     def add(name: str, about: str, *, store: bool = True) -> argparse.ArgumentParser:
         action = actions.add_parser(name, help=about, description=about, allow_abbrev=False)
         if store or name == "ui":
-            action.add_argument("--out", default="out", help="folder that a sweep wrote to (default: out)")
+            action.add_argument("--out", default=OUT, help="folder that a sweep wrote to (default: out)")
         if store:
             action.add_argument("--store", help="where artifacts are kept (default: OUT/store)")
         return action
@@ -87,10 +112,19 @@ def _parser() -> argparse.ArgumentParser:
     gc.add_argument("--yes", action="store_true", help="remove it")
     track = add("track", "write to MLflow what it lacks, from the store")
     track.add_argument("study", nargs="?", help="(default: all studies)")
+    track.add_argument("--mlflow", help=MLFLOW)
     keys = add("keys", "which keys a change of this repository's code orphans", store=False)
     keys.add_argument("--since", required=True, metavar="REV", help="a git revision to compare with")
     ui = add("ui", "open MLflow's UI on this machine's loopback address", store=False)
     ui.add_argument("--port", type=int, default=5000)
+    serve = add("serve", "MLflow's server for a cluster, on this machine's loopback address")
+    serve.add_argument("--port", type=int, default=5000)
+    doctor = add(
+        "doctor", "try all that a sweep needs, here and on every node; exit code 1 if some is broken"
+    )
+    doctor.add_argument("--address", help="a running Ray cluster's address (default: that of this node)")
+    doctor.add_argument("--mlflow", help=MLFLOW)
+    add("token", "make the token that keeps strangers out of Ray, where there is none", store=False)
     add("settings", "list all settings, as docs/settings.md does", store=False)
     add("datasets", "list all data sets, as docs/datasets.md does", store=False)
     return parser

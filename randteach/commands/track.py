@@ -9,13 +9,14 @@ from randteach.setting import UserError
 from randteach.store import Store
 
 
-def run(out: Path, store: Store, study: str | None, console: Console) -> int:
+def run(out: Path, store: Store, study: str | None, server: str | None, console: Console) -> int:
     """Write all that MLflow lacks of a study, or of all; UserError where it can't be written."""
     for name in [study] if study else plans.studies(store):
         plans.last(store, name)
         try:
-            status = tracking.track(out, store, name)
+            status = tracking.track(out, store, name, server)
         except Exception as error:  # whatever MLflow raises
-            raise UserError(f"--out {out}: MLflow can't be written: {tracking.said(error)}") from None
-        console.print(f"{name}: {status.lower()}, written to {out / 'mlflow.db'}", highlight=False)
+            place = f"--mlflow {server}" if server else f"--out {out}"
+            raise UserError(f"{place}: MLflow can't be written: {tracking.said(error)}") from None
+        console.print(f"{name}: {status.lower()}, written to {server or out / 'mlflow.db'}", highlight=False)
     return 0

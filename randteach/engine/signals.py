@@ -1,6 +1,8 @@
-"""What ends a sweep early: Ctrl-C, SIGTERM, and the hours it was given."""
+"""What ends a sweep early: Ctrl-C, SIGTERM, a terminal that goes away, and the hours it was given."""
 
+import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,6 +11,11 @@ from types import FrameType
 from randteach.session import Session
 
 HOUR = 3600
+REASONS = {
+    signal.SIGINT: "stopped by Ctrl-C",
+    signal.SIGTERM: "stopped by SIGTERM",
+    signal.SIGHUP: "stopped, its terminal is gone",
+}
 
 
 @contextmanager
@@ -24,16 +31,20 @@ def stoppable(session: Session, hours: float | None, say: Callable[[str], None])
             session.stop(reason)
 
     def on_signal(number: int, frame: FrameType | None) -> None:
-        if session.stopping:
+        if number == signal.SIGHUP:
+            _speak_to_nobody()
+        elif session.stopping:
             raise KeyboardInterrupt
-        stop("stopped by Ctrl-C" if number == signal.SIGINT else "stopped by SIGTERM")
+        stop(REASONS[signal.Signals(number)])
 
     timer = threading.Timer((hours or 0) * HOUR, stop, [f"--max-hours {hours or 0:g} are over"])
     timer.daemon = True
     if hours is not None:
         timer.start()
     mine = threading.current_thread() is threading.main_thread()
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.getsignal(number) for number in REASONS}
+    if before[signal.SIGHUP] == signal.SIG_IGN:
+        del before[signal.SIGHUP]  # started with nohup
     try:
         for number in before:
             if mine:
@@ -44,3 +55,10 @@ def stoppable(session: Session, hours: float | None, say: Callable[[str], None])
         for number, handler in before.items():
             if mine:
                 signal.signal(number, handler)
+
+
+def _speak_to_nobody() -> None:
+    """Send what is still said nowhere: writing to a terminal that is gone fails."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        os.dup2(nowhere, stream.fileno())

@@ -12,6 +12,8 @@ import tempfile
 from collections.abc import Callable
 from typing import Any
 
+from randteach import security
+from randteach.engine import nodes
 from randteach.engine.queue import DONE, Queue, Shape
 from randteach.engine.worker import Options, work
 from randteach.jobs import Artifact, Job
@@ -30,6 +32,7 @@ SETTINGS = {
     "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
     "RAY_AIR_NEW_OUTPUT": "0",
 }
+OF_WORKERS = ("MALLOC_ARENA_MAX", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO")  # told to a cluster's workers
 
 
 def run(queue: Queue, options: Options, address: str | None = None) -> None:
@@ -41,8 +44,10 @@ def run(queue: Queue, options: Options, address: str | None = None) -> None:
     import ray
     from ray import tune
 
-    _connect(address)
+    connect(address)
     try:
+        if address:
+            nodes.check_code()
         slots = _slots(queue, ray.cluster_resources())
         with tempfile.TemporaryDirectory(prefix="randteach-") as folder:
             searcher = _searcher(queue, slots)
@@ -67,12 +72,20 @@ def run(queue: Queue, options: Options, address: str | None = None) -> None:
         ray.shutdown()
 
 
-def _connect(address: str | None) -> None:
+def connect(address: str | None) -> None:
+    """Reach a running cluster, or start Ray here; UserError where that fails or would not be safe."""
+    security.check()
+    security.ensure_token()
     import ray
 
     try:
         if address:
-            ray.init(address=address, log_to_driver=False)
+            ray.init(
+                address=address,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+                runtime_env={"env_vars": {name: SETTINGS[name] for name in OF_WORKERS}},
+            )
         else:
             ray.init(
                 address="local",
@@ -82,8 +95,9 @@ def _connect(address: str | None) -> None:
                 object_store_memory=100 << 20,
             )
     except (ConnectionError, OSError, RuntimeError, ValueError) as error:
+        reason = " ".join(str(error).split())[:300]
         raise UserError(
-            f"--address {address or 'local'}: Ray can't be started or reached ({error}); "
+            f"--address {address or 'local'}: Ray can't be started or reached ({reason}); "
             "--local runs without it"
         ) from None
 

@@ -1,13 +1,16 @@
 """A Ray worker's side: a trial is a job, what happens in it are events for the driver."""
 
 import json
+import platform
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from randteach import code
 from randteach.engine.execute import Context, attempt
 from randteach.engine.keeper import Event
-from randteach.engine.queue import DONE
+from randteach.engine.nodes import MEND
+from randteach.engine.queue import DONE, FAILED
 from randteach.jobs import Job
 from randteach.session import stop_asked
 from randteach.store import Store
@@ -26,6 +29,7 @@ class Options:
     session: str
     study: str
     checkpoint_every: float
+    code: str
 
     def context(self) -> Context:
         """The context of a worker's process."""
@@ -72,7 +76,13 @@ def work(job: Job, options: Options) -> None:
     if options not in _contexts:
         _contexts[options] = options.context()
     reports = _Reports()
-    outcome, error = attempt(job, replace(_contexts[options], emit=reports.take))
+    if code.digest() == options.code:
+        outcome, error = attempt(job, replace(_contexts[options], emit=reports.take))
+    else:  # a node that has come since the start
+        outcome = FAILED
+        error = (
+            f"{platform.node()} runs other code ({code.digest()}) than the driver ({options.code}). {MEND}"
+        )
     if outcome != DONE:
         reports.take({"event": "outcome", "key": job.key, "outcome": outcome, "error": error})
     reports.send()

@@ -13,7 +13,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from randteach import overrides, study, work
+from randteach import code, overrides, study, work
 from randteach.config import Slot
 from randteach.engine import execute, tune, worker
 from randteach.engine.queue import Queue
@@ -97,7 +97,9 @@ def _ours(jobs: int) -> None:
         with Session(store, {"study": "benchmark"}) as session:
             claims = work.Claims(store, session.token, Sessions(store))
             queue = Queue(listed, store, lambda event: None, claims)
-            tune.run(queue, NoOp(folder, folder, folder, "memory", session.token, "benchmark", 0.0))
+            tune.run(
+                queue, NoOp(folder, folder, folder, "memory", session.token, "benchmark", 0.0, code.digest())
+            )
         assert len(store.done("probe")) == jobs
 
 
@@ -105,7 +107,7 @@ def _bare(jobs: int) -> None:
     import ray
     from ray import tune as ray_tune
 
-    tune._connect(None)
+    tune.connect(None)
     with suppress(KeyError), tempfile.TemporaryDirectory() as folder:
         tuner = ray_tune.Tuner(
             ray_tune.with_resources(lambda config: ray_tune.report({"x": 0}), {"CPU": 1}),

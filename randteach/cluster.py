@@ -1,0 +1,50 @@
+"""What a cluster's nodes know of their cluster, so that a sweep typed there needs no options.
+
+`infra/node.sh` writes it on every node: where artifacts are kept, which MLflow shows them, and which Ray
+runs them. What is given on the command line goes before it.
+"""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
+
+from randteach.setting import UserError
+
+MLFLOW = "http://127.0.0.1:5000"
+
+
+@dataclass
+class Cluster:
+    """Addresses of the store, of MLflow's server and of Ray, as a node of the cluster reaches them."""
+
+    store: str
+    mlflow: str = MLFLOW
+    address: str = "auto"
+
+
+def path() -> Path:
+    """Where a node keeps it."""
+    base = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
+    return Path(base) / "randteach" / "cluster.yaml"
+
+
+def here() -> Cluster | None:
+    """The cluster that this machine is a node of; UserError where its file is not what is written there."""
+    if not (file := path()).exists():
+        return None
+    try:
+        found = OmegaConf.merge(OmegaConf.structured(Cluster), OmegaConf.load(file))
+        return OmegaConf.to_object(found)  # type: ignore[return-value]
+    except (OSError, OmegaConfBaseException, YAMLError) as error:
+        reason = str(error).partition("\n")[0]
+        raise UserError(f"{file}: {reason}; infra/node.sh writes it: run `ray up` again") from None
+
+
+def caches() -> Path:
+    """A node's own folder for data: FFCV files are mapped into memory, which shared folders do badly."""
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "randteach"

@@ -1,0 +1,202 @@
+"""`randteach doctor`: all that a sweep needs, tried here and on every node of the cluster."""
+
+import secrets
+import time
+from contextlib import suppress
+from functools import partial
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from randteach import cluster, code, security
+from randteach.estimate import size
+from randteach.setting import UserError
+from randteach.store import Store
+
+PACKAGES = ("randteach", "torch", "torchvision", "ray", "mlflow", "ffcv", "numpy", "safetensors")
+ROOM = 10e9  # bytes, below which a node or a store is close to full
+DRIFT = 5.0  # seconds between clocks, beyond which object stores begin to refuse requests
+
+Check = tuple[str, bool | None, str, str]  # what, whether it is well (None: worth a look), found, what to do
+
+
+def run(store: str, address: str | None, server: str | None, console: Console) -> int:
+    """Print what was tried as a table; 1 where something is broken."""
+    there = cluster.here()
+    address, server = (
+        address or (there.address if there else None),
+        server or (there.mlflow if there else None),
+    )
+    mine = node(store)
+    found = [("here", check) for check in [*mine["checks"], *driver(server)]]
+    if address:
+        try:
+            found += [(name, check) for name, checks in nodes(address, store, mine) for check in checks]
+        except UserError as error:
+            found.append(("cluster", ("Ray", False, str(error), "start it: `ray up infra/cluster.yaml`")))
+    table = Table(box=None, pad_edge=False)
+    for heading in ("where", "what", "", "found", "what to do"):
+        table.add_column(heading, overflow="fold")
+    words = {True: "[green]ok[/]", None: "[yellow]look[/]", False: "[bold red]broken[/]"}
+    for where, (what, well, text, todo) in found:
+        table.add_row(where, what, words[well], text, "" if well else todo)
+    console.print(table, highlight=False)
+    broken = sum(well is False for _, (_, well, _, _) in found)
+    console.print(f"{len(found)} checks, {broken} broken", highlight=False)
+    return 1 if broken else 0
+
+
+def node(store: str) -> dict[str, Any]:
+    """What one machine finds out about itself; called on each node, and here."""
+    checks = [_gpus(), _ffcv(), _space(), _data(), _store(store)]
+    return {"time": time.time(), "code": code.digest(), "versions": _versions(), "checks": checks}
+
+
+def driver(server: str | None) -> list[Check]:
+    """What the driver alone needs: safe versions, Ray's token, MLflow."""
+    return [_safe(), _token(), _mlflow(server)]
+
+
+def nodes(address: str, store: str, mine: dict[str, Any]) -> list[tuple[str, list[Check]]]:
+    """What each node finds, and whether it agrees with this machine."""
+    import ray
+
+    from randteach.engine import nodes, tune
+
+    tune.connect(address)
+    try:
+        answers = nodes.on_each(partial(node, store))
+    finally:
+        ray.shutdown()
+    found: list[tuple[str, list[Check]]] = []
+    for answer in answers:
+        if answer.error:
+            found.append((answer.node, [("code", False, answer.error, nodes.MEND)]))
+            continue
+        theirs = answer.value
+        same = theirs["code"] == mine["code"]
+        checks: list[Check] = [("code", same, theirs["code"], nodes.MEND)]
+        other = [f"{name} {theirs['versions'][name]}" for name in PACKAGES if not _same(name, mine, theirs)]
+        text = ", ".join(other) or "as here"
+        checks.append(("versions", not other, text, "run `ray up` again: it installs constraints.txt"))
+        off = max(answer.asked - theirs["time"], theirs["time"] - answer.heard, 0.0)
+        checks.append(("clock", off < DRIFT, f"{off:.0f} s off, at least", "set it: install chrony"))
+        found.append((answer.node, checks + theirs["checks"]))
+    return found
+
+
+def _same(name: str, mine: dict[str, Any], theirs: dict[str, Any]) -> bool:
+    return bool(mine["versions"][name] == theirs["versions"][name])
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "missing"
+    return found
+
+
+def _gpus() -> Check:
+    import torch
+
+    count = torch.cuda.device_count()
+    names = ", ".join(sorted({torch.cuda.get_device_name(n) for n in range(count)}))
+    driver = Path("/proc/driver/nvidia/version").exists()
+    well = True if count else False if driver else None
+    todo = "torch does not see the GPU: compare the driver's CUDA with torch's" if driver else "CPUs alone"
+    return "GPUs", well, f"{count} {names}".strip(), todo
+
+
+def _ffcv() -> Check:
+    if not find_spec("ffcv"):
+        return "FFCV", None, "not installed", "`make setup`; loader=memory gives the same numbers"
+    try:
+        import ffcv
+    except Exception as error:  # a library that it needs
+        return "FFCV", False, str(error), "`make setup` builds it anew; or loader=memory"
+    return "FFCV", True, ffcv.__version__, ""
+
+
+def _space() -> Check:
+    import shutil
+
+    folder = cluster.caches()
+    there = next(path for path in (folder, *folder.parents) if path.exists())
+    free = shutil.disk_usage(there).free
+    return "disk", free > ROOM or None, f"{size(free)} free for {folder}", "free some, or set XDG_CACHE_HOME"
+
+
+def _data() -> Check:
+    from loaders.datasets import DATASETS, DEBIAN
+
+    folder = cluster.caches() / "data"
+    kept = sorted(path.stem for path in folder.glob("*.json")) if folder.exists() else []
+    kept += ["fashion_mnist (Debian's)"] if DEBIAN.exists() else []
+    known = ", ".join(kept) or "none yet"
+    return "data sets", True if kept else None, known, f"fetched when first used: {', '.join(DATASETS)}"
+
+
+def _store(address: str) -> Check:
+    """A round trip: written, read, and not to be written twice."""
+    try:
+        store = Store(address)
+        store.prepare()
+        free = store.free_bytes()
+    except UserError as error:
+        return "store", False, str(error), "name another one, or mend its permissions"
+    full = free < ROOM
+    return (
+        "store",
+        None if full else True,
+        f"{address}, {size(free)} free",
+        "nearly full: `randteach gc`, or another disk",
+    )
+
+
+def _safe() -> Check:
+    try:
+        security.check()
+    except UserError as error:
+        return "safety", False, str(error), "see docs/security.md"
+    found = ", ".join(f"{name} {version(name)}" for name in security.FLOORS)
+    return "safety", True, f"{found}; Ray asks for its token", ""
+
+
+def _token() -> Check:
+    try:
+        security.check_token()
+    except UserError as error:
+        return "token", False, str(error), "`randteach token`"
+    return "token", True, f"{security.token_file()}, yours alone", ""
+
+
+def _mlflow(server: str | None) -> Check:
+    """A round trip: an experiment is made, a number written, read again, and all of it deleted."""
+    if not server:
+        return "MLflow", True, "a database in each OUT, no server", ""
+    from mlflow import MlflowClient
+
+    from randteach import tracking
+
+    tracking.be_quiet()
+    try:
+        client = MlflowClient(server)
+        experiment = client.create_experiment(f"doctor-{secrets.token_hex(4)}")
+        try:
+            run = client.create_run(experiment).info.run_id
+            client.log_metric(run, "pulse", 1.0)
+            read = client.get_run(run).data.metrics.get("pulse")
+        finally:
+            with suppress(Exception):
+                client.delete_experiment(experiment)
+    except Exception as error:  # whatever MLflow raises
+        todo = "on the head: `randteach serve --store STORE`; a sweep goes on without it"
+        return "MLflow", False, f"{server}: {tracking.said(error)}", todo
+    return "MLflow", read == 1.0, server, "it does not give back what was written"
