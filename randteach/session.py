@@ -127,14 +127,16 @@ def beat(storage: Storage) -> float:
     return max(BEAT, storage.pause)
 
 
-def stop_asked(store: Store, session: str) -> Callable[[], bool]:
-    """For workers: whether the session's sweep has asked them to end; looks twice a second at most."""
-    name, last = f"sessions/{session}/stop", 0.0
+def stop_asked(store: Store, session: str, clock: Callable[[], float] = time.monotonic) -> Callable[[], bool]:
+    """For workers: whether the session's sweep has asked them to end; looks twice a second at most, at
+    a bucket every ten seconds.
+    """
+    name, last = f"sessions/{session}/stop", float("-inf")
     pause = max(0.5, store.storage.pause)
 
     def asked() -> bool:
         nonlocal last
-        if (now := time.monotonic()) - last < pause:
+        if (now := clock()) - last < pause:
             return False
         last = now
         with suppress(OSError):

@@ -69,12 +69,13 @@ class Store:
             written = int(json.loads(self.storage.read(LAYOUT))["format"])
         except (FileNotFoundError, NotADirectoryError):
             return None
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            why = f" ({error})" if isinstance(error, OSError) else ""
-            raise UserError(
-                f"{self.storage.where(LAYOUT)}: can't be read{why}, so that this is no store; "
-                "give another --store"
-            ) from None
+        except OSError as error:
+            why = error.strerror or error
+            raise UserError(f"--store {self.address}: can't be read ({why}); give another one") from None
+        except (ValueError, KeyError, TypeError):
+            where = self.storage.where(LAYOUT)
+            why = "can't be read, so that this is no store"
+            raise UserError(f"{where}: {why}; give another --store") from None
         if written > FORMAT:
             raise UserError(f"--store {self.address}: was written by a newer randteach; update this one")
         return written

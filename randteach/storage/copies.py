@@ -1,25 +1,20 @@
 """Copies of objects on this machine: of files that never change, checked by whoever reads them."""
 
-import os
 import secrets
 from contextlib import suppress
 from pathlib import Path
 
+from randteach.cluster import caches
+
 ROOM = 20 << 30  # bytes that all copies may take; the oldest go first
 LOOK = 1 << 30  # bytes put between looks at the room
-
-
-def home() -> Path:
-    """Where copies are kept: `randteach/store` in the user's folder for caches."""
-    given = os.environ.get("XDG_CACHE_HOME")
-    return (Path(given) if given else Path.home() / ".cache") / "randteach" / "store"
 
 
 class Copies:
     """Copies of one store's objects. What can't be kept is not kept; nothing here ever fails."""
 
     def __init__(self, address: str) -> None:
-        self.home = home()
+        self.home = caches() / "store"
         self.root = self.home / address.replace("://", "/")
         self._since = LOOK
 
