@@ -16,8 +16,11 @@ import pytest
 
 BUCKET = "bucket"
 FAULTS = ("500", "503", "cut request", "cut answer", "lost answer", "time-out")
-SLOW_DOWN = b"<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>"
-INTERNAL = b"<Error><Code>InternalError</Code><Message>We encountered an internal error.</Message></Error>"
+ANSWERS = {
+    "409": b"<Error><Code>ConditionalRequestConflict</Code><Message>Another one runs.</Message></Error>",
+    "500": b"<Error><Code>InternalError</Code><Message>We encountered an error.</Message></Error>",
+    "503": b"<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>",
+}
 
 
 @contextmanager
@@ -67,6 +70,7 @@ class Proxy:
         self.seen: Counter[str] = Counter()  # requests by method
         self.injected: Counter[str] = Counter()
         self.delay = 3.0  # seconds of a time-out
+        self.forgets: set[str] = set()  # headers that the server is not shown
         self._lock = threading.Lock()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
@@ -124,8 +128,8 @@ class Proxy:
                     self.close()
                     return
                 body = self.rfile.read(length)
-                if fault in ("500", "503"):
-                    self.reply(int(fault), {}, SLOW_DOWN if fault == "503" else INTERNAL)
+                if fault in ANSWERS:
+                    self.reply(int(fault), {}, ANSWERS[fault])
                     return
                 if fault == "time-out":
                     time.sleep(proxy.delay)
@@ -143,9 +147,9 @@ class Proxy:
             do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = pass_on
 
             def ask(self, body: bytes) -> tuple[int, dict[str, str], bytes]:
-                hop_in = ("Transfer-Encoding", "Expect", "Connection")
+                left_out = {"Transfer-Encoding", "Expect", "Connection", *proxy.forgets}
                 connection = http.client.HTTPConnection(proxy.behind, timeout=60)
-                sent = {name: value for name, value in self.headers.items() if name not in hop_in}
+                sent = {name: value for name, value in self.headers.items() if name not in left_out}
                 connection.request(self.command, self.path, body, sent)
                 answer = connection.getresponse()
                 content = answer.read()

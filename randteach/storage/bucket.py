@@ -22,7 +22,6 @@ from randteach.storage.copies import Copies
 TIMES = 10  # a request is tried, over most of a minute where it fails at once
 PATIENCE = 120.0  # seconds after which it is not tried again, where each try takes long
 FIRST, LONGEST = 0.1, 15.0  # seconds between tries
-TOGETHER = 1000  # objects are removed with one request
 T = TypeVar("T")
 
 
@@ -47,6 +46,7 @@ class Bucket(ABC):
 
     scheme: str
     pause = 10.0
+    together = 1000  # objects that one request lists or deletes
 
     def __init__(self, bucket: str, path: str) -> None:
         self.bucket, self.prefix = bucket, f"{path}/" if path else ""
@@ -87,7 +87,7 @@ class Bucket(ABC):
 
     @abstractmethod
     def delete(self, keys: Sequence[str]) -> None:
-        """Delete at most TOGETHER objects, there or not."""
+        """Delete so many objects as go together, there or not."""
 
     def check(self) -> None:
         """UserError where one can't write there, or not exclusively."""
@@ -203,8 +203,8 @@ class Bucket(ABC):
         for name in names:
             if not PurePath(name).suffix:
                 keys += [f"{self.prefix}{name}/{item.name}" for item in self._below(name)]
-        for at in range(0, len(keys), TOGETHER):
-            self._ask(names[0], lambda at=at: self.delete(keys[at : at + TOGETHER]))  # type: ignore[misc]
+        for at in range(0, len(keys), self.together):
+            self._ask(names[0], lambda at=at: self.delete(keys[at : at + self.together]))  # type: ignore[misc]
 
     def prune(self, folder: str) -> None:
         """There are no folders."""

@@ -48,7 +48,7 @@ class S3(Bucket):
         return Object(key, found["ContentLength"], found["LastModified"].timestamp())
 
     def objects(self, prefix: str) -> list[Object]:
-        """All objects whose keys begin so, by as many requests as there are thousands."""
+        """All objects whose keys begin so, by a request for each thousand."""
         return [
             Object(item["Key"][len(prefix) :], item["Size"], item["LastModified"].timestamp())
             for page in self._pages(Prefix=prefix)
@@ -78,7 +78,9 @@ class S3(Bucket):
         token: dict[str, str] = {}
         while True:
             with _told():
-                page = self.client.call_s3("list_objects_v2", Bucket=self.bucket, **about, **token)
+                page = self.client.call_s3(
+                    "list_objects_v2", Bucket=self.bucket, MaxKeys=self.together, **about, **token
+                )
             yield page
             if not page.get("IsTruncated"):
                 return
