@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 
+from loaders import Depot
 from randteach.engine import kinds
 from randteach.engine.keeper import Event, Keeper
 from randteach.engine.queue import DONE, FAILED, POSTPONED, STOPPED
@@ -32,6 +33,7 @@ class Context:
     study: str = ""
     checkpoint_every: float = 0.0
     stop: Callable[[], bool] = lambda: False
+    depot: Depot | None = None  # where data sets are that this machine may lack
 
 
 class Postponed(Exception):

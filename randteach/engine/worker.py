@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from randteach import code
+from randteach.depot import Depot
 from randteach.engine.execute import Context, attempt
 from randteach.engine.keeper import Event
 from randteach.engine.nodes import MEND
@@ -30,6 +31,7 @@ class Options:
     study: str
     checkpoint_every: float
     code: str
+    depot: bool = False  # data sets are in the store
 
     def context(self) -> Context:
         """The context of a worker's process."""
@@ -37,12 +39,13 @@ class Options:
         return Context(
             store,
             Path(self.root),
-            Path(self.cache),
+            Path(self.cache).expanduser(),
             self.loader,
             session=self.session,
             study=self.study,
             checkpoint_every=self.checkpoint_every,
             stop=stop_asked(store, self.session),
+            depot=Depot(store) if self.depot else None,
         )
 
 

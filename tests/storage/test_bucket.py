@@ -18,7 +18,6 @@ from randteach.store import Store, folder
 from tests.buckets import FAULTS, Proxy
 from tests.test_store import PROBE, alter, commit, files_of, flip
 
-
 RACES = 8
 
 
