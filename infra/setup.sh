@@ -106,7 +106,7 @@ install_python_packages() {
             --constraint constraints.txt uv
     fi
     say "installing Python packages into .venv (several GB the first time, most of it torch)"
-    uv_install --editable '.[dev,cluster]'
+    uv_install --editable '.[dev,cluster,s3,gs]'
 }
 
 install_ffcv() {
@@ -125,7 +125,7 @@ install_ffcv() {
         return 1
     fi
     say "building FFCV, or checking the one that is there"
-    if ! uv_install --editable '.[dev,cluster,ffcv]' 2>"$log"; then
+    if ! uv_install --editable '.[dev,cluster,s3,gs,ffcv]' 2>"$log"; then
         warn "FFCV is left out: its build failed (all of it in $log), ending in:" "$(tail -n 20 "$log")"
         return 1
     fi

@@ -11,19 +11,22 @@ from loaders.datasets import DATASETS, find, load
 from loaders.errors import DataError, LoaderError
 from loaders.memory import MemorySplit
 from loaders.noise import gaussian
-from loaders.order import Indices
+from loaders.prepared import Arrays, Depot, fetched
 from loaders.protocol import Batch, Reader, Split
-from loaders.resize import Images, resize, statistics
+from loaders.resize import resize, statistics
 
 __all__ = [
     "DATASETS",
     "Batch",
     "DataError",
+    "Depot",
     "LoaderError",
     "Reader",
     "Split",
+    "arrays",
     "ffcv_available",
     "open_split",
+    "prepared_name",
 ]
 
 
@@ -45,31 +48,38 @@ def open_split(
     device: str = "cpu",
     count: int | None = None,
     sigma: float = 1.0,
+    depot: Depot | None = None,
 ) -> Split:
     """A split ("train" or "test") at (channels, size, size), opened once a process.
 
     `loader` is "ffcv", "memory", or "device", which holds all samples on `device`. `root` holds raw
-    data, `cache` FFCV files; `count` and `sigma` are those of random inputs. Raises DataError where the
-    set is unknown, missing or corrupt.
+    data, `cache` FFCV files; `count` and `sigma` are those of random inputs. What a `depot` has is taken
+    from there, without raw data. Raises DataError where the set is unknown, missing or corrupt.
     """
     known = find(name)
     if known.noise:
         assert count is not None, "random inputs have as many samples as one asks for"
         return gaussian(count, channels, size, sigma, device)
+    about = prepared_name(name, split, size, channels)
+
+    def source() -> Arrays:
+        found = fetched(about, depot, cache) if depot else None
+        return found or arrays(name, split, size, channels, root)
+
     if loader == "ffcv":
         from loaders.ffcv import FFCVSplit
 
-        about = f"{name}-{split}-{channels}x{size}x{size}-{known.checksum.partition(':')[2]}"
-        return FFCVSplit(
-            name, split, ensure(about, cache, lambda: _arrays(name, split, size, channels, root))
-        )
-    images, labels, mean, std = _arrays(name, split, size, channels, root)
+        return FFCVSplit(name, split, ensure(about, cache, source))
+    images, labels, mean, std = source()
     return MemorySplit(name, split, torch.from_numpy(images), labels, mean, std, device)
 
 
-def _arrays(
-    name: str, split: str, size: int, channels: int, root: Path
-) -> tuple[Images, Indices, tuple[float, ...], tuple[float, ...]]:
+def prepared_name(name: str, split: str, size: int, channels: int) -> str:
+    """The name of a split at (channels, size, size), in caches and depots."""
+    return f"{name}-{split}-{channels}x{size}x{size}-{find(name).checksum.partition(':')[2]}"
+
+
+def arrays(name: str, split: str, size: int, channels: int, root: Path) -> Arrays:
     """Resized images and labels of a split, with the statistics of its set's training split."""
     images, labels = load(name, split, root)
     images = resize(images, size, channels)

@@ -40,7 +40,7 @@ def ensure(name: str, cache: Path, source: Source) -> Beton:
     One process writes while others wait; a writer that is killed leaves nothing that is ever read.
     """
     cache.mkdir(parents=True, exist_ok=True)
-    with _locked(cache / f".{name}.lock"):
+    with locked(cache / f".{name}.lock"):
         index = cache / f"{name}.json"
         if index.exists():
             found = _read(index)
@@ -139,7 +139,7 @@ def threads_kept() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def locked(path: Path) -> Iterator[None]:
     """Hold the file's lock; the kernel frees it when its holder dies."""
     with open(path, "w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)

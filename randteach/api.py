@@ -26,7 +26,7 @@ def load(key: str, step: int | None = None, store: str | Path = STORE) -> nn.Mod
     students = sorted({artifact.key for artifact in found})
     if len(students) != 1:
         what = f"fits {', '.join(students)}" if students else "is no student with such a snapshot"
-        raise UserError(f"key={key} step={step}: {what}, in {place.root}")
+        raise UserError(f"key={key} step={step}: {what}, in {place.address}")
     artifact = max(found, key=lambda a: a.step or 0)
     encoder = nets.build(*network(place, artifact))
     encoder.load_state_dict(place.weights(artifact, "encoder"))

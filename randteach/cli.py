@@ -197,10 +197,10 @@ def _show_plan(console: Console, plan: Plan, missing: Sequence[Job], store: Stor
 
 
 def _check_room(missing: Sequence[Job], store: Store) -> None:
-    need, free = estimate.storage(missing), store.free_bytes()
-    if need > free:
+    need, free = estimate.storage(missing), store.storage.free_bytes()
+    if free is not None and need > free:
         raise UserError(
-            f"--store {store.root}: the plan needs {estimate.size(need)}, {estimate.size(free)} are "
+            f"--store {store.address}: the plan needs {estimate.size(need)}, {estimate.size(free)} are "
             "free; give another place with --store, or fewer points"
         )
 

@@ -48,3 +48,8 @@ def caches() -> Path:
     """A node's own folder for data: FFCV files are mapped into memory, which shared folders do badly."""
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(base) / "randteach"
+
+
+def data() -> Path:
+    """A node's own data sets."""
+    return caches() / "data"

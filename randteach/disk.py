@@ -99,13 +99,15 @@ def ensure_exclusive(folder: Path, setting: str) -> None:
 
 
 @contextmanager
-def writing(folder: Path, setting: str) -> Iterator[None]:
+def writing(place: Path | str, setting: str) -> Iterator[None]:
     """What fails to be written becomes one message that names the setting."""
     try:
         yield
     except OSError as error:
+        kind = "place" if "://" in str(place) else "folder"
         raise UserError(
-            f"{setting} {folder}: can't write there ({error.strerror}); give a folder that you may write to"
+            f"{setting} {place}: can't write there ({error.strerror or error}); "
+            f"give a {kind} that you may write to"
         ) from None
 
 

@@ -9,7 +9,6 @@ from typing import Any
 
 from randteach import plans, work
 from randteach.config import Net, settings
-from randteach.disk import names
 from randteach.jobs import Artifact, Entry
 from randteach.marker import Damaged
 from randteach.setting import UserError
@@ -114,13 +113,13 @@ def key_of(store: Store, prefix: str) -> str:
     if not re.fullmatch("[0-9a-f]{2,24}", prefix):
         raise UserError(f"{prefix!r} is no key: give two or more of its hexadecimal digits")
     found = {artifact.key for artifact in store.find(prefix)}
-    unfinished = names(store.root / "work") + work.failures(store)
+    unfinished = store.storage.names("work") + work.failures(store)
     found |= {key for key in unfinished if key.startswith(prefix)}
     found = found or {key for key in plans.every_entry(store) if key.startswith(prefix)}
     if len(found) == 1:
         return found.pop()
     if not found:
-        raise UserError(f"{prefix}: no key in {store.root} begins so; `randteach ls` lists them")
+        raise UserError(f"{prefix}: no key in {store.address} begins so; `randteach ls` lists them")
     some = ", ".join(sorted(found)[:5]) + (", ..." if len(found) > 5 else "")
     raise UserError(f"{prefix}: {len(found)} keys begin so: {some}; give more digits")
 
@@ -252,7 +251,7 @@ def studies_of(store: Store, key: str) -> list[str]:
     return [
         name
         for name in plans.studies(store)
-        if any(f'"{key}"' in path.read_text() for path in plans.files(store, name))
+        if any(f'"{key}"'.encode() in store.storage.read(path) for path in plans.files(store, name))
     ]
 
 

@@ -8,12 +8,13 @@ import json
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
+from pathlib import PurePath
 from typing import Any
 
-from randteach import disk, identity
+from randteach import identity
 from randteach.jobs import Entry
 from randteach.setting import UserError
+from randteach.storage import read_json
 from randteach.store import Store
 from randteach.study import Plan
 
@@ -31,39 +32,36 @@ def record(store: Store, plan: Plan, question: str, about: Mapping[str, Any]) ->
 
 def keep(store: Store, study: str, content: bytes, about: Mapping[str, Any]) -> None:
     """Keep a plan's text as the one that the study has run last."""
-    folder, digest = store.root / "studies" / study, identity.digest(content.decode(), 16)
-    runs = folder / "runs"
-    runs.mkdir(parents=True, exist_ok=True)
+    folder, digest = f"studies/{study}", identity.digest(content.decode(), 16)
     with suppress(FileExistsError):
-        disk.create(folder / f"{digest}.json", content)
+        store.storage.create(f"{folder}/{digest}.json", content)
     start = json.dumps({"plan": digest, **about}).encode()
     while True:
-        number = int(Path(max(disk.names(runs), default="0")).stem) + 1
+        number = int(PurePath(max(store.storage.names(f"{folder}/runs"), default="0")).stem) + 1
         with suppress(FileExistsError):
-            disk.create(runs / f"{number:06d}.json", start)
+            store.storage.create(f"{folder}/runs/{number:06d}.json", start)
             return
 
 
 def studies(store: Store) -> list[str]:
     """Names of all studies that a store has plans of."""
-    return disk.names(store.root / "studies")
+    return store.storage.names("studies")
 
 
 def last(store: Store, name: str) -> dict[str, Any]:
     """The plan that a study ran last; UserError where there is none, or none that can be read."""
-    return _read(last_file(store, name))
+    return _read(store, last_file(store, name))
 
 
-def last_file(store: Store, name: str) -> Path:
+def last_file(store: Store, name: str) -> str:
     """The file of the plan that a study ran last."""
     folder = _folder(store, name)
-    starts = disk.names(folder / "runs")
+    starts = store.storage.names(f"{folder}/runs")
     if starts:
-        start = disk.read_json(folder / "runs" / starts[-1]) or {}
-        return folder / f"{start.get('plan')}.json"
+        start = read_json(store.storage, f"{folder}/runs/{starts[-1]}") or {}
+        return f"{folder}/{start.get('plan')}.json"
     # Written before starts were.
-    paths = files(store, name)
-    return max(paths, key=lambda path: path.stat().st_mtime_ns, default=folder / "none.json")
+    return max(files(store, name), key=store.storage.changed, default=f"{folder}/none.json")
 
 
 def entries(store: Store, name: str) -> list[Entry]:
@@ -71,10 +69,10 @@ def entries(store: Store, name: str) -> list[Entry]:
     return [Entry.from_json(item) for item in last(store, name)["jobs"]]
 
 
-def files(store: Store, name: str) -> list[Path]:
+def files(store: Store, name: str) -> list[str]:
     """All plans of a study."""
     folder = _folder(store, name)
-    return [folder / file for file in disk.names(folder) if file.endswith(".json")]
+    return [f"{folder}/{file}" for file in store.storage.names(folder) if file.endswith(".json")]
 
 
 def every_entry(store: Store, name: str | None = None) -> dict[str, Entry]:
@@ -82,7 +80,7 @@ def every_entry(store: Store, name: str | None = None) -> dict[str, Entry]:
     found: dict[str, Entry] = {}
     for study in [name] if name else studies(store):
         for path in files(store, study):
-            for item in _read(path)["jobs"]:
+            for item in _read(store, path)["jobs"]:
                 entry = Entry.from_json(item)
                 have = found.get(entry.key)
                 if have:
@@ -92,10 +90,10 @@ def every_entry(store: Store, name: str | None = None) -> dict[str, Entry]:
     return found
 
 
-def check(path: Path) -> None:
+def check(store: Store, path: str) -> None:
     """UserError where a file is no plan, or is not what was written."""
-    if not is_plan(_read(path)):
-        raise UserError(f"{path}: is no plan; delete the file and run its study again")
+    if not is_plan(_read(store, path)):
+        raise UserError(f"{store.storage.where(path)}: is no plan; delete the file and run its study again")
 
 
 def is_plan(content: Mapping[str, Any]) -> bool:
@@ -108,18 +106,21 @@ def is_plan(content: Mapping[str, Any]) -> bool:
     return True
 
 
-def _folder(store: Store, name: str) -> Path:
+def _folder(store: Store, name: str) -> str:
     """A study's folder; UserError where there is no such study."""
     if name not in studies(store):
         known = ", ".join(studies(store)) or "none"
-        raise UserError(f"{store.root} has no study {name!r}; it has {known}")
-    return store.root / "studies" / name
+        raise UserError(f"{store.address} has no study {name!r}; it has {known}")
+    return f"studies/{name}"
 
 
-def _read(path: Path) -> dict[str, Any]:
-    content = disk.read_json(path)
-    plan = isinstance(content, dict) and "jobs" in content
-    # Older plans, without a question, have names that are no digest of their text.
-    if plan and ("question" not in content or identity.digest(path.read_text(), 16) == path.stem):
-        return content
-    raise UserError(f"{path}: is no plan, or damaged; delete the file and run its study again")
+def _read(store: Store, path: str) -> dict[str, Any]:
+    with suppress(FileNotFoundError, ValueError):
+        text = store.storage.read(path).decode()
+        content = json.loads(text)
+        plan = isinstance(content, dict) and "jobs" in content
+        # Older plans, without a question, have names that are no digest of their text.
+        if plan and ("question" not in content or identity.digest(text, 16) == PurePath(path).stem):
+            return dict(content)
+    where = store.storage.where(path)
+    raise UserError(f"{where}: is no plan, or damaged; delete the file and run its study again")

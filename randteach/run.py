@@ -9,6 +9,7 @@ from omegaconf import OmegaConf
 from rich.console import Console
 
 from randteach import cluster, code, disk, plans, work
+from randteach.depot import Depot
 from randteach.engine import local, tune, worker
 from randteach.engine.execute import Context
 from randteach.engine.inputs import open_samples
@@ -19,6 +20,7 @@ from randteach.engine.signals import stoppable
 from randteach.jobs import Job
 from randteach.marker import Damaged
 from randteach.projector import Projector
+from randteach.records import Samples
 from randteach.report import closing, table
 from randteach.session import Session, Sessions
 from randteach.setting import UserError
@@ -49,18 +51,24 @@ class Request:
 
 def run(sweep: Study, plan: Plan, missing: Sequence[Job], request: Request, console: Console) -> int:
     """Make what is missing, then table, figure, summary and MLflow's runs; the exit code."""
-    data = cluster.caches() / "data" if request.address else request.out / "data"
+    data = cluster.data() if request.address else request.out / "data"
     context = Context(request.store, request.root, data, request.loader, study=plan.study)
+    if request.address:
+        context.depot = Depot(request.store)  # nodes have what the driver has put there
     prepare_data(missing, context)  # before anything is written
     return Run(sweep, plan, request, console, context).run(missing)
 
 
 def prepare_data(missing: Sequence[Job], context: Context) -> None:
     """Have every data set that the missing jobs read here and whole, before anything starts."""
-    wanted = {item for job in missing for item in job.spec.reads}
-    for samples, split in wanted:
-        if samples.sigma is None:
-            open_samples(samples, split, context)
+    for samples, split in _read(missing):
+        open_samples(samples, split, context)
+
+
+def _read(jobs: Sequence[Job]) -> set[tuple[Samples, str]]:
+    """The splits that jobs read from data sets."""
+    found = {item for job in jobs for item in job.spec.reads}
+    return {(samples, split) for samples, split in found if samples.sigma is None}
 
 
 class Run:
@@ -79,7 +87,7 @@ class Run:
         """Make what is missing and report it, again where something was found damaged; the exit code."""
         with ExitStack() as stack:
             if missing:
-                with disk.writing(self.store.root, "--store"):
+                with self.store.writing():
                     self._begin(stack)
                 missing = self.plan.missing(self.store)  # as it is now, with the plan on record
             else:
@@ -120,6 +128,9 @@ class Run:
             return
         request, context, token = self.request, self.context, self.session.token
         prepare_data(missing, context)
+        if isinstance(context.depot, Depot):
+            with self.store.writing():
+                context.depot.publish(_read(missing), context.root)
         self.progress.expect(missing)
         self.session.show = self.progress.snapshot
         claims = work.Claims(self.store, token, Sessions(self.store))
@@ -130,14 +141,15 @@ class Run:
                 local.run(queue, context)
             else:
                 options = worker.Options(
-                    str(self.store.root),
+                    self.store.address,
                     str(context.root),
-                    str(context.cache),
+                    "" if request.address else str(context.cache),
                     context.loader,
                     token,
                     context.study,
                     request.checkpoint_every,
                     code.digest(),
+                    depot=context.depot is not None,
                 )
                 tune.run(queue, options, request.address)
 
@@ -176,12 +188,12 @@ class Run:
             self.console.print(shown)
         files = sorted(folder / name for name in disk.names(folder))
         if self.request.address:
-            with disk.writing(self.store.root, "--store"):
+            with self.store.writing():
                 self.store.keep_report(self.plan.study, files)
         return files
 
     def _set_aside(self, damage: Damaged) -> None:
-        with disk.writing(self.store.root, "--store"):
+        with self.store.writing():
             self.store.set_aside(damage)
         self.progress.handle({"event": "damaged", "key": damage.artifact.key, "what": str(damage)})
 

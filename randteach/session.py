@@ -13,7 +13,6 @@ import json
 import os
 import platform
 import secrets
-import shutil
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -21,10 +20,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from randteach import disk
+from randteach.storage import Storage, read_json
 from randteach.store import Store
 
-BEAT = 2.0  # seconds between beats
+BEAT = 2.0  # seconds between beats, where looking and writing cost nothing
 SILENCE = 60.0  # seconds without one after which a sweep of another machine counts as dead
 
 
@@ -33,7 +32,7 @@ class Session:
 
     def __init__(self, store: Store, about: Mapping[str, Any]) -> None:
         self.token = secrets.token_hex(6)
-        self.folder = store.root / "sessions" / self.token
+        self.storage, self.folder = store.storage, f"sessions/{self.token}"
         self.about = {**about, "host": platform.node(), **_process(os.getpid())}
         self.stopping = ""
         self.show: Callable[[], Mapping[str, Any]] = dict  # what runs now
@@ -48,22 +47,20 @@ class Session:
     def __exit__(self, *_: object) -> None:
         self._ended.set()
         self._thread.join()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        with suppress(OSError):
+            self.storage.remove(self.folder)
 
     def stop(self, reason: str) -> None:
         """Have the sweep's workers keep their states and end, and nothing more be started."""
         self.stopping = self.stopping or reason
         with suppress(OSError):
             self._appear()
-            (self.folder / "stop").touch()
+            self.storage.replace(f"{self.folder}/stop", b"")
 
     def _appear(self) -> None:
         """Be there, also where another machine has taken a long silence for death."""
-        if not self.folder.exists():
-            hidden = self.folder.with_name(f".{self.token}")
-            hidden.mkdir(parents=True, exist_ok=True)
-            (hidden / "about.json").write_text(json.dumps(self.about))
-            hidden.rename(self.folder)  # nobody sees it half made, and takes it for a dead one's
+        # Nobody sees it half made, and takes it for a dead one's.
+        self.storage.appear(self.folder, {"about.json": json.dumps(self.about).encode()})
 
     def _beat(self) -> None:
         count = 0
@@ -72,39 +69,39 @@ class Session:
             with suppress(OSError, RuntimeError):
                 self._appear()
                 content = {"beat": count, **self.show()}
-                disk.replace(self.folder / "beat.json", json.dumps(content).encode())
+                self.storage.replace(f"{self.folder}/beat.json", json.dumps(content).encode())
             count += 1
-            self._ended.wait(BEAT)
+            self._ended.wait(beat(self.storage))
 
 
 class Sessions:
     """All sessions of a store, and which of them are alive."""
 
     def __init__(self, store: Store, clock: Callable[[], float] = time.monotonic) -> None:
-        self.folder, self.clock = store.root / "sessions", clock
+        self.storage, self.clock = store.storage, clock
         self._seen: dict[str, tuple[Any, float]] = {}
 
     def tokens(self) -> list[str]:
         """All sessions that have not ended by themselves."""
-        return disk.names(self.folder)
+        return self.storage.names("sessions")
 
     def about(self, token: str) -> dict[str, Any]:
         """What a session has written of itself, its beat's content included."""
-        parts = [disk.read_json(self.folder / token / name) for name in ("about.json", "beat.json")]
+        parts = [self._read(token, name) for name in ("about.json", "beat.json")]
         return {name: value for part in parts for name, value in (part or {}).items()}
 
     def alive(self, token: str) -> bool:
         """Whether a session may still do something; one that has ended may not."""
-        about = disk.read_json(self.folder / token / "about.json") if token else None
+        about = self._read(token, "about.json") if token else None
         if about is None:
             return False
         here = _process(about["pid"])
         if about["place"] and about["place"] == here["place"]:
             return bool(about["started"] == here["started"])
-        beat, now = disk.read_json(self.folder / token / "beat.json"), self.clock()
-        last, since = self._seen.setdefault(token, (beat, now))
-        if beat != last:
-            self._seen[token] = beat, now
+        count, now = self._read(token, "beat.json"), self.clock()
+        last, since = self._seen.setdefault(token, (count, now))
+        if count != last:
+            self._seen[token] = count, now
             return True
         return now - since < SILENCE
 
@@ -118,19 +115,33 @@ class Sessions:
         """Remove what sweeps that are known to be dead have left of their sessions."""
         for token in self.tokens():
             if not self.alive(token):
-                shutil.rmtree(self.folder / token, ignore_errors=True)
+                with suppress(OSError):
+                    self.storage.remove(f"sessions/{token}")
+
+    def _read(self, token: str, name: str) -> Any:
+        return read_json(self.storage, f"sessions/{token}/{name}")
 
 
-def stop_asked(store: Store, session: str) -> Callable[[], bool]:
-    """For workers: whether the session's sweep has asked them to end; looks twice a second at most."""
-    path, last = store.root / "sessions" / session / "stop", 0.0
+def beat(storage: Storage) -> float:
+    """Seconds between beats."""
+    return max(BEAT, storage.pause)
+
+
+def stop_asked(store: Store, session: str, clock: Callable[[], float] = time.monotonic) -> Callable[[], bool]:
+    """For workers: whether the session's sweep has asked them to end; looks twice a second at most, at
+    a bucket every ten seconds.
+    """
+    name, last = f"sessions/{session}/stop", float("-inf")
+    pause = max(0.5, store.storage.pause)
 
     def asked() -> bool:
         nonlocal last
-        if (now := time.monotonic()) - last < 0.5:
+        if (now := clock()) - last < pause:
             return False
         last = now
-        return path.exists()
+        with suppress(OSError):
+            return store.storage.exists(name)
+        return False
 
     return asked
 

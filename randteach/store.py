@@ -6,18 +6,17 @@
     reports/NAME/...                         tables and figures of sweeps that ran on a cluster
     studies/NAME/DIGEST.json, runs/N.json    each plan, and the starts that ran it, recorded before they run
 
-A commit is one marker made by exclusive creation (a hard link): of two equal attempts the first wins
-and the other is dropped. Files are flushed before the marker is, so a marker never names a file that
-is not there whole. Weights are safetensors, rows JSON lines. What is unfinished is `work.py`'s.
+A commit is one marker made by exclusive creation (a hard link, or a conditional put): of two equal attempts
+the first wins and the other is dropped. Files last before the marker is there, so a marker never names a
+file that is not there whole. Weights are safetensors, rows JSON lines. What is unfinished is `work.py`'s,
+where files are `storage`'s business.
 """
 
 import hashlib
 import json
-import os
 import secrets
-import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,71 +24,74 @@ import safetensors
 import safetensors.torch
 import torch
 
-from randteach import disk, identity
+from randteach import disk, identity, storage
 from randteach.jobs import Artifact
 from randteach.marker import Damaged, Marker, sealed, unsealed
 from randteach.setting import UserError
 from randteach.stages.recorder import DIVERGED
 
+LAYOUT = "format.json"
 FORMAT = 1  # of the store's layout; a store of a newer one is refused
 
 Rows = list[dict[str, Any]]
 
 
 class Store:
-    """A store in a folder of a local or shared disk."""
+    """A store at an address: a folder of a local or shared disk, or a place in a bucket."""
 
     def __init__(self, address: str | Path) -> None:
-        if "://" in str(address):
-            raise UserError(f"--store {address}: only folders of a local or shared disk can be a store")
-        self.root = Path(address).absolute()
+        self.storage = storage.opened(address)
+        self.address = self.storage.address
+
+    @property
+    def root(self) -> Path:
+        """The folder of a store that is in one."""
+        return Path(self.address)
 
     def prepare(self) -> None:
-        """Make the folders and try to write; UserError where that fails or the format is newer."""
-        disk.ensure_writable(self.root, "--store")
-        disk.ensure_exclusive(self.root, "--store")
-        with disk.writing(self.root, "--store"):
-            for name in ("objects", "done", "studies", "work"):
-                (self.root / name).mkdir(exist_ok=True)
-            with suppress(FileExistsError):
-                disk.create(self.root / "format.json", json.dumps({"format": FORMAT}).encode())
+        """Try to write, and lay the store out; UserError where that fails or the format is newer."""
+        self.storage.check()
+        with self.writing(), suppress(FileExistsError):
+            self.storage.create(LAYOUT, json.dumps({"format": FORMAT}).encode())
         self.check_format()
 
     def check_there(self) -> None:
         """UserError where there is no store at the address, or a newer one."""
-        if not (self.root / "format.json").exists():
-            raise UserError(f"--store {self.root}: there is no store; name the folder that a sweep made")
-        self.check_format()
+        if self._format() is None:
+            raise UserError(f"--store {self.address}: there is no store; name the place that a sweep made")
 
     def check_format(self) -> None:
         """UserError where a newer version of this software has laid the store out."""
-        path = self.root / "format.json"
-        try:
-            written = int(json.loads(path.read_text())["format"]) if path.exists() else FORMAT
-        except (OSError, ValueError, KeyError, TypeError):
-            raise UserError(
-                f"{path}: can't be read, so that this is no store; give another --store"
-            ) from None
-        if written > FORMAT:
-            raise UserError(f"--store {self.root}: was written by a newer randteach; update this one")
+        self._format()
 
-    def free_bytes(self) -> int:
-        """Room left on the store's disk; its folder need not be there yet."""
-        there = next(path for path in (self.root, *self.root.parents) if path.exists())
-        return shutil.disk_usage(there).free
+    def _format(self) -> int | None:
+        """The format's number; None where there is no store."""
+        try:
+            written = int(json.loads(self.storage.read(LAYOUT))["format"])
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            why = error.strerror or error
+            raise UserError(f"--store {self.address}: can't be read ({why}); give another one") from None
+        except (ValueError, KeyError, TypeError):
+            where = self.storage.where(LAYOUT)
+            why = "can't be read, so that this is no store"
+            raise UserError(f"{where}: {why}; give another --store") from None
+        if written > FORMAT:
+            raise UserError(f"--store {self.address}: was written by a newer randteach; update this one")
+        return written
+
+    def writing(self) -> AbstractContextManager[None]:
+        """What fails to be written becomes one message."""
+        return disk.writing(self.address, "--store")
 
     def kinds(self) -> list[str]:
         """Kinds of which anything is committed."""
-        return disk.names(self.root / "done")
+        return self.storage.names("done")
 
     def done(self, kind: str) -> set[str]:
         """Names of all committed artifacts of a kind, by one walk over its markers."""
-        found: set[str] = set()
-        with suppress(FileNotFoundError, NotADirectoryError):
-            for part in os.scandir(self.root / "done" / kind):
-                if part.is_dir():
-                    found.update(entry.name[:-5] for entry in os.scandir(part.path))
-        return {name for name in found if not name.startswith(".")}
+        return {path.rpartition("/")[2][:-5] for path in self.storage.walk(f"done/{kind}", 2)}
 
     def all(self) -> Iterator[Artifact]:
         """All committed artifacts, kind by kind, in order of keys and steps."""
@@ -100,17 +102,17 @@ class Store:
 
     def has(self, artifact: Artifact) -> bool:
         """Whether the artifact is committed."""
-        return self.marker_path(artifact).exists()
+        return self.storage.exists(marker_name(artifact))
 
     def marker(self, artifact: Artifact) -> Marker:
         """The commit of an artifact; KeyError where there is none, Damaged where it can't be read."""
-        path = self.marker_path(artifact)
+        name = marker_name(artifact)
         try:
-            return Marker(artifact=artifact, **unsealed(path.read_bytes()))
+            return Marker(artifact=artifact, **unsealed(self.storage.read(name)))
         except FileNotFoundError:
-            raise KeyError(f"{artifact.kind} {artifact.name} is not in {self.root}") from None
+            raise KeyError(f"{artifact.kind} {artifact.name} is not in {self.address}") from None
         except (ValueError, TypeError, AttributeError):
-            raise Damaged(artifact, "", f"{path}: is not what was written") from None
+            raise Damaged(artifact, "", f"{self.storage.where(name)}: is not what was written") from None
 
     def diverged(self, artifact: Artifact) -> bool:
         """Whether the artifact is a student that diverged; one that can't be read is not known to be."""
@@ -133,13 +135,12 @@ class Store:
         `session` is the driver's: by it others know whether an attempt without a marker may still get one.
         """
         attempt = f"{session}-{secrets.token_hex(8)}" if session else secrets.token_hex(8)
-        folder = self.folder(artifact) / attempt
-        folder.mkdir(parents=True)
+        at, marker_at = f"{folder(artifact)}/{attempt}", marker_name(artifact)
         try:
             for name, content in files.items():
-                disk.write(folder / name, content)
-            for path in (folder, folder.parent, folder.parent.parent):
-                disk.flush_folder(path)
+                self.storage.write(f"{at}/{name}", content)
+            for place in (at, at.rpartition("/")[0], at.rsplit("/", 2)[0]):
+                self.storage.flush(place)
             listed = {
                 name: {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
                 for name, content in files.items()
@@ -152,43 +153,44 @@ class Store:
                 "numerics": numerics,
                 "size": sum(len(content) for content in files.values()),
             }
-            path = self.marker_path(artifact)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            disk.create(path, sealed(marker))
+            self.storage.create(marker_at, sealed(marker))
         except BaseException as error:
             # Interrupted behind its marker, an attempt is committed all the same.
             if not self._names(artifact, attempt):
-                shutil.rmtree(folder, ignore_errors=True)
+                with suppress(OSError):
+                    self.storage.remove(at)
             if isinstance(error, FileExistsError):
                 return False
             raise
         return True
 
     def _names(self, artifact: Artifact, attempt: str) -> bool:
-        marker = disk.read_json(self.marker_path(artifact))
-        return isinstance(marker, dict) and marker.get("attempt") == attempt
+        """Whether the marker names an attempt, as far as can be seen."""
+        try:
+            return self.marker(artifact).attempt == attempt
+        except (KeyError, Damaged):
+            return False
+        except OSError:
+            return True  # nobody knows: its files stay
 
-    def read(self, artifact: Artifact, name: str) -> bytes:
-        """A file's bytes, verified; KeyError where there is none, Damaged where it is not whole."""
+    def read(self, artifact: Artifact, name: str, *, kept: bool = True) -> bytes:
+        """A file's bytes, verified; KeyError where there is none, Damaged where it is not whole.
+
+        Of a bucket's file a copy on this machine is read where there is a whole one; not one that is `kept`
+        where the file itself is to be looked at.
+        """
         marker = self.marker(artifact)
-        path = self.folder(artifact) / marker.attempt / name
+        at = f"{folder(artifact)}/{marker.attempt}/{name}"
         if name not in marker.files:
             raise KeyError(f"{artifact.kind} {artifact.name} has no {name}")
-        expected = marker.files[name]
         what = ""
         try:
-            content = path.read_bytes()
+            for content in self.storage.copies(at) if kept else [self.storage.read(at)]:
+                if not (what := _wrong(artifact, name, content, marker.files[name])):
+                    return content
         except FileNotFoundError as error:
-            raise Damaged(artifact, marker.attempt, f"{path}: {error.strerror}") from None
-        if len(content) != expected["size"]:
-            what = f"{path}: {len(content)} bytes, {expected['size']} were written"
-        elif hashlib.sha256(content).hexdigest() != expected["sha256"]:
-            what = f"{path}: its content is not what was written"
-        elif name == "config.json" and not identity.names(artifact.kind, content, artifact.key):
-            what = f"{path}: hashes to another key than {artifact.key}"
-        if what:
-            raise Damaged(artifact, marker.attempt, what)
-        return content
+            what = error.strerror or "No such file"
+        raise Damaged(artifact, marker.attempt, f"{self.storage.where(at)}: {what}")
 
     def rows(self, artifact: Artifact) -> Rows:
         """The artifact's metric rows; its config must hash to its key."""
@@ -207,19 +209,18 @@ class Store:
     def verify(self, artifact: Artifact) -> None:
         """Read all of an artifact; Damaged where anything of it is not what was written."""
         for name in self.marker(artifact).files:
-            self.read(artifact, name)
+            self.read(artifact, name, kept=False)
 
     def set_aside(self, damage: Damaged) -> None:
         """Take a damaged artifact's commit and files away: it is missing, and will be made again."""
         artifact, attempt = damage.artifact, damage.attempt
         if not self._still(damage):
             return  # someone else was faster, and it may have been made anew
-        aside = self.root / "aside" / artifact.kind / artifact.name
-        aside.mkdir(parents=True, exist_ok=True)
+        aside = f"aside/{artifact.kind}/{artifact.name}"
         with suppress(FileNotFoundError):
-            self.marker_path(artifact).rename(aside / f"{attempt or secrets.token_hex(8)}.json")
+            self.storage.move(marker_name(artifact), f"{aside}/{attempt or secrets.token_hex(8)}.json")
             if attempt:
-                (self.folder(artifact) / attempt).rename(aside / attempt)
+                self.storage.move(f"{folder(artifact)}/{attempt}", f"{aside}/{attempt}")
 
     def _still(self, damage: Damaged) -> bool:
         """Whether the commit is the one that was found damaged."""
@@ -232,35 +233,58 @@ class Store:
 
     def keep_report(self, study: str, files: Iterable[Path]) -> None:
         """Keep a study's table and figures beside what they were made from, for those on other machines."""
-        folder = self.root / "reports" / study
-        folder.mkdir(parents=True, exist_ok=True)
         for path in files:
-            disk.replace(folder / path.name, path.read_bytes())
+            self.storage.replace(f"reports/{study}/{path.name}", path.read_bytes())
 
-    def find(self, prefix: str) -> Iterator[Artifact]:
-        """All artifacts whose key begins with `prefix`, of at least two digits."""
-        for path in sorted(self.root.glob(f"done/*/{prefix[:2]}/{prefix}*.json")):
-            yield Artifact.named(path.parts[-3], path.stem)
+    def find(self, prefix: str, kind: str | None = None) -> Iterator[Artifact]:
+        """All artifacts, or those of a kind, whose key begins with `prefix`, of at least two digits."""
+        for at in [kind] if kind else self.kinds():
+            for name in self.storage.names(f"done/{at}/{prefix[:2]}", prefix):
+                yield Artifact.named(at, name.removesuffix(".json"))
 
-    def abandoned(self, artifact: Artifact, alive: Callable[[str], bool]) -> list[Path]:
+    def attempts(self) -> dict[Artifact, set[str]]:
+        """All attempts that have files, committed or not, by one walk over them."""
+        found: dict[Artifact, set[str]] = {}
+        for path in self.storage.walk("objects", 4):
+            kind, _, name, attempt = path.split("/")
+            found.setdefault(Artifact.named(kind, name), set()).add(attempt)
+        return found
+
+    def abandoned(
+        self, artifact: Artifact, alive: Callable[[str], bool], attempts: Iterable[str] | None = None
+    ) -> list[str]:
         """Folders of attempts that the marker doesn't name, and whose session is not alive."""
-        folder = self.folder(artifact)
-        dead = [name for name in disk.names(folder) if not alive(session_of(name))]
+        at = folder(artifact)
+        known = self.storage.names(at) if attempts is None else sorted(attempts)
+        dead = [name for name in known if not alive(session_of(name))]
         try:  # only now: who committed and ended meanwhile is seen
             committed = self.marker(artifact).attempt if dead else ""
         except KeyError:
             committed = ""
         except (Damaged, OSError):
             return []  # nobody knows which one it names
-        return [folder / name for name in dead if name != committed]
+        return [f"{at}/{name}" for name in dead if name != committed]
 
-    def folder(self, artifact: Artifact) -> Path:
-        """Where the artifact's attempts have their folders."""
-        return self.root / "objects" / artifact.kind / artifact.key[:2] / artifact.name
 
-    def marker_path(self, artifact: Artifact) -> Path:
-        """The artifact's commit."""
-        return self.root / "done" / artifact.kind / artifact.key[:2] / f"{artifact.name}.json"
+def folder(artifact: Artifact) -> str:
+    """Where an artifact's attempts have their folders."""
+    return f"objects/{artifact.kind}/{artifact.key[:2]}/{artifact.name}"
+
+
+def marker_name(artifact: Artifact) -> str:
+    """An artifact's commit."""
+    return f"done/{artifact.kind}/{artifact.key[:2]}/{artifact.name}.json"
+
+
+def _wrong(artifact: Artifact, name: str, content: bytes, expected: Mapping[str, Any]) -> str:
+    """What is wrong with a file's content; nothing where it is what was written."""
+    if len(content) != expected["size"]:
+        return f"{len(content)} bytes, {expected['size']} were written"
+    if hashlib.sha256(content).hexdigest() != expected["sha256"]:
+        return "its content is not what was written"
+    if name == "config.json" and not identity.names(artifact.kind, content, artifact.key):
+        return f"hashes to another key than {artifact.key}"
+    return ""
 
 
 def session_of(attempt: str) -> str:

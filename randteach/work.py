@@ -11,23 +11,21 @@ doubled rests on deterministic jobs and exclusive commits alone.
 
 import hashlib
 import json
-import os
 import secrets
-import shutil
 import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
+from pathlib import PurePath
 from typing import Any
 
 import safetensors.torch
 
-from randteach import disk
 from randteach.jobs import Job
 from randteach.marker import sealed, unsealed
 from randteach.session import Sessions
 from randteach.stages.recorder import State
+from randteach.storage import Storage, read_json
 from randteach.store import Store, tensors
 
 KEPT = 2  # states of a job: the newest, and the one before in case that one is not whole
@@ -39,28 +37,28 @@ class Claims:
 
     def __init__(self, store: Store, session: str, sessions: Sessions) -> None:
         self.store, self.session, self.sessions = store, session, sessions
+        self.storage = store.storage
 
     def take(self, job: Job) -> bool:
         """Claim a job, a dead sweep's too, and clear away what that left; False where a live one has it."""
-        folder = self.store.root / "work" / job.key
+        folder = f"work/{job.key}"
         for _ in range(3):
-            last = _last_claim(folder)
-            owner = _owner(folder, last) if last else ""
+            last = _last_claim(self.storage, folder)
+            owner = _owner(self.storage, folder, last)
             if owner == self.session:
                 break  # its worker has died
             if self.sessions.alive(owner):
                 return False
             try:
-                folder.mkdir(parents=True, exist_ok=True)
                 claim = json.dumps({"session": self.session}).encode()
-                disk.create(folder / f"claim-{last + 1}.json", claim, flushed=False)
+                self.storage.create(f"{folder}/claim-{last + 1}.json", claim, flushed=False)
             except FileExistsError:
                 return False
             except FileNotFoundError:
                 continue  # given up in this moment, and its folder removed
             except OSError:
                 break  # no room for a claim: the worst is work done twice
-            if _last_claim(folder) != last + 1:
+            if _last_claim(self.storage, folder) != last + 1:
                 return False
             break
         self._clear(job)
@@ -71,109 +69,117 @@ class Claims:
         for artifact in job.artifacts:
             for kind in {artifact.kind, "state"}:
                 at = replace(artifact, kind=kind)
-                for path in self.store.abandoned(at, lambda s: s != self.session and self.sessions.alive(s)):
-                    shutil.rmtree(path, ignore_errors=True)
+                for name in self.store.abandoned(at, lambda s: s != self.session and self.sessions.alive(s)):
+                    with suppress(OSError):
+                        self.storage.remove(name)
 
     def release(self, key: str) -> None:
         """Give up a job that is the session's own."""
-        folder = self.store.root / "work" / key
-        if _owner(folder, _last_claim(folder)) != self.session:
-            return
-        for name in disk.names(folder):
-            if name.startswith("claim-"):
-                with suppress(OSError):
-                    (folder / name).unlink()
+        folder = f"work/{key}"
         with suppress(OSError):
-            folder.rmdir()  # where nothing is left of it
+            numbers = _claims(self.storage, folder)
+            if _owner(self.storage, folder, max(numbers, default=0)) == self.session:
+                self.storage.remove(*(f"{folder}/claim-{number}.json" for number in numbers))
+                self.storage.prune(folder)
 
 
 def claimed(store: Store, key: str, sessions: Sessions) -> bool:
     """Whether a live sweep is at a job."""
-    folder = store.root / "work" / key
-    return sessions.alive(_owner(folder, _last_claim(folder)))
+    folder = f"work/{key}"
+    return sessions.alive(_owner(store.storage, folder, _last_claim(store.storage, folder)))
 
 
-def _owner(folder: Path, number: int) -> str:
+def _owner(storage: Storage, folder: str, number: int) -> str:
     """The session of a claim; nothing, which is never alive, where there is none to be read."""
-    claim = disk.read_json(folder / f"claim-{number}.json")
+    claim = read_json(storage, f"{folder}/claim-{number}.json") if number else None
     return str(claim.get("session", "")) if isinstance(claim, dict) else ""
 
 
-def _last_claim(folder: Path) -> int:
-    numbers = [name[6:-5] for name in disk.names(folder) if name.startswith("claim-")]
-    return max(map(int, numbers), default=0)
+def _last_claim(storage: Storage, folder: str) -> int:
+    return max(_claims(storage, folder), default=0)
+
+
+def _claims(storage: Storage, folder: str) -> list[int]:
+    return [int(name[6:-5]) for name in storage.names(folder, "claim-")]
 
 
 class Attempt:
     """One worker's unfinished work on a job."""
 
     def __init__(self, store: Store, key: str, session: str) -> None:
-        self.store, self.key = store, key
-        self.folder = store.root / "work" / key / f"{session}-{secrets.token_hex(4)}"
-        self.began = time.monotonic()
+        self.storage, self.key = store.storage, key
+        self.folder = f"work/{key}/{session}-{secrets.token_hex(4)}"
+        self.began = self.shown = time.monotonic()
         self.lines: list[str] = []
+        self._new = 0  # lines that the file has not yet
 
     def say(self, text: str) -> None:
         """A line, or several, of the log: in memory, and in a file for those who look on."""
-        stamp = f"{time.monotonic() - self.began:9.2f} s  "
+        now = time.monotonic()
+        stamp = f"{now - self.began:9.2f} s  "
         lines = [stamp + line for line in text.splitlines()]
-        self.lines = (self.lines + lines)[-LOG_LINES:]
-        with suppress(OSError):
-            self.folder.mkdir(parents=True, exist_ok=True)
-            with open(self.folder / "log.txt", "a") as file:
-                file.writelines(line + "\n" for line in lines)
+        self.lines, self._new = (self.lines + lines)[-LOG_LINES:], self._new + len(lines)
+        if now - self.shown >= self.storage.pause:
+            self.show()
+
+    def show(self) -> None:
+        """Have all of the log in the file."""
+        if self._new:
+            with suppress(OSError):
+                self.storage.log(f"{self.folder}/log.txt", self.lines, min(self._new, len(self.lines)))
+            self.shown, self._new = time.monotonic(), 0
 
     def keep(self, state: State) -> None:
         """Keep a state; older ones but the last go. One that can't be kept costs no more than itself."""
-        content, name = tensors(state.tensors), f"{state.step:012d}"
+        content, name = tensors(state.tensors), f"{self.folder}/{state.step:012d}"
         about = {"size": len(content), "sha256": hashlib.sha256(content).hexdigest(), "rows": state.rows}
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            disk.write(self.folder / f"{name}.safetensors", content)
-            disk.create(self.folder / f"{name}.json", sealed(about))
+            self.storage.write(f"{name}.safetensors", content)
+            self.storage.create(f"{name}.json", sealed(about))
         except OSError as error:
             self.say(f"step {state.step}: state not kept: {error}")
-            _drop(self.folder / f"{name}.json")
+            _drop(self.storage, [f"{name}.json"])
             return
         self.say(f"step {state.step}: state kept")
-        states = _states(self.store, self.key)
-        mine = [path for path in states if path.parent == self.folder]
-        others = [path for path in states if path not in mine and int(path.stem) <= state.step]
-        for path in [*mine[KEPT:], *others]:
-            _drop(path)
+        states = _states(self.storage, self.key)
+        mine = [path for path in states if path.startswith(f"{self.folder}/")]
+        others = [path for path in states if path not in mine and _step(path) <= state.step]
+        _drop(self.storage, [*mine[KEPT:], *others])
 
     def done(self, last: int | None = None) -> None:
         """The job is made, up to a step: nothing unfinished is left of it, by whomever, but later states."""
-        folder = self.folder.parent
-        for path in _states(self.store, self.key):
-            if last is None or int(path.stem) <= last:
-                _drop(path)
-        for name in disk.names(folder):
-            if not name.startswith("claim-") and not list((folder / name).glob("*.json")):
-                shutil.rmtree(folder / name, ignore_errors=True)
+        folder = f"work/{self.key}"
         with suppress(OSError):
-            folder.rmdir()  # where nobody claims it
+            states = _states(self.storage, self.key)
+            made = [path for path in states if last is None or _step(path) <= last]
+            _drop(self.storage, made)
+            going_on = {PurePath(path).parent.name for path in states if path not in made}
+            for name in self.storage.names(folder):
+                if not name.startswith("claim-") and name not in going_on:
+                    self.storage.remove(f"{folder}/{name}")
+            self.storage.prune(folder)  # where nobody claims it
 
 
-def _drop(path: Path) -> None:
+def _drop(storage: Storage, states: list[str]) -> None:
+    """Remove states, their records first."""
     with suppress(OSError):
-        path.unlink(missing_ok=True)
-        path.with_suffix(".safetensors").unlink(missing_ok=True)
+        for ending in (".json", ".safetensors"):
+            storage.remove(*(path.removesuffix(".json") + ending for path in states))
 
 
 def kept_steps(store: Store, key: str) -> list[int]:
     """Steps at which unfinished attempts have left a state."""
-    return sorted({int(path.stem) for path in _states(store, key)})
+    return sorted({_step(path) for path in _states(store.storage, key)})
 
 
 def load(store: Store, key: str, step: int) -> State | None:
     """The state at a step; None where it is not whole any more."""
-    for path in _states(store, key):
-        if int(path.stem) != step:
+    for path in _states(store.storage, key):
+        if _step(path) != step:
             continue
         try:
-            about = unsealed(path.read_bytes())
-            content = path.with_suffix(".safetensors").read_bytes()
+            about = unsealed(store.storage.read(path))
+            content = store.storage.read(path.removesuffix(".json") + ".safetensors")
             if hashlib.sha256(content).hexdigest() == about["sha256"] and len(content) == about["size"]:
                 return State(step, about["rows"], safetensors.torch.load(content))
         except (OSError, ValueError, KeyError, TypeError):
@@ -181,39 +187,47 @@ def load(store: Store, key: str, step: int) -> State | None:
     return None
 
 
-def _states(store: Store, key: str) -> list[Path]:
+def _states(storage: Storage, key: str) -> list[str]:
     """The states' records, the newest first."""
-    return sorted(store.root.glob(f"work/{key}/*/[0-9]*.json"), key=lambda path: path.name, reverse=True)
+    paths = (PurePath(f"work/{key}/{name}") for name in storage.walk(f"work/{key}", 2))
+    found = [path for path in paths if path.suffix == ".json" and path.stem.isdecimal()]
+    return [str(path) for path in sorted(found, key=lambda path: path.name, reverse=True)]
+
+
+def _step(state: str) -> int:
+    return int(PurePath(state).stem)
 
 
 def log_of(store: Store, key: str, session: str = "") -> list[str]:
     """The end of the newest log of a job's unfinished attempts, of a session's own where one is named."""
-    with suppress(OSError, IndexError):
-        found = store.root.glob(f"work/{key}/{session}*/log.txt")
-        logs = sorted(found, key=lambda path: path.stat().st_mtime_ns)
-        return logs[-1].read_text(errors="replace").splitlines()[-LOG_LINES:]
+    with suppress(OSError, ValueError):
+        paths = [f"work/{key}/{name}" for name in store.storage.walk(f"work/{key}", 2)]
+        logs = [
+            path for path in paths if path.endswith("/log.txt") and path.split("/")[2].startswith(session)
+        ]
+        newest = max(logs, key=store.storage.changed)
+        return store.storage.read(newest).decode(errors="replace").splitlines()[-LOG_LINES:]
     return []
 
 
 def record_failure(store: Store, key: str, about: Mapping[str, Any]) -> None:
     """Keep how a job failed."""
     with suppress(OSError):  # a full disk: it is shown all the same
-        (store.root / "failed").mkdir(exist_ok=True)
-        disk.replace(store.root / "failed" / f"{key}.json", json.dumps(about).encode())
+        store.storage.replace(f"failed/{key}.json", json.dumps(about).encode())
 
 
 def failure(store: Store, key: str) -> dict[str, Any] | None:
     """How a job failed last; None where it has not, or has been made since."""
-    content: dict[str, Any] | None = disk.read_json(store.root / "failed" / f"{key}.json")
+    content: dict[str, Any] | None = read_json(store.storage, f"failed/{key}.json")
     return content
 
 
 def failures(store: Store) -> list[str]:
     """Keys of jobs that have failed and not been made since."""
-    return [name.removesuffix(".json") for name in disk.names(store.root / "failed")]
+    return [name.removesuffix(".json") for name in store.storage.names("failed")]
 
 
 def forget_failure(store: Store, key: str) -> None:
     """The job has been made."""
     with suppress(OSError):
-        os.unlink(store.root / "failed" / f"{key}.json")
+        store.storage.remove(f"failed/{key}.json")

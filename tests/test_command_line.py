@@ -12,7 +12,7 @@ from loaders import DATASETS
 from randteach import cli, estimate
 from randteach.config import settings
 from randteach.overrides import Axes, parse, split_commas
-from randteach.store import Store
+from randteach.storage.folder import Folder
 
 STUDY = importlib.import_module("sweeps.init_distance").STUDY
 # Names that scripts, stores and papers rely on: add to these, change none.
@@ -131,7 +131,10 @@ MISTAKES = [
     ("data.train_size=100 distill.drop_last=true", "distill.batch_size=128: with drop_last, 100 samples"),
     ("distill.epochs=1 distill.steps=2", "distill.epochs=1 and distill.steps=2: set one of the two"),
     ("distill.epochs=null", "distill.epochs", "distill.steps", "set one of the two, e.g. distill.epochs=10"),
-    ("--store s3://bucket/x", "--store s3://bucket/x: only folders of a local or shared disk"),
+    (
+        "--store http://host/x",
+        "--store http://host/x: a folder, s3://BUCKET/PATH or gs://BUCKET/PATH can be a store",
+    ),
 ]
 
 
@@ -153,7 +156,7 @@ def test_ffcv_where_it_is_not_installed(
 
 
 def test_no_room_on_the_disk(fails: Fails, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Store, "free_bytes", lambda self: 12_345)
+    monkeypatch.setattr(Folder, "free_bytes", lambda self: 12_345)
     message = fails()
     assert f"--store {tmp_path / 'out' / 'store'}: the plan needs 69.3 MB, 12.3 kB are free" in message
     assert "another place with --store" in message
@@ -178,7 +181,7 @@ def test_days_on_a_cpu_have_to_be_asked_for(
     assert "--preset mini" in message and "--yes" in message
     assert not any(tmp_path.iterdir())
     # What passes this check is stopped by the next one, that of the disk.
-    monkeypatch.setattr(Store, "free_bytes", lambda self: 1)
+    monkeypatch.setattr(Folder, "free_bytes", lambda self: 1)
     assert "are free" in fails("--yes", preset="paper")
     assert "are free" in fails("--address", "auto", preset="paper")
     assert "are free" in fails("resources.distill.gpus=1", preset="paper")

@@ -246,6 +246,6 @@ def test_the_plan_run_last_is_the_plan_whatever_the_clock_says(tmp_path: Path) -
     assert set(plans.every_entry(store)) == keys(one) | keys(two)
     with pytest.raises(UserError, match=r"no study 'our'; it has init_distance"):
         plans.last(store, "our")
-    plans.last_file(store, "init_distance").write_text("{")
+    (tmp_path / plans.last_file(store, "init_distance")).write_text("{")
     with pytest.raises(UserError, match="is no plan, or damaged"):
         plans.last(store, "init_distance")

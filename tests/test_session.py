@@ -4,18 +4,9 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
-import pytest
-
-from randteach import session as module
 from randteach.session import SILENCE, Session, Sessions, stop_asked
 from randteach.store import Store
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store(tmp_path)
 
 
 class Clock:
@@ -28,17 +19,16 @@ class Clock:
 
 def foreign(store: Store, token: str, beat: int | None) -> None:
     """A session as one of another machine would be seen."""
-    folder = store.root / "sessions" / token
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = f"sessions/{token}"
     about = {"study": "s", "host": "far", "pid": os.getpid(), "place": "another boot", "started": "1"}
-    (folder / "about.json").write_text(json.dumps(about))
+    store.storage.replace(f"{folder}/about.json", json.dumps(about).encode())
     if beat is not None:
-        (folder / "beat.json").write_text(json.dumps({"beat": beat}))
+        store.storage.replace(f"{folder}/beat.json", json.dumps({"beat": beat}).encode())
 
 
-def test_a_session_is_alive_until_it_ends(store: Store) -> None:
-    sessions = Sessions(store)
-    with Session(store, {"study": "s"}) as session:
+def test_a_session_is_alive_until_it_ends(any_store: Store) -> None:
+    sessions = Sessions(any_store)
+    with Session(any_store, {"study": "s"}) as session:
         assert sessions.tokens() == [session.token]
         assert sessions.alive(session.token) and not sessions.elsewhere()
         assert sessions.about(session.token)["study"] == "s"
@@ -46,50 +36,50 @@ def test_a_session_is_alive_until_it_ends(store: Store) -> None:
     assert not sessions.alive("") and not sessions.alive("never")
 
 
-def test_on_the_same_machine_the_process_is_looked_up(store: Store) -> None:
+def test_on_the_same_machine_the_process_is_looked_up(any_store: Store) -> None:
     """Killed, its session is dead at once; a later process of the same number is another one."""
     program = "import sys, time\nfrom randteach.session import Session\nfrom randteach.store import Store\n"
     program += (
-        f"with Session(Store({str(store.root)!r}), dict()) as s: print(s.token, flush=True); time.sleep(60)"
+        f"with Session(Store({any_store.address!r}), dict()) as s: print(s.token, flush=True); time.sleep(60)"
     )
     with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
-        token, sessions = process.stdout.readline().strip(), Sessions(store)
+        token, sessions = process.stdout.readline().strip(), Sessions(any_store)
         assert sessions.alive(token)
         process.kill()
         process.wait()
     assert not sessions.alive(token) and sessions.tokens() == [token]
-    path = store.root / "sessions" / token / "about.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), "pid": os.getpid()}))
+    name = f"sessions/{token}/about.json"
+    about = json.loads(any_store.storage.read(name))
+    any_store.storage.replace(name, json.dumps({**about, "pid": os.getpid()}).encode())
     assert not sessions.alive(token)
 
 
-def test_elsewhere_a_beat_that_stands_still_is_death(store: Store) -> None:
+def test_elsewhere_a_beat_that_stands_still_is_death(any_store: Store) -> None:
     clock = Clock()
-    sessions = Sessions(store, clock)
-    foreign(store, "far", 0)
+    sessions = Sessions(any_store, clock)
+    foreign(any_store, "far", 0)
     assert sessions.elsewhere() == ["far"]
     assert sessions.alive("far")  # seen for the first time: nobody can say
     clock.now += SILENCE - 1
     assert sessions.alive("far")
-    foreign(store, "far", 1)
+    foreign(any_store, "far", 1)
     assert sessions.alive("far")
     clock.now += SILENCE - 1
     assert sessions.alive("far")
     clock.now += 2
     assert not sessions.alive("far")
-    foreign(store, "far", 2)  # it was only slow
+    foreign(any_store, "far", 2)  # it was only slow
     assert sessions.alive("far")
-    foreign(store, "silent", None)
+    foreign(any_store, "silent", None)
     assert sessions.alive("silent")
     clock.now += SILENCE + 1
     assert not sessions.alive("silent")
 
 
-def test_workers_are_asked_to_stop(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    with Session(store, {}) as session:
-        asked = stop_asked(store, session.token)
-        monkeypatch.setattr(module.time, "monotonic", iter(range(1000)).__next__)
+def test_workers_are_asked_to_stop(any_store: Store) -> None:
+    with Session(any_store, {}) as session:
+        asked = stop_asked(any_store, session.token, iter(range(0, 10000, 11)).__next__)
         assert not asked() and not session.stopping
         session.stop("because")
         session.stop("otherwise")

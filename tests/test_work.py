@@ -1,6 +1,5 @@
 """What is unfinished: claims, states and failures."""
 
-import os
 from pathlib import Path
 
 import pytest
@@ -11,7 +10,7 @@ from randteach.jobs import Artifact, Job
 from randteach.records import Pixels, ProbeSpec, Samples
 from randteach.session import Session, Sessions
 from randteach.stages.recorder import State
-from randteach.store import Store
+from randteach.store import Store, folder
 from randteach.work import Attempt, Claims
 from tests.test_session import foreign
 
@@ -30,96 +29,95 @@ def claims(store: Store, session: str) -> Claims:
     return Claims(store, session, Sessions(store))
 
 
-def test_a_live_owner_keeps_its_job_until_it_gives_it_up(store: Store) -> None:
-    with Session(store, {}) as one, Session(store, {}) as two:
-        ours, theirs = claims(store, one.token), claims(store, two.token)
+def test_a_live_owner_keeps_its_job_until_it_gives_it_up(any_store: Store) -> None:
+    with Session(any_store, {}) as one, Session(any_store, {}) as two:
+        ours, theirs = claims(any_store, one.token), claims(any_store, two.token)
         assert ours.take(JOB) and ours.take(JOB)
         assert not theirs.take(JOB)
         theirs.release(JOB.key)  # of what it does not have
-        assert not theirs.take(JOB) and work.claimed(store, JOB.key, Sessions(store))
+        assert not theirs.take(JOB) and work.claimed(any_store, JOB.key, Sessions(any_store))
         ours.release(JOB.key)
-        assert not list((store.root / "work").iterdir())
+        assert not any_store.storage.names("work")
         assert theirs.take(JOB) and not ours.take(JOB)
 
 
-def test_a_dead_owners_job_is_taken_by_one_alone(store: Store) -> None:
-    assert claims(store, "dead").take(JOB)
-    orphan = store.folder(JOB.artifacts[0]) / "dead-1234"
-    orphan.mkdir(parents=True)
-    with Session(store, {}) as one, Session(store, {}) as two:
-        alive = store.folder(JOB.artifacts[0]) / f"{two.token}-1234"
-        alive.mkdir()
-        ours, theirs = claims(store, one.token), claims(store, two.token)
+def test_a_dead_owners_job_is_taken_by_one_alone(any_store: Store) -> None:
+    assert claims(any_store, "dead").take(JOB)
+    orphan = f"{folder(JOB.artifacts[0])}/dead-1234"
+    any_store.storage.write(f"{orphan}/x", b"x")
+    with Session(any_store, {}) as one, Session(any_store, {}) as two:
+        alive = f"{two.token}-1234"
+        any_store.storage.write(f"{folder(JOB.artifacts[0])}/{alive}/x", b"x")
+        ours, theirs = claims(any_store, one.token), claims(any_store, two.token)
         assert ours.take(JOB) and not theirs.take(JOB)
-        assert not orphan.exists() and alive.exists()  # what a dead writer left is swept
+        assert any_store.storage.names(folder(JOB.artifacts[0])) == [alive]  # a dead writer's is swept
         ours.release(JOB.key)
-        assert not list((store.root / "work").iterdir())
+        assert not any_store.storage.names("work")
 
 
-def test_an_owner_of_another_machine_is_waited_for(store: Store) -> None:
+def test_an_owner_of_another_machine_is_waited_for(any_store: Store) -> None:
     now = [0.0]
-    foreign(store, "far", 0)
-    assert claims(store, "far").take(JOB)
-    with Session(store, {}) as session:
-        ours = Claims(store, session.token, Sessions(store, lambda: now[0]))
+    foreign(any_store, "far", 0)
+    assert claims(any_store, "far").take(JOB)
+    with Session(any_store, {}) as session:
+        ours = Claims(any_store, session.token, Sessions(any_store, lambda: now[0]))
         for now[0] in (0.0, 30.0, 59.0):
             assert not ours.take(JOB)
         now[0] = 61.0
         assert ours.take(JOB)
 
 
-def test_a_claim_that_can_not_be_read_is_nobodys(store: Store) -> None:
+def test_a_claim_that_can_not_be_read_is_nobodys(any_store: Store) -> None:
     """It is there whole or not at all; an empty one is what a power cut has left."""
-    folder = store.root / "work" / JOB.key
-    folder.mkdir()
-    (folder / "claim-1.json").touch()
-    with Session(store, {}) as session:
-        ours = claims(store, session.token)
-        assert ours.take(JOB) and sorted(path.name for path in folder.iterdir()) == [
+    place = f"work/{JOB.key}"
+    any_store.storage.write(f"{place}/claim-1.json", b"")
+    with Session(any_store, {}) as session:
+        ours = claims(any_store, session.token)
+        assert ours.take(JOB) and any_store.storage.names(place) == [
             "claim-1.json",
             "claim-2.json",
         ]
         ours.release(JOB.key)
-    assert not folder.exists()
+    assert not any_store.storage.names(place)
 
 
 def state(step: int) -> State:
     return State(step, [{"step": 0, "loss": 0.1 + 0.2}], {"x": torch.full((3,), step / 7)})
 
 
-def test_two_newest_states_of_an_attempt_are_kept(store: Store) -> None:
-    one, two = Attempt(store, "ab", "one"), Attempt(store, "ab", "two")
+def test_two_newest_states_of_an_attempt_are_kept(any_store: Store) -> None:
+    one, two = Attempt(any_store, "ab", "one"), Attempt(any_store, "ab", "two")
     for step in (1, 2, 3, 90):
         one.keep(state(step))
-    assert work.kept_steps(store, "ab") == [3, 90]
+    assert work.kept_steps(any_store, "ab") == [3, 90]
     for step in (4, 5, 6):  # from an earlier step, to make what was not asked for before
         two.keep(state(step))
-    assert work.kept_steps(store, "ab") == [5, 6, 90]
-    found = work.load(store, "ab", 6)
+    assert work.kept_steps(any_store, "ab") == [5, 6, 90]
+    found = work.load(any_store, "ab", 6)
     assert found and found.rows == state(6).rows
     assert torch.equal(found.tensors["x"], state(6).tensors["x"])
-    assert work.load(store, "ab", 4) is None
+    assert work.load(any_store, "ab", 4) is None
     two.done(6)
-    assert work.kept_steps(store, "ab") == [90]  # a longer training goes on from there
+    assert work.kept_steps(any_store, "ab") == [90]  # a longer training goes on from there
     one.done(90)
-    assert not (store.root / "work" / "ab").exists()
+    assert not any_store.storage.names("work")
 
 
-def test_the_rows_of_a_state_are_checked_too(store: Store) -> None:
-    attempt = Attempt(store, "ab", "one")
+def test_the_rows_of_a_state_are_checked_too(any_store: Store) -> None:
+    attempt = Attempt(any_store, "ab", "one")
     attempt.keep(state(3))
-    (path,) = attempt.folder.glob("*.json")
-    path.write_bytes(path.read_bytes().replace(b"0.3", b"0.4"))
-    assert work.load(store, "ab", 3) is None
+    name = f"{attempt.folder}/{3:012d}.json"
+    any_store.storage.replace(name, any_store.storage.read(name).replace(b"0.3", b"0.4"))
+    assert work.load(any_store, "ab", 3) is None
 
 
 @pytest.mark.parametrize("ending", [".json", ".safetensors"])
-def test_a_state_that_is_not_whole_is_none(store: Store, ending: str) -> None:
-    attempt = Attempt(store, "ab", "one")
+def test_a_state_that_is_not_whole_is_none(any_store: Store, ending: str) -> None:
+    attempt = Attempt(any_store, "ab", "one")
     attempt.keep(state(3))
-    path = attempt.folder / f"{3:012d}{ending}"
-    os.truncate(path, path.stat().st_size - 1)
-    assert work.load(store, "ab", 3) is None
+    name = f"{attempt.folder}/{3:012d}{ending}"
+    any_store.storage.replace(name, any_store.storage.read(name)[:-1])
+    assert work.load(any_store, "ab", 3) is None
 
 
 def test_a_state_without_room_costs_itself_alone(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -133,26 +131,30 @@ def test_a_state_without_room_costs_itself_alone(store: Store, monkeypatch: pyte
     monkeypatch.setattr(disk, "write", full)
     attempt.keep(state(4))
     assert work.kept_steps(store, "ab") == [3]
-    assert len(list(attempt.folder.glob("*.safetensors"))) == 1
+    assert len(list((store.root / attempt.folder).glob("*.safetensors"))) == 1
     assert "state not kept: No space left" in attempt.lines[-1]
 
 
-def test_the_log_keeps_its_end(store: Store) -> None:
-    attempt = Attempt(store, "ab", "one")
+def test_the_log_keeps_its_end(any_store: Store) -> None:
+    attempt = Attempt(any_store, "ab", "one")
     for number in range(300):
         attempt.say(f"line {number}")
-    assert len(attempt.lines) == len(work.log_of(store, "ab")) == work.LOG_LINES
-    assert attempt.lines[-1].endswith("line 299") and work.log_of(store, "ab", "one") == attempt.lines
-    assert work.log_of(store, "ab", "two") == []
+    attempt.show()
+    assert len(attempt.lines) == len(work.log_of(any_store, "ab")) == work.LOG_LINES
+    assert attempt.lines[-1].endswith("line 299") and work.log_of(any_store, "ab", "one") == attempt.lines
+    assert work.log_of(any_store, "ab", "two") == []
 
 
-def test_a_failure_is_kept_until_the_job_is_made(store: Store) -> None:
-    assert work.failures(store) == [] and work.failure(store, "ab") is None
-    work.record_failure(store, "ab", {"error": "no", "log": ["line"]})
-    assert work.failures(store) == ["ab"] and work.failure(store, "ab") == {"error": "no", "log": ["line"]}
-    work.forget_failure(store, "ab")
-    work.forget_failure(store, "ab")
-    assert work.failures(store) == []
+def test_a_failure_is_kept_until_the_job_is_made(any_store: Store) -> None:
+    assert work.failures(any_store) == [] and work.failure(any_store, "ab") is None
+    work.record_failure(any_store, "ab", {"error": "no", "log": ["line"]})
+    assert work.failures(any_store) == ["ab"] and work.failure(any_store, "ab") == {
+        "error": "no",
+        "log": ["line"],
+    }
+    work.forget_failure(any_store, "ab")
+    work.forget_failure(any_store, "ab")
+    assert work.failures(any_store) == []
 
 
 def test_states_do_not_count_as_artifacts(store: Store) -> None:

@@ -29,7 +29,7 @@ from randteach.lookup import damage_told
 from randteach.marker import unsealed
 from randteach.session import Session
 from randteach.setting import UserError
-from randteach.store import Store
+from randteach.store import Store, marker_name
 
 FORMAT = 1  # of an export
 RECORD = {"config.json", "metrics.jsonl", "provenance.json"}  # what every result has
@@ -53,10 +53,10 @@ def export(store: Store, study: str, target: Path, console: Console) -> int:
             _add(tar, "export.json", json.dumps(about).encode())
             last = plans.last_file(store, study)
             for path in [*(path for path in plans.files(store, study) if path != last), last]:
-                _add(tar, f"studies/{study}/{path.name}", path.read_bytes())
+                _add(tar, path, store.storage.read(path))
             for artifact in artifacts:
                 marker = store.marker(artifact)
-                content = store.marker_path(artifact).read_bytes()
+                content = store.storage.read(marker_name(artifact))
                 _add(tar, f"done/{artifact.kind}/{artifact.name}.json", content)
                 for name in sorted(marker.files):
                     _add(tar, f"objects/{artifact.kind}/{artifact.name}/{name}", store.read(artifact, name))
@@ -104,7 +104,7 @@ def import_(store: Store, source: Path, console: Console) -> int:
     store.prepare()
     taken, command = 0, f"randteach import {source.name}"
     session = Session(store, {"study": source.name, "command": command})
-    with _opened(source) as tar, disk.writing(store.root, "--store"), session:
+    with _opened(source) as tar, store.writing(), session:
         for study, content in found.plans:  # first: nobody takes for garbage what comes then
             plans.keep(store, study, content, {"command": command})
         files: dict[Artifact, dict[str, bytes]] = {}

@@ -136,7 +136,7 @@ def _space() -> Check:
 def _data() -> Check:
     from loaders.datasets import DATASETS, DEBIAN
 
-    folder = cluster.caches() / "data"
+    folder = cluster.data()
     kept = sorted(path.stem for path in folder.glob("*.json")) if folder.exists() else []
     kept += ["fashion_mnist (Debian's)"] if DEBIAN.exists() else []
     known = ", ".join(kept) or "none yet"
@@ -148,14 +148,14 @@ def _store(address: str) -> Check:
     try:
         store = Store(address)
         store.prepare()
-        free = store.free_bytes()
+        free = store.storage.free_bytes()
     except UserError as error:
         return "store", False, str(error), "name another one, or mend its permissions"
-    full = free < ROOM
+    full = free is not None and free < ROOM
     return (
         "store",
         None if full else True,
-        f"{address}, {size(free)} free",
+        address if free is None else f"{address}, {size(free)} free",
         "nearly full: `randteach gc`, or another disk",
     )
 

@@ -1,21 +1,17 @@
 """`randteach verify` and `randteach gc`: whether all is whole, and what is there for nothing."""
 
-import shutil
 import time
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import suppress
-from pathlib import Path
 
 from rich.console import Console
 
-from randteach import disk, plans, work
+from randteach import plans, work
 from randteach.estimate import size
-from randteach.jobs import Artifact
 from randteach.marker import Damaged
-from randteach.session import BEAT, SILENCE, Sessions
+from randteach.session import SILENCE, Sessions, beat
 from randteach.setting import UserError
-from randteach.store import Store
+from randteach.store import Store, folder, marker_name
 
 
 def verify(store: Store, set_aside: bool, console: Console) -> int:
@@ -32,11 +28,11 @@ def verify(store: Store, set_aside: bool, console: Console) -> int:
             damaged += 1
             console.print(f"damaged: {damage}", style="red", markup=False, highlight=False, soft_wrap=True)
             if set_aside:
-                with disk.writing(store.root, "--store"):
+                with store.writing():
                     store.set_aside(damage)
     for path in [path for study in plans.studies(store) for path in plans.files(store, study)]:
         try:
-            plans.check(path)
+            plans.check(store, path)
         except UserError as error:
             damaged += 1
             console.print(f"damaged: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
@@ -50,76 +46,59 @@ def verify(store: Store, set_aside: bool, console: Console) -> int:
 def gc(store: Store, yes: bool, console: Console) -> int:
     """List what no recorded study refers to and what dead writers left, or remove it."""
     sessions = Sessions(store)
-    _watch(sessions, console)
+    _watch(sessions, beat(store.storage), console)
     found = list(_garbage(store, sessions))
     sizes: defaultdict[str, list[int]] = defaultdict(list)
     for what, paths in found:
-        sizes[what].append(sum(_size(path) for path in paths))
+        sizes[what].append(sum(store.storage.size(path) for path in paths))
     for what, counts in sizes.items():
         console.print(f"{len(counts):6} {what}, {size(sum(counts))}", highlight=False)
     if not found:
         console.print("nothing to remove")
     elif yes:
-        with disk.writing(store.root, "--store"):
+        with store.writing():
             for _, paths in found:
                 for path in paths:  # a commit goes before its files
-                    _remove(path)
+                    store.storage.remove(path)
         console.print("removed")
     else:
         console.print("nothing removed; `randteach gc --yes` removes it")
     return 0
 
 
-def _watch(sessions: Sessions, console: Console) -> None:
+def _watch(sessions: Sessions, often: float, console: Console) -> None:
     """Look at sessions of other machines until it is clear which of them are dead."""
     if others := sessions.elsewhere():
         console.print(f"watching {len(others)} sweeps of other machines for a minute", highlight=False)
-        until = time.monotonic() + SILENCE + BEAT
+        until = time.monotonic() + SILENCE + often
         while time.monotonic() < until:
             for token in others:
                 sessions.alive(token)
-            time.sleep(BEAT)
+            time.sleep(often)
 
 
-def _garbage(store: Store, sessions: Sessions) -> Iterator[tuple[str, list[Path]]]:
+def _garbage(store: Store, sessions: Sessions) -> Iterator[tuple[str, list[str]]]:
     """(what it is, its paths), the ones that make others unreachable first."""
     entries = plans.every_entry(store).values()
     wanted = {artifact for entry in entries for artifact in (*entry.artifacts, *entry.parents)}
     keys = {entry.key for entry in entries}
-    for artifact in store.all():
+    made = dict.fromkeys(store.all())
+    for artifact in made:
         if artifact not in wanted and not (artifact.kind == "state" and artifact.key in keys):
-            marker, folder = store.marker_path(artifact), store.folder(artifact)
-            yield "artifacts of no recorded study", [marker, folder]
-    for folder in sorted(store.root.glob("objects/*/*/*")):
-        artifact = Artifact.named(folder.parts[-3], folder.name)
-        if artifact in wanted or artifact.kind == "state" or not store.has(artifact):
-            for path in store.abandoned(artifact, sessions.alive):
+            yield "artifacts of no recorded study", [marker_name(artifact), folder(artifact)]
+    for artifact, attempts in store.attempts().items():
+        if artifact in wanted or artifact.kind == "state" or artifact not in made:
+            for path in store.abandoned(artifact, sessions.alive, attempts):
                 yield "attempts that were never committed", [path]
-    for path in sorted(store.root.glob("aside/*/*")):
-        yield "damaged artifacts that were set aside", [path]
-    unfinished = {e.key for e in entries if not all(store.has(a) for a in e.artifacts)}
-    for key in disk.names(store.root / "work"):
+    for path in sorted(store.storage.walk("aside", 2)):
+        yield "damaged artifacts that were set aside", [f"aside/{path}"]
+    unfinished = {entry.key for entry in entries if not made.keys() >= set(entry.artifacts)}
+    for key in store.storage.names("work"):
         if key not in unfinished and not work.claimed(store, key, sessions):
-            yield "unfinished attempts with which nobody goes on", [store.root / "work" / key]
+            yield "unfinished attempts with which nobody goes on", [f"work/{key}"]
     for key in work.failures(store):
         if key not in keys:
-            yield "failures of jobs of no recorded study", [store.root / "failed" / f"{key}.json"]
+            yield "failures of jobs of no recorded study", [f"failed/{key}.json"]
     for token in sessions.tokens():
         if not sessions.alive(token):
-            yield "sessions of sweeps that died", [store.root / "sessions" / token]
-
-
-def _size(path: Path) -> int:
-    total = 0
-    for item in [path, *path.rglob("*")]:
-        with suppress(OSError):  # gone meanwhile
-            total += item.stat().st_size if item.is_file() else 0
-    return total
-
-
-def _remove(path: Path) -> None:
-    with suppress(FileNotFoundError):  # gone meanwhile
-        if path.is_dir():
-            shutil.rmtree(path)
-        else:
-            path.unlink()
+            yield "sessions of sweeps that died", [f"sessions/{token}"]

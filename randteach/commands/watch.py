@@ -8,7 +8,7 @@ from rich.table import Table
 from randteach import plans, study, work
 from randteach.engine.progress import duration
 from randteach.lookup import damage_told, key_of, results
-from randteach.session import BEAT, Sessions
+from randteach.session import Sessions, beat
 from randteach.store import Store
 
 
@@ -16,14 +16,15 @@ def status(store: Store, console: Console) -> int:
     """What runs on a store, and how much of each study is made."""
     sessions = Sessions(store)
     tokens = sessions.tokens()
-    silent = _silent(sessions)
+    often = beat(store.storage)
+    silent = _silent(sessions, 2 * often)
     for token in tokens:
         about = sessions.about(token)
         where = f"{about.get('study')} on {about.get('host')}, process {about.get('pid')}"
         if not sessions.alive(token):
             console.print(f"{where}: died", style="red", highlight=False, soft_wrap=True)
             continue
-        note = f", no sign of life for {2 * BEAT:g} s" if token in silent else ""
+        note = f", no sign of life for {2 * often:g} s" if token in silent else ""
         console.print(f"[bold]{where}[/]{note}: {about.get('counts', 'starts')}", highlight=False)
         table = Table(box=None, pad_edge=False, show_header=False)
         for item in about.get("running", []):
@@ -44,12 +45,12 @@ def status(store: Store, console: Console) -> int:
     return 0
 
 
-def _silent(sessions: Sessions) -> set[str]:
+def _silent(sessions: Sessions, seconds: float) -> set[str]:
     """Sessions of other machines whose beat stands still."""
     before = {token: sessions.about(token).get("beat") for token in sessions.elsewhere()}
     if before:
-        time.sleep(2 * BEAT)
-    return {token for token, beat in before.items() if sessions.about(token).get("beat") == beat}
+        time.sleep(seconds)
+    return {token for token, count in before.items() if sessions.about(token).get("beat") == count}
 
 
 def logs(store: Store, prefix: str, console: Console) -> int:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 
+from loaders import Depot
 from randteach.engine import kinds
 from randteach.engine.keeper import Event, Keeper
 from randteach.engine.queue import DONE, FAILED, POSTPONED, STOPPED
@@ -32,6 +33,7 @@ class Context:
     study: str = ""
     checkpoint_every: float = 0.0
     stop: Callable[[], bool] = lambda: False
+    depot: Depot | None = None  # where data sets are that this machine may lack
 
 
 class Postponed(Exception):
@@ -49,15 +51,19 @@ def execute(job: Job, context: Context) -> None:
     if gone := [parent.name for parent in job.parents if not context.store.has(parent)]:
         raise Postponed(f"{', '.join(gone)}: not in the store")
     keeper = Keeper(job, context)
-    keeper.start()
-    while wanted := [a for a in job.artifacts if not context.store.has(a)]:
-        try:
-            kinds.run(job, {a.step for a in wanted}, context, keeper)
-        except Damaged as damage:
-            context.store.set_aside(damage)
-            keeper.damaged(damage)
-            if damage.artifact.key != job.key:
-                raise Postponed(str(damage)) from None
+    try:
+        keeper.start()
+        while wanted := [a for a in job.artifacts if not context.store.has(a)]:
+            try:
+                kinds.run(job, {a.step for a in wanted}, context, keeper)
+            except Damaged as damage:
+                context.store.set_aside(damage)
+                keeper.damaged(damage)
+                if damage.artifact.key != job.key:
+                    raise Postponed(str(damage)) from None
+    except BaseException:
+        keeper.attempt.show()  # all that it said before its end
+        raise
     keeper.done(max(job.steps, default=None))
 
 

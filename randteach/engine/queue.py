@@ -174,7 +174,7 @@ class Queue:
 
     def _look(self) -> None:
         """What other sweeps have made meanwhile, and what they have given up."""
-        if not self.elsewhere or time.monotonic() - self._looked < LOOK:
+        if not self.elsewhere or time.monotonic() - self._looked < max(LOOK, self.store.storage.pause):
             return
         for key, job in list(self.elsewhere.items()):
             there = [artifact for artifact in job.artifacts if self.store.has(artifact)]

@@ -11,8 +11,7 @@ from randteach.store import Store
 
 def kept_states(store: Store, kind: str, key: str) -> list[int]:
     """Steps at which both a trajectory's snapshot and its state are committed, and hold something."""
-    states = [a for a in store.find(key) if a.kind == "state"]
-    snapshots = [replace(state, kind=kind) for state in states]
+    snapshots = [replace(state, kind=kind) for state in store.find(key, "state")]
     return [a.step for a in snapshots if a.step and store.has(a) and not store.diverged(a)]
 
 

@@ -6,7 +6,8 @@ import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from randteach import code
+from randteach import cluster, code
+from randteach.depot import Depot
 from randteach.engine.execute import Context, attempt
 from randteach.engine.keeper import Event
 from randteach.engine.nodes import MEND
@@ -24,12 +25,13 @@ class Options:
 
     store: str
     root: str
-    cache: str
+    cache: str  # nothing: the node's own
     loader: str
     session: str
     study: str
     checkpoint_every: float
     code: str
+    depot: bool = False  # data sets are in the store
 
     def context(self) -> Context:
         """The context of a worker's process."""
@@ -37,12 +39,13 @@ class Options:
         return Context(
             store,
             Path(self.root),
-            Path(self.cache),
+            Path(self.cache) if self.cache else cluster.data(),
             self.loader,
             session=self.session,
             study=self.study,
             checkpoint_every=self.checkpoint_every,
             stop=stop_asked(store, self.session),
+            depot=Depot(store) if self.depot else None,
         )
 
 

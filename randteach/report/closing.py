@@ -37,6 +37,6 @@ def show(
     results = {"table": folder / "results.csv", "figure": folder / "figure.png"}
     say(", ".join(f"{name} {path}" for name, path in results.items() if path.exists()))
     if request.address:
-        say(f"both also in {request.store.root}/reports/{plan.study}")
+        say(f"both also in {request.store.address}/reports/{plan.study}")
     if not whole:
         say(f"go on with: {request.command}")

@@ -21,7 +21,7 @@ from randteach.jobs import Job
 from randteach.records import Pixels, ProbeSpec, Samples
 from randteach.session import Session, Sessions
 from randteach.stages.recorder import Result
-from randteach.store import Store
+from randteach.store import Store, marker_name
 from sweeps.init_distance import STUDY
 
 POINTS = 3226  # seeds of the preset mini: 100,007 jobs
@@ -47,7 +47,7 @@ def _fill(store: Store) -> None:
     marker = json.dumps({"attempt": "x", "status": "ok", "files": {}, "seconds": 1.0, "numerics": "n"})
     for job in _plan().jobs:
         for artifact in job.artifacts:
-            path = store.marker_path(artifact)
+            path = store.root / marker_name(artifact)
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(marker)
 

@@ -161,6 +161,6 @@ def test_a_config_of_another_key_is_refused(store: Store, command: Command, tmp_
     store.commit(wrong, files, status="ok", seconds=1.0, numerics="n")
     assert "hashes to another key" in command("show", wrong.key, code=2)
     assert "hashes to another key" in command("verify", code=1)
-    text = plans.last_file(store, "small").read_text().replace(real.key, wrong.key)
+    text = store.storage.read(plans.last_file(store, "small")).decode().replace(real.key, wrong.key)
     plans.keep(store, "wrong", text.replace('"study": "small"', '"study": "wrong"').encode(), {})
     assert "hashes to another key" in command("export", "wrong", str(tmp_path / "x.tar"), code=2)

@@ -7,7 +7,7 @@ from pathlib import Path
 from randteach import plans, work
 from randteach.jobs import Artifact
 from randteach.session import Session, Sessions
-from randteach.store import Store
+from randteach.store import Store, folder
 from randteach.work import Attempt, Claims
 from tests.commands.conftest import Command, planned
 
@@ -39,7 +39,7 @@ def test_what_no_study_refers_to_goes_when_asked(command: Command, out: Path, st
 def test_what_dead_writers_left_goes_and_what_lives_stays(command: Command, store: Store) -> None:
     artifact = planned().jobs[0].artifacts[0]
     for session in ("dead-1", "1234"):
-        (store.folder(artifact) / session).mkdir()
+        (store.root / folder(artifact) / session).mkdir()
     Attempt(store, planned().jobs[0].key, "dead").say("a line")  # its job is made
     later = planned("alpha=0.9")
     plans.record(store, later, "", {})
@@ -47,12 +47,12 @@ def test_what_dead_writers_left_goes_and_what_lives_stays(command: Command, stor
     Claims(store, "dead", Sessions(store)).take(planned().jobs[1])
     (store.root / "sessions" / "dead").mkdir(parents=True)
     with Session(store, {"study": "other"}) as session:
-        (store.folder(artifact) / f"{session.token}-1").mkdir()
+        (store.root / folder(artifact) / f"{session.token}-1").mkdir()
         printed = command("gc", "--yes")
         assert "2 attempts that were never committed" in printed
         assert "2 unfinished attempts with which nobody goes on" in printed
         assert "1 sessions of sweeps that died" in printed
-        left = [path.name for path in store.folder(artifact).iterdir()]
+        left = [path.name for path in (store.root / folder(artifact)).iterdir()]
         assert f"{session.token}-1" in left and len(left) == 2
         assert [path.name for path in (store.root / "work").iterdir()] == [later.jobs[0].key]
     assert "16 artifacts" in command("verify")
@@ -60,7 +60,7 @@ def test_what_dead_writers_left_goes_and_what_lives_stays(command: Command, stor
 
 def test_verify_reports_and_sets_aside_when_asked(command: Command, out: Path, store: Store) -> None:
     job = planned().jobs[0]
-    path = next(store.folder(job.artifacts[-1]).glob("*/encoder.safetensors"))
+    path = next((store.root / folder(job.artifacts[-1])).glob("*/encoder.safetensors"))
     path.write_bytes(path.read_bytes()[:-1])
     before = files(out)
     printed = command("verify", code=1)
@@ -84,7 +84,7 @@ def test_status_shows_what_runs_and_what_is_made(command: Command, store: Store)
     running = {"key": missing[0].key, "title": "student", "epoch": 1, "epochs": 2, "loss": 0.5, "seconds": 3}
     with Session(store, {"study": "small"}) as session:
         session.show = lambda: {"running": [running], "counts": "1 of 4 jobs ended"}
-        path = session.folder / "beat.json"
+        path = store.root / session.folder / "beat.json"
         while not (path.exists() and "running" in json.loads(path.read_text())):
             pass
         printed = command("status")

@@ -207,11 +207,11 @@ def test_torchs_threads_are_left_alone(splits: dict[str, Split]) -> None:
 
 @needs_ffcv
 def test_a_damaged_file_is_written_anew(tmp_path: Path, splits: dict[str, Split]) -> None:
-    from loaders import _arrays
+    from loaders import arrays
     from loaders.beton import ensure
 
     def source():  # type: ignore[no-untyped-def]
-        return _arrays("mnist5k", "test", 16, 1, tmp_path)
+        return arrays("mnist5k", "test", 16, 1, tmp_path)
 
     first = ensure("set", tmp_path, source)
     content = first.path.read_bytes()

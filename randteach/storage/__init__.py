@@ -1,0 +1,116 @@
+"""Where a store's files are: in a folder of a local or shared disk, or in a bucket of an object store.
+
+Files have relative names, `done/probe/ab/KEY.json`. Both kinds give the same promises: a file that is
+created is there whole or not at all, and of several that create it at once one alone succeeds.
+"""
+
+import importlib.util
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from randteach.setting import UserError
+
+PACKAGES = {"s3": "s3fs", "gs": "gcsfs"}
+
+
+class Storage(Protocol):
+    """A tree of files. What fails beside what is said raises OSError."""
+
+    address: str  # as `--store` takes it
+    pause: float  # seconds between looks, and between writes of what is only shown
+
+    def check(self) -> None:
+        """UserError, naming `--store`, where one can't write there, or not exclusively."""
+
+    def free_bytes(self) -> int | None:
+        """Room left; None where there is no end of it."""
+
+    def where(self, name: str) -> str:
+        """A file's or folder's full name, for messages."""
+
+    def read(self, name: str) -> bytes:
+        """A file's bytes; FileNotFoundError where there is none."""
+
+    def copies(self, name: str) -> Iterator[bytes]:
+        """A file that never changes: a copy kept on this machine, if there is one, then the file itself."""
+
+    def exists(self, name: str) -> bool:
+        """Whether there is such a file, or in a folder's storage such a folder."""
+
+    def write(self, name: str, content: bytes) -> None:
+        """Write a new file of one's own, not visibly whole; it lasts once its folder is flushed."""
+
+    def flush(self, folder: str) -> None:
+        """Have the new files and folders in a folder last."""
+
+    def create(self, name: str, content: bytes, *, flushed: bool = True) -> None:
+        """Create a file whole or not at all; FileExistsError where it exists with another content.
+
+        One that is not `flushed` may be lost in a power cut.
+        """
+
+    def replace(self, name: str, content: bytes) -> None:
+        """Give a file new content, whole at any moment."""
+
+    def log(self, name: str, lines: Sequence[str], new: int) -> None:
+        """Have a file end in these lines, the last `new` of which it has not yet."""
+
+    def appear(self, folder: str, files: Mapping[str, bytes]) -> None:
+        """Have a folder with these files, seen with all of them or not at all, unless it is there."""
+
+    def names(self, folder: str, prefix: str = "") -> list[str]:
+        """A folder's entries, sorted, temporary ones left out; none where it isn't there."""
+
+    def walk(self, folder: str, depth: int) -> Iterator[str]:
+        """All that is so many levels below a folder, named relative to it, in no order, by one listing."""
+
+    def size(self, name: str) -> int:
+        """Bytes of a file, or of all below a folder."""
+
+    def changed(self, name: str) -> float:
+        """When a file was changed last, on the storage's own clock."""
+
+    def move(self, source: str, target: str) -> None:
+        """Move a file or a folder; FileNotFoundError where there is none."""
+
+    def remove(self, *names: str) -> None:
+        """Remove files and whole folders; those that are gone are no error."""
+
+    def prune(self, folder: str) -> None:
+        """Remove a folder in which nothing is left."""
+
+
+def opened(address: str | Path) -> Storage:
+    """The storage at an address; UserError for one that can't be a store, or lacks its package."""
+    from randteach.storage.folder import Folder
+
+    scheme, _, place = str(address).rpartition("://")
+    if not scheme:
+        return Folder(Path(address))
+    if scheme not in PACKAGES:
+        raise UserError(f"--store {address}: a folder, s3://BUCKET/PATH or gs://BUCKET/PATH can be a store")
+    bucket, _, path = place.partition("/")
+    if not bucket or any(part in ("", ".", "..") for part in path.rstrip("/").split("/") if path):
+        raise UserError(f"--store {address}: names no place in a bucket; give {scheme}://BUCKET/PATH")
+    if importlib.util.find_spec(PACKAGES[scheme]) is None:
+        raise UserError(
+            f"--store {address}: needs {PACKAGES[scheme]}, which is not installed; "
+            f"pip install 'randteach[{scheme}]'"
+        )
+    if scheme == "s3":
+        from randteach.storage.s3 import S3
+
+        return S3(bucket, path.rstrip("/"))
+    from randteach.storage.gs import GS
+
+    return GS(bucket, path.rstrip("/"))
+
+
+def read_json(storage: Storage, name: str) -> Any:
+    """A file's JSON; None where it isn't there or is none."""
+    try:
+        return json.loads(storage.read(name))
+    except (OSError, ValueError):
+        return None

@@ -1,0 +1,228 @@
+"""A store's files as objects of a bucket: put whole, created by conditional puts, nothing cached but copies.
+
+Object stores answer late, not at all, or "slow down": every request is repeated here, and only here, with
+growing pauses, until its time is up. A conditional put whose answer was lost is refused when repeated;
+what is there is read then, and is one's own where it is equal, since no two writers write equal content.
+"""
+
+import os
+import random
+import secrets
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import Any, TypeVar
+
+from randteach.setting import UserError
+from randteach.storage.copies import Copies
+
+TIMES = 10  # a request is tried, over most of a minute where it fails at once
+PATIENCE = 120.0  # seconds after which it is not tried again, where each try takes long
+FIRST, LONGEST = 0.1, 15.0  # seconds between tries
+T = TypeVar("T")
+
+
+class Again(Exception):
+    """A request that failed for a reason that may pass."""
+
+
+@dataclass(frozen=True)
+class Object:
+    """An object of a listing: its name, relative to what was listed, its size, and when it was put."""
+
+    name: str
+    size: int
+    changed: float
+
+
+class Bucket(ABC):
+    """What all object stores have in common; the requests themselves are those of the subclasses.
+
+    A subclass's requests raise Again, FileNotFoundError, FileExistsError, or another OSError for good.
+    """
+
+    scheme: str
+    pause = 10.0
+    together = 1000  # objects that one request lists or deletes
+
+    def __init__(self, bucket: str, path: str) -> None:
+        self.bucket, self.prefix = bucket, f"{path}/" if path else ""
+        self.address = f"{self.scheme}://{bucket}/{path}".rstrip("/")
+        self.kept = Copies(self.address)
+        self._client: tuple[int, Any] = (0, None)
+
+    @property
+    def client(self) -> Any:
+        """The library's own object; a forked process needs one of its own."""
+        if self._client[0] != os.getpid():
+            self._client = os.getpid(), self.connect()
+        return self._client[1]
+
+    @abstractmethod
+    def connect(self) -> Any:
+        """A new client."""
+
+    @abstractmethod
+    def get(self, key: str) -> bytes:
+        """An object's content."""
+
+    @abstractmethod
+    def put(self, key: str, content: bytes, *, new: bool) -> None:
+        """Put an object; FileExistsError for a `new` one that is there."""
+
+    @abstractmethod
+    def head(self, key: str) -> Object:
+        """What is known of an object."""
+
+    @abstractmethod
+    def objects(self, prefix: str) -> list[Object]:
+        """All objects whose keys begin so."""
+
+    @abstractmethod
+    def entries(self, prefix: str) -> list[str]:
+        """What follows a prefix in its keys, up to the next slash."""
+
+    @abstractmethod
+    def delete(self, keys: Sequence[str]) -> None:
+        """Delete so many objects as go together, there or not."""
+
+    def check(self) -> None:
+        """UserError where one can't write there, or not exclusively."""
+        probe = f"exclusive-{secrets.token_hex(4)}.probe"
+        try:
+            self.create(probe, b"one")
+            with suppress(FileExistsError):
+                self.create(probe, b"another")
+                raise UserError(
+                    f"--store {self.address}: objects can't be created exclusively there; "
+                    "give an object store that knows conditional puts"
+                )
+        except FileNotFoundError:
+            raise UserError(f"--store {self.address}: there is no such bucket; make it first") from None
+        except OSError as error:
+            raise UserError(
+                f"--store {self.address}: can't write there ({error}); credentials, region and endpoint "
+                "are taken from the environment"
+            ) from None
+        finally:
+            with suppress(OSError):
+                self.remove(probe)
+
+    def free_bytes(self) -> int | None:
+        """A bucket has no end."""
+        return None
+
+    def where(self, name: str) -> str:
+        """The object's address."""
+        return f"{self.address}/{name}"
+
+    def read(self, name: str) -> bytes:
+        """An object's content."""
+        return self._ask(name, lambda: self.get(self.prefix + name))
+
+    def copies(self, name: str) -> Iterator[bytes]:
+        """The copy on this machine, then the object, of which a copy is kept then."""
+        kept = self.kept.get(name)
+        if kept is not None:
+            yield kept
+        content = self.read(name)
+        self.kept.put(name, content)
+        yield content
+
+    def exists(self, name: str) -> bool:
+        """Whether there is such an object."""
+        try:
+            self._ask(name, lambda: self.head(self.prefix + name))
+        except FileNotFoundError:
+            return False
+        return True
+
+    def write(self, name: str, content: bytes) -> None:
+        """Put an object: it is there whole or not at all."""
+        self._ask(name, lambda: self.put(self.prefix + name, content, new=False))
+
+    replace = write
+
+    def flush(self, folder: str) -> None:
+        """What is put lasts."""
+        return
+
+    def create(self, name: str, content: bytes, *, flushed: bool = True) -> None:
+        """Put an object that is not there; one that is, and is equal, is the caller's own."""
+        try:
+            self._ask(name, lambda: self.put(self.prefix + name, content, new=True))
+        except FileExistsError:
+            with suppress(FileNotFoundError):
+                if self.read(name) == content:
+                    return
+            raise
+
+    def log(self, name: str, lines: Sequence[str], new: int) -> None:
+        """Put all lines: objects can't grow."""
+        self.write(name, "".join(line + "\n" for line in lines).encode())
+
+    def appear(self, folder: str, files: Mapping[str, bytes]) -> None:
+        """Create the objects, the last of which is the one that counts."""
+        for name, content in files.items():
+            if not self.exists(f"{folder}/{name}"):
+                self.write(f"{folder}/{name}", content)
+
+    def names(self, folder: str, prefix: str = "") -> list[str]:
+        """Names up to the next slash, by one listing."""
+        at = f"{self.prefix}{folder}/{prefix}"
+        return sorted(prefix + entry for entry in self._ask(folder, lambda: self.entries(at)))
+
+    def walk(self, folder: str, depth: int) -> Iterator[str]:
+        """What so many slashes of the names of all objects below a folder lead to."""
+        parts = (item.name.split("/") for item in self._below(folder))
+        yield from dict.fromkeys("/".join(part[:depth]) for part in parts if len(part) >= depth)
+
+    def size(self, name: str) -> int:
+        """Bytes of an object, or of all below a folder."""
+        with suppress(FileNotFoundError):
+            return self._ask(name, lambda: self.head(self.prefix + name)).size
+        return sum(item.size for item in self._below(name))
+
+    def changed(self, name: str) -> float:
+        """When an object was put, in seconds."""
+        return self._ask(name, lambda: self.head(self.prefix + name)).changed
+
+    def move(self, source: str, target: str) -> None:
+        """Copy, then delete."""
+        names = [f"/{item.name}" for item in self._below(source)] or [""]
+        for name in names:
+            self.write(target + name, self.read(source + name))
+        self.remove(*(source + name for name in names))
+
+    def remove(self, *names: str) -> None:
+        """Remove objects, and all below names that have no ending, as those of folders."""
+        keys = [self.prefix + name for name in names]
+        for name in names:
+            if not PurePath(name).suffix:
+                keys += [f"{self.prefix}{name}/{item.name}" for item in self._below(name)]
+        for at in range(0, len(keys), self.together):
+            self._ask(names[0], lambda at=at: self.delete(keys[at : at + self.together]))  # type: ignore[misc]
+
+    def prune(self, folder: str) -> None:
+        """There are no folders."""
+        return
+
+    def _below(self, folder: str) -> list[Object]:
+        return self._ask(folder, lambda: self.objects(f"{self.prefix}{folder}/"))
+
+    def _ask(self, name: str, request: Callable[[], T]) -> T:
+        """Make a request, again where what failed may pass; OSError at the end of patience."""
+        began, tried = time.monotonic(), 0
+        while True:
+            try:
+                return request()
+            except Again as error:
+                tried += 1
+                if tried == TIMES or time.monotonic() - began > PATIENCE:
+                    raise OSError(
+                        f"{self.where(name)}: tried {tried} times, the last time: {error}"
+                    ) from None
+            time.sleep(min(LONGEST, FIRST * 2**tried) * random.uniform(0.5, 1.0))

@@ -1,0 +1,83 @@
+"""Data sets of a store: put once, fetched by machines without raw files, checked by digest."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import loaders
+from loaders import DataError, open_split, prepared
+from randteach.depot import Depot
+from randteach.records import Samples
+from randteach.store import Store
+
+FORM = {"size": 16, "channels": 1}
+WANTED = [(Samples("mnist5k", "", 1, 16, 100), split) for split in ("train", "test")]
+NOWHERE = Path("/nowhere")
+READERS = ["memory", "ffcv"] if loaders.ffcv_available() else ["memory"]
+
+
+class Counting(Depot):
+    """Counts what is fetched."""
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store)
+        self.fetched: list[str] = []
+
+    def get(self, name: str) -> bytes | None:
+        self.fetched.append(name.rpartition(".")[2])
+        return super().get(name)
+
+
+@pytest.fixture
+def depot(any_store: Store, tmp_path: Path) -> Counting:
+    depot = Counting(any_store)
+    depot.publish(WANTED, tmp_path)
+    return depot
+
+
+@pytest.mark.parametrize("loader", READERS)
+def test_a_node_without_raw_files_reads_the_same(
+    depot: Counting, tmp_path: Path, loader: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for split in ("train", "test"):
+        open_split.cache_clear()
+        here = open_split("mnist5k", split, loader="memory", root=tmp_path, cache=tmp_path, **FORM)
+        monkeypatch.setattr(loaders, "arrays", None)  # there are no raw files
+        node = open_split(
+            "mnist5k", split, loader=loader, root=NOWHERE, cache=tmp_path / "n", depot=depot, **FORM
+        )
+        monkeypatch.undo()
+        assert (node.count, node.shape, node.mean, node.std) == (here.count, here.shape, here.mean, here.std)
+        batches = [list(it.reader(300, seed=1).epoch(0)) for it in (here, node)]
+        for one, other in zip(*batches, strict=True):
+            assert all(
+                a is not None and b is not None and a.equal(b) for a, b in zip(one, other, strict=True)
+            )
+
+
+def test_it_is_put_and_fetched_once(depot: Counting, any_store: Store, tmp_path: Path) -> None:
+    before = sorted(any_store.storage.walk("data", 1))
+    assert [name.rpartition(".")[2] for name in before] == ["safetensors", "json"] * 2
+    depot.publish(WANTED, NOWHERE)  # from raw files that are not there
+    assert sorted(any_store.storage.walk("data", 1)) == before
+    name = loaders.prepared_name("mnist5k", "test", 16, 1)
+    first = prepared.fetched(name, depot, tmp_path / "node")
+    second = prepared.fetched(name, depot, tmp_path / "node")
+    assert first and second and np.array_equal(first[0], second[0])
+    assert depot.fetched == ["json", "safetensors", "json"]
+    (copy,) = (tmp_path / "node").glob("*.safetensors")
+    copy.write_bytes(copy.read_bytes()[:-1])
+    third = prepared.fetched(name, depot, tmp_path / "node")
+    assert third and np.array_equal(first[0], third[0]) and depot.fetched[-1] == "safetensors"
+    assert prepared.fetched("other", depot, tmp_path) is None
+
+
+@pytest.mark.parametrize("ending", [".safetensors", ".json"])
+def test_what_is_damaged_is_told(depot: Counting, any_store: Store, tmp_path: Path, ending: str) -> None:
+    for name in any_store.storage.walk("data", 1):
+        if name.endswith(ending):
+            content = any_store.storage.read(f"data/{name}")
+            any_store.storage.replace(f"data/{name}", content[:-1])
+    with pytest.raises(DataError, match=r"in the store's data: .*damaged; delete it"):
+        prepared.fetched(loaders.prepared_name("mnist5k", "test", 16, 1), depot, tmp_path / "node")
