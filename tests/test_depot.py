@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 import loaders
 from loaders import DataError, open_split, prepared
@@ -43,17 +44,14 @@ def test_a_node_without_raw_files_reads_the_same(
     for split in ("train", "test"):
         open_split.cache_clear()
         here = open_split("mnist5k", split, loader="memory", root=tmp_path, cache=tmp_path, **FORM)
-        monkeypatch.setattr(loaders, "arrays", None)  # there are no raw files
-        node = open_split(
-            "mnist5k", split, loader=loader, root=NOWHERE, cache=tmp_path / "n", depot=depot, **FORM
-        )
-        monkeypatch.undo()
+        about = {"loader": loader, "root": NOWHERE, "cache": tmp_path / "node", **FORM}
+        with monkeypatch.context() as without:
+            without.setattr(loaders, "arrays", None)  # there are no raw files
+            node = open_split("mnist5k", split, depot=depot, **about)
         assert (node.count, node.shape, node.mean, node.std) == (here.count, here.shape, here.mean, here.std)
         batches = [list(it.reader(300, seed=1).epoch(0)) for it in (here, node)]
         for one, other in zip(*batches, strict=True):
-            assert all(
-                a is not None and b is not None and a.equal(b) for a, b in zip(one, other, strict=True)
-            )
+            assert all(map(torch.equal, one, other))
 
 
 def test_it_is_put_and_fetched_once(depot: Counting, any_store: Store, tmp_path: Path) -> None:

@@ -22,9 +22,11 @@ class GS(Bucket):
 
     def connect(self) -> Any:
         """A file system that remembers no listings."""
-        import gcsfs
+        from gcsfs.core import (
+            GCSFileSystem,
+        )  # the plain one: gcsfs.GCSFileSystem asks for the bucket's type first
 
-        return gcsfs.GCSFileSystem(skip_instance_cache=True, use_listings_cache=False)
+        return GCSFileSystem(skip_instance_cache=True, use_listings_cache=False)
 
     def get(self, key: str) -> bytes:
         """An object's content."""
