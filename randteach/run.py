@@ -136,7 +136,7 @@ class Run:
                     context.study,
                     request.checkpoint_every,
                 )
-                tune.run(queue, options, request.address)
+                tune.run(queue, options, request.address, self.say)
 
     def _emit(self, event: Event) -> None:
         """What the engine says, to all that listen; failures are kept in the store."""

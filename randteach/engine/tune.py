@@ -2,22 +2,30 @@
 
 Each start is a fresh Tune experiment on what is missing; the store, not Tune, remembers. Tune asks the
 searcher for trials one by one and would count pending ones of all shapes together, so the searcher
-itself admits jobs: as many as fit of each shape, and one more, so that no slot waits for the driver.
+itself admits jobs by shape, by what the cluster has at the time and what it can start (`placement`).
 """
 
 import json
 import logging
 import os
+import re
 import tempfile
+import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import yaml
+
+from randteach.engine import placement
+from randteach.engine.placement import Cluster
 from randteach.engine.queue import DONE, Queue, Shape
 from randteach.engine.worker import Options, work
 from randteach.jobs import Artifact, Job
 from randteach.setting import UserError
 
-LOOKAHEAD = 1
+NODE_DIED = "node has died"  # how Ray's word on an actor's death begins where its node went
+LOOK = 2.0  # seconds between looks at which nodes there are
 SETTINGS = {
     "MALLOC_ARENA_MAX": "1",  # a trial runs in a thread of its own; see numerics.KEPT_PAGES
     "RAY_AUTH_MODE": "token",  # Ray binds its ports on all interfaces; the token keeps strangers out
@@ -32,8 +40,8 @@ SETTINGS = {
 }
 
 
-def run(queue: Queue, options: Options, address: str | None = None) -> None:
-    """Make all that the queue holds; a failed job does not stop the others.
+def run(queue: Queue, options: Options, address: str | None, say: Callable[[str], None]) -> None:
+    """Make all that the queue holds; a failed job does not stop the others. `say` tells the user.
 
     Raises UserError where Ray can't be started or reached, or where a job can never be placed.
     """
@@ -43,9 +51,10 @@ def run(queue: Queue, options: Options, address: str | None = None) -> None:
 
     _connect(address)
     try:
-        slots = _slots(queue, ray.cluster_resources())
+        nodes = _Nodes(say)
+        nodes.cluster.check(queue.jobs.values())
         with tempfile.TemporaryDirectory(prefix="randteach-") as folder:
-            searcher = _searcher(queue, slots)
+            searcher = _searcher(queue, nodes)
             tuner = tune.Tuner(
                 tune.with_resources(_trainable(options), _placement),
                 tune_config=tune.TuneConfig(
@@ -58,13 +67,60 @@ def run(queue: Queue, options: Options, address: str | None = None) -> None:
                 run_config=tune.RunConfig(
                     storage_path=folder,
                     verbose=0,
-                    callbacks=[_beginnings(searcher)],
+                    callbacks=[_turns(searcher)],
                     failure_config=tune.FailureConfig(max_failures=0),
                 ),
             )
             tuner.fit()
     finally:
         ray.shutdown()
+
+
+def cluster(address: str) -> Cluster:
+    """What the cluster there has and can start; UserError where it can't be reached."""
+    os.environ.update({name: os.environ.get(name, value) for name, value in SETTINGS.items()})
+    import ray
+
+    _connect(address)
+    try:
+        return _look()
+    finally:
+        ray.shutdown()
+
+
+def _look() -> Cluster:
+    """The cluster as it is now; what it can start is known where the driver runs on its head."""
+    import ray
+
+    nodes, here = ray.nodes(), ray.get_runtime_context().get_node_id()
+    file = placement.BOOTSTRAP.expanduser()
+    head = any(n["NodeID"] == here and "node:__internal_head__" in n["Resources"] for n in nodes)
+    return placement.read(nodes, yaml.safe_load(file.read_text()) if head and file.exists() else None)
+
+
+class _Nodes:
+    """The cluster, looked at again every few seconds: nodes come and go."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self.say, self.said = say, set[Shape]()
+        self._looked, self._cluster = time.monotonic(), _look()
+
+    @property
+    def cluster(self) -> Cluster:
+        """The cluster as it was a moment ago."""
+        if time.monotonic() - self._looked > LOOK:
+            self._looked, self._cluster = time.monotonic(), _look()
+        return self._cluster
+
+    def room(self, queue: Queue, at: Shape) -> bool:
+        """Whether one more job of the shape is to wait or run; says once where no node can take it now."""
+        have, wanted = self.cluster, queue.wanted
+        if not have.takes(at):
+            if at not in self.said:
+                cpus, gpus = at
+                self.say(f"no node is left that has {cpus} CPUs and {gpus:g} GPUs: waiting for one to come")
+            self.said.add(at)
+        return queue.in_flight[at] < have.admit(at, wanted)
 
 
 def _connect(address: str | None) -> None:
@@ -102,35 +158,23 @@ def _placement(config: dict[str, Any]) -> Any:
     return tune.PlacementGroupFactory([{"CPU": slot.cpus, "GPU": slot.gpus}])
 
 
-def _slots(queue: Queue, have: dict[str, float]) -> dict[Shape, int]:
-    """How many jobs of each shape fit at once; UserError for a shape that never does."""
-    slots: dict[Shape, int] = {}
-    for job in queue.jobs.values():
-        cpus, gpus = at = (job.slot.cpus, job.slot.gpus)
-        if at not in slots:
-            fits = have.get("CPU", 0) / cpus
-            slots[at] = int(min(fits, have.get("GPU", 0) / gpus) if gpus else fits)
-        if not slots[at]:
-            raise UserError(
-                f"resources.{job.kind}: cpus={cpus} gpus={gpus:g} never fit; there are "
-                f"{have.get('CPU', 0):g} CPUs and {have.get('GPU', 0):g} GPUs; ask for less"
-            )
-    return slots
-
-
-def _beginnings(searcher: Any) -> Any:
+def _turns(searcher: Any) -> Any:
     from ray import tune
 
-    class Beginnings(tune.Callback):
-        """Tells the driver that a job begins, without a report of the worker."""
+    class Turns(tune.Callback):
+        """Tells the searcher of beginnings, without a report of the worker, and of deaths."""
 
         def on_trial_start(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
             searcher.begin(trial.trial_id)
 
-    return Beginnings()
+        def on_trial_error(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
+            searcher.died(trial.trial_id, Path(trial.error_file).read_text())
+
+    return Turns()
 
 
-def _searcher(queue: Queue, slots: dict[Shape, int]) -> Any:
+def _searcher(queue: Queue, nodes: _Nodes) -> Any:
+    import ray
     from ray.tune.search import Searcher
 
     class Release(Searcher):
@@ -142,7 +186,7 @@ def _searcher(queue: Queue, slots: dict[Shape, int]) -> Any:
             self.outcomes: dict[str, tuple[str, str]] = {}
 
         def suggest(self, trial_id: str) -> Any:
-            job = queue.next(lambda at: queue.in_flight[at] < slots[at] + LOOKAHEAD)
+            job = queue.next(lambda at: nodes.room(queue, at))
             if job:
                 self.trials[trial_id] = job
                 return {"job": job}
@@ -164,12 +208,20 @@ def _searcher(queue: Queue, slots: dict[Shape, int]) -> Any:
         def on_trial_complete(
             self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
         ) -> None:
+            if not error:
+                job = self.trials.pop(trial_id)
+                queue.finish(job.key, *self.outcomes.pop(job.key, (DONE, "")))
+
+        def died(self, trial_id: str, error: str) -> None:
+            """The queue learns where: the loss of a node isn't the fault of its jobs."""
             job = self.trials.pop(trial_id)
-            outcome = self.outcomes.pop(job.key, (DONE, ""))
-            if error and outcome[0] == DONE:
-                queue.died(job.key, "the worker process ended before the job did")
-            else:
-                queue.finish(job.key, *outcome)
+            if job.key in self.outcomes:  # it had ended, and said how
+                queue.finish(job.key, *self.outcomes.pop(job.key))
+                return
+            found = re.search(r"^\s*ip: (\S+)$", error, re.MULTILINE)
+            where = "gone" if NODE_DIED in error else found[1] if found else ""
+            alive = {"", *(n["NodeManagerAddress"] for n in ray.nodes() if n["Alive"])}
+            queue.died(job.key, "the worker process ended before the job did", where, alive)
 
         def __reduce__(self) -> Any:
             """Tune pickles its settings; a searcher read back from there is never used."""

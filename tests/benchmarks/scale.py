@@ -97,7 +97,8 @@ def _ours(jobs: int) -> None:
         with Session(store, {"study": "benchmark"}) as session:
             claims = work.Claims(store, session.token, Sessions(store))
             queue = Queue(listed, store, lambda event: None, claims)
-            tune.run(queue, NoOp(folder, folder, folder, "memory", session.token, "benchmark", 0.0))
+            options = NoOp(folder, folder, folder, "memory", session.token, "benchmark", 0.0)
+            tune.run(queue, options, None, print)
         assert len(store.done("probe")) == jobs
 
 
