@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
@@ -23,6 +24,9 @@ from randteach.overrides import Axes
 from randteach.setting import UserError
 from randteach.store import Store
 from randteach.study import Plan, Study
+
+if TYPE_CHECKING:
+    from randteach.engine.placement import Cluster
 
 DAY = 86400
 MISTAKE, STOPPED = 2, 130
@@ -60,7 +64,9 @@ def _sweep(sweep: Study, argv: Sequence[str]) -> int:
     # A file has no width of its own; a terminal and COLUMNS have.
     console = Console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else WIDTH)
     _on_cluster(args, console)
-    axes = _environment(overrides.parse(sweep.presets[args.preset], args.settings), console)
+    axes = overrides.parse(sweep.presets[args.preset], args.settings)
+    have = _cluster(args)
+    axes = _environment(axes, have, console)
     for name in axes.typed & sweep.unused.keys():
         raise UserError(f"{name}: has no effect in {sweep.name}; set {sweep.unused[name]}")
     plan = study.expand(sweep, axes, args.name)
@@ -68,6 +74,8 @@ def _sweep(sweep: Study, argv: Sequence[str]) -> int:
     store.check_format()
     missing = plan.missing(store)
     _show_plan(console, plan, missing, store)
+    if have:
+        have.check(missing)
     if args.dry_run:
         return 0
     _check_time(missing, args, console)
@@ -162,8 +170,17 @@ def _hours(text: str) -> float:
     return hours
 
 
-def _environment(axes: Axes, console: Console) -> Axes:
-    """Fill in what depends on this machine and enters no key: the reader, and GPUs for all but probes."""
+def _cluster(args: argparse.Namespace) -> "Cluster | None":
+    """What the cluster named has and can start; None where jobs run on this machine."""
+    if not args.address or args.local:
+        return None
+    from randteach.engine import connection
+
+    return connection.cluster(args.address)
+
+
+def _environment(axes: Axes, have: "Cluster | None", console: Console) -> Axes:
+    """Fill in what depends on machines and enters no key: the reader, and GPUs for all but probes."""
     import torch
 
     from loaders import ffcv_available
@@ -179,7 +196,7 @@ def _environment(axes: Axes, console: Console) -> Axes:
         console.print("FFCV is not installed: images are read from memory, to the same numbers")
         loader = "memory"
     values["loader"] = ("ffcv" if loader == "auto" else loader,)
-    if torch.cuda.is_available():
+    if have.gpus if have else torch.cuda.is_available():
         for name in ("distill", "train", "connect", "plane"):
             values.setdefault(f"resources.{name}.gpus", (1.0,))
     return replace(axes, values=values)

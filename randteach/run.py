@@ -151,7 +151,7 @@ class Run:
                     code.digest(),
                     depot=context.depot is not None,
                 )
-                tune.run(queue, options, request.address)
+                tune.run(queue, options, request.address, self.say)
 
     def _emit(self, event: Event) -> None:
         """What the engine says, to all that listen; failures are kept in the store."""

@@ -65,9 +65,9 @@ def nodes(address: str, store: str, mine: dict[str, Any]) -> list[tuple[str, lis
     """What each node finds, and whether it agrees with this machine."""
     import ray
 
-    from randteach.engine import nodes, tune
+    from randteach.engine import connection, nodes
 
-    tune.connect(address)
+    connection.connect(address)
     try:
         answers = nodes.on_each(partial(node, store))
     finally:

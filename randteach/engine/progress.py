@@ -13,6 +13,8 @@ from rich.text import Text
 from randteach.engine.keeper import Event
 from randteach.jobs import Job
 
+AGAIN = {"died": "its worker died", "node": "its node went", "failed": "it failed"}
+
 
 class Progress:
     """Follows the engine's events; used as a context while jobs run."""
@@ -77,8 +79,7 @@ class Progress:
             epoch = self.rows.get(key, {}).get("epoch")
             self.stopped[key] = "stopped" if epoch is None else f"stopped, epoch {epoch:g} was through"
         elif kind == "again":
-            reason = "its worker died" if event["why"] == "died" else "it failed"
-            self._say(key, f"to be made again, {reason}", self._leave(key))
+            self._say(key, f"to be made again, {AGAIN[event['why']]}", self._leave(key))
         elif kind == "damaged":
             self.damaged.append(event["what"])
             self._print(f"damaged, set aside, to be made again: {event['what']}")

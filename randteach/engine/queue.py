@@ -3,7 +3,7 @@
 import heapq
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import replace
 from typing import Protocol
 
@@ -16,7 +16,7 @@ from randteach.store import Store
 DONE, FAILED, STOPPED = "done", "failed", "stopped"
 FAILED_PARENT = "skipped: parent failed"
 POSTPONED = "postponed: parent damaged"  # until the parent has been made again
-DEATHS = 3  # of a job's worker process, after which the job itself is to blame
+DEATHS = 3  # of a job's worker process on nodes that live on, after which the job itself is to blame
 LOOK = 0.5  # seconds between looks at what other sweeps do
 Shape = tuple[int, float]
 
@@ -67,6 +67,7 @@ class Queue:
         self.elsewhere: dict[str, Job] = {}  # other sweeps are at these
         self.in_flight: Counter[Shape] = Counter()
         self.tries: Counter[tuple[str, str]] = Counter()
+        self.deaths: defaultdict[str, list[str]] = defaultdict(list)
         self._looked = 0.0
         self._blocked: dict[str, set[Artifact]] = {}
         self._children: defaultdict[Artifact, list[str]] = defaultdict(list)
@@ -146,12 +147,25 @@ class Queue:
                 because = FAILED_PARENT if outcome == FAILED else outcome
                 self._skip(self._children.get(artifact, []), because)
 
-    def died(self, key: str, error: str) -> None:
-        """A running job's process has ended before the job did, which is most often not the job's fault."""
-        if not self.stopping() and self._again(self.jobs[key], "died", DEATHS - 1):
+    def died(self, key: str, error: str, where: str = "", alive: Container[str] = ("",)) -> None:
+        """A running job's process has ended before the job did, which is most often not the job's fault.
+
+        `where` is its node and `alive` the nodes that there are: one that has gone took its jobs with it,
+        and such a death never counts, even where it was seen before the node's.
+        """
+        self.deaths[key].append(where)
+        counted = sum(node in alive for node in self.deaths[key])
+        if not self.stopping() and counted < DEATHS:
+            self._once_more(self.jobs[key], "died" if where in alive else "node")
             self._leave(key)
         else:
             self.finish(key, STOPPED if self.stopping() else FAILED, error)
+
+    @property
+    def wanted(self) -> set[Shape]:
+        """Shapes of which jobs are ready, or handed out."""
+        ready = {at for at, heap in self._ready.items() if heap}
+        return ready | {at for at, count in self.in_flight.items() if count}
 
     @property
     def over(self) -> bool:
@@ -168,9 +182,12 @@ class Queue:
         self.tries[job.key, why] += 1
         if self.tries[job.key, why] > most:
             return False
+        self._once_more(job, why)
+        return True
+
+    def _once_more(self, job: Job, why: str) -> None:
         self.emit({"event": "again", "key": job.key, "why": why})
         heapq.heappush(self._ready[shape(job.slot)], (job.rank, job.key))
-        return True
 
     def _look(self) -> None:
         """What other sweeps have made meanwhile, and what they have given up."""

@@ -2,56 +2,43 @@
 
 Each start is a fresh Tune experiment on what is missing; the store, not Tune, remembers. Tune asks the
 searcher for trials one by one and would count pending ones of all shapes together, so the searcher
-itself admits jobs: as many as fit of each shape, and one more, so that no slot waits for the driver.
+itself admits jobs by shape, by what the cluster has at the time and what it can start (`placement`).
 """
 
 import json
-import logging
-import os
+import re
 import tempfile
+import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
-from randteach import security
-from randteach.engine import nodes
+from randteach.engine import connection, nodes
+from randteach.engine.placement import Cluster
 from randteach.engine.queue import DONE, Queue, Shape
 from randteach.engine.worker import Options, work
 from randteach.jobs import Artifact, Job
-from randteach.setting import UserError
 
-LOOKAHEAD = 1
-SETTINGS = {
-    "MALLOC_ARENA_MAX": "1",  # a trial runs in a thread of its own; see numerics.KEPT_PAGES
-    "RAY_AUTH_MODE": "token",  # Ray binds its ports on all interfaces; the token keeps strangers out
-    "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_enable_metrics_collection": "0",  # its port asks nobody for the token
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
-    "TUNE_DISABLE_SIGINT_HANDLER": "1",
-    "TUNE_MAX_PENDING_TRIALS_PG": "4096",
-    "TUNE_GLOBAL_CHECKPOINT_S": "3600",
-    "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
-    "RAY_AIR_NEW_OUTPUT": "0",
-}
-OF_WORKERS = ("MALLOC_ARENA_MAX", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO")  # told to a cluster's workers
+NODE_DIED = "node has died"  # how Ray's word on an actor's death begins where its node went
+LOOK = 2.0  # seconds between looks at which nodes there are
 
 
-def run(queue: Queue, options: Options, address: str | None = None) -> None:
-    """Make all that the queue holds; a failed job does not stop the others.
+def run(queue: Queue, options: Options, address: str | None, say: Callable[[str], None]) -> None:
+    """Make all that the queue holds; a failed job does not stop the others. `say` tells the user.
 
     Raises UserError where Ray can't be started or reached, or where a job can never be placed.
     """
-    os.environ.update({name: os.environ.get(name, value) for name, value in SETTINGS.items()})
+    connection.connect(address)
     import ray
     from ray import tune
 
-    connect(address)
     try:
         if address:
             nodes.check_code()
-        slots = _slots(queue, ray.cluster_resources())
+        have = _Nodes(say)
+        have.cluster.check(queue.jobs.values())
         with tempfile.TemporaryDirectory(prefix="randteach-") as folder:
-            searcher = _searcher(queue, slots)
+            searcher = _searcher(queue, have)
             tuner = tune.Tuner(
                 tune.with_resources(_trainable(options), _placement),
                 tune_config=tune.TuneConfig(
@@ -64,7 +51,7 @@ def run(queue: Queue, options: Options, address: str | None = None) -> None:
                 run_config=tune.RunConfig(
                     storage_path=folder,
                     verbose=0,
-                    callbacks=[_beginnings(searcher)],
+                    callbacks=[_turns(searcher)],
                     failure_config=tune.FailureConfig(max_failures=0),
                 ),
             )
@@ -73,34 +60,29 @@ def run(queue: Queue, options: Options, address: str | None = None) -> None:
         ray.shutdown()
 
 
-def connect(address: str | None) -> None:
-    """Reach a running cluster, or start Ray here; UserError where that fails or would not be safe."""
-    security.check()
-    security.ensure_token()
-    import ray
+class _Nodes:
+    """The cluster, looked at again every few seconds: nodes come and go."""
 
-    try:
-        if address:
-            ray.init(
-                address=address,
-                log_to_driver=False,
-                logging_level=logging.ERROR,
-                runtime_env={"env_vars": {name: SETTINGS[name] for name in OF_WORKERS}},
-            )
-        else:
-            ray.init(
-                address="local",
-                include_dashboard=False,
-                log_to_driver=False,
-                logging_level=logging.ERROR,
-                object_store_memory=100 << 20,
-            )
-    except (ConnectionError, OSError, RuntimeError, ValueError) as error:
-        reason = " ".join(str(error).split())[:300]
-        raise UserError(
-            f"--address {address or 'local'}: Ray can't be started or reached ({reason}); "
-            "--local runs without it"
-        ) from None
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self.say, self.said = say, set[Shape]()
+        self._looked, self._cluster = time.monotonic(), connection.look()
+
+    @property
+    def cluster(self) -> Cluster:
+        """The cluster as it was a moment ago."""
+        if time.monotonic() - self._looked > LOOK:
+            self._looked, self._cluster = time.monotonic(), connection.look()
+        return self._cluster
+
+    def room(self, queue: Queue, at: Shape) -> bool:
+        """Whether one more job of the shape is to wait or run; says once where no node can take it now."""
+        have, wanted = self.cluster, queue.wanted
+        if not have.takes(at):
+            if at not in self.said:
+                cpus, gpus = at
+                self.say(f"no node is left that has {cpus} CPUs and {gpus:g} GPUs: waiting for one to come")
+            self.said.add(at)
+        return queue.in_flight[at] < have.admit(at, wanted)
 
 
 def _trainable(options: Options) -> Callable[[dict[str, Any]], None]:
@@ -117,35 +99,23 @@ def _placement(config: dict[str, Any]) -> Any:
     return tune.PlacementGroupFactory([{"CPU": slot.cpus, "GPU": slot.gpus}])
 
 
-def _slots(queue: Queue, have: dict[str, float]) -> dict[Shape, int]:
-    """How many jobs of each shape fit at once; UserError for a shape that never does."""
-    slots: dict[Shape, int] = {}
-    for job in queue.jobs.values():
-        cpus, gpus = at = (job.slot.cpus, job.slot.gpus)
-        if at not in slots:
-            fits = have.get("CPU", 0) / cpus
-            slots[at] = int(min(fits, have.get("GPU", 0) / gpus) if gpus else fits)
-        if not slots[at]:
-            raise UserError(
-                f"resources.{job.kind}: cpus={cpus} gpus={gpus:g} never fit; there are "
-                f"{have.get('CPU', 0):g} CPUs and {have.get('GPU', 0):g} GPUs; ask for less"
-            )
-    return slots
-
-
-def _beginnings(searcher: Any) -> Any:
+def _turns(searcher: Any) -> Any:
     from ray import tune
 
-    class Beginnings(tune.Callback):
-        """Tells the driver that a job begins, without a report of the worker."""
+    class Turns(tune.Callback):
+        """Tells the searcher of beginnings, without a report of the worker, and of deaths."""
 
         def on_trial_start(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
             searcher.begin(trial.trial_id)
 
-    return Beginnings()
+        def on_trial_error(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
+            searcher.died(trial.trial_id, Path(trial.error_file).read_text())
+
+    return Turns()
 
 
-def _searcher(queue: Queue, slots: dict[Shape, int]) -> Any:
+def _searcher(queue: Queue, have: _Nodes) -> Any:
+    import ray
     from ray.tune.search import Searcher
 
     class Release(Searcher):
@@ -157,7 +127,7 @@ def _searcher(queue: Queue, slots: dict[Shape, int]) -> Any:
             self.outcomes: dict[str, tuple[str, str]] = {}
 
         def suggest(self, trial_id: str) -> Any:
-            job = queue.next(lambda at: queue.in_flight[at] < slots[at] + LOOKAHEAD)
+            job = queue.next(lambda at: have.room(queue, at))
             if job:
                 self.trials[trial_id] = job
                 return {"job": job}
@@ -179,12 +149,20 @@ def _searcher(queue: Queue, slots: dict[Shape, int]) -> Any:
         def on_trial_complete(
             self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
         ) -> None:
+            if not error:
+                job = self.trials.pop(trial_id)
+                queue.finish(job.key, *self.outcomes.pop(job.key, (DONE, "")))
+
+        def died(self, trial_id: str, error: str) -> None:
+            """The queue learns where: the loss of a node isn't the fault of its jobs."""
             job = self.trials.pop(trial_id)
-            outcome = self.outcomes.pop(job.key, (DONE, ""))
-            if error and outcome[0] == DONE:
-                queue.died(job.key, "the worker process ended before the job did")
-            else:
-                queue.finish(job.key, *outcome)
+            if job.key in self.outcomes:  # it had ended, and said how
+                queue.finish(job.key, *self.outcomes.pop(job.key))
+                return
+            found = re.search(r"^\s*ip: (\S+)$", error, re.MULTILINE)
+            where = "gone" if NODE_DIED in error else found[1] if found else ""
+            alive = {"", *(n["NodeManagerAddress"] for n in ray.nodes() if n["Alive"])}
+            queue.died(job.key, "the worker process ended before the job did", where, alive)
 
         def __reduce__(self) -> Any:
             """Tune pickles its settings; a searcher read back from there is never used."""

@@ -15,7 +15,7 @@ from typing import Any
 
 from randteach import code, overrides, study, work
 from randteach.config import Slot
-from randteach.engine import execute, tune, worker
+from randteach.engine import connection, execute, tune, worker
 from randteach.engine.queue import Queue
 from randteach.jobs import Job
 from randteach.records import Pixels, ProbeSpec, Samples
@@ -97,9 +97,8 @@ def _ours(jobs: int) -> None:
         with Session(store, {"study": "benchmark"}) as session:
             claims = work.Claims(store, session.token, Sessions(store))
             queue = Queue(listed, store, lambda event: None, claims)
-            tune.run(
-                queue, NoOp(folder, folder, folder, "memory", session.token, "benchmark", 0.0, code.digest())
-            )
+            options = NoOp(folder, folder, folder, "memory", session.token, "benchmark", 0.0, code.digest())
+            tune.run(queue, options, None, print)
         assert len(store.done("probe")) == jobs
 
 
@@ -107,7 +106,7 @@ def _bare(jobs: int) -> None:
     import ray
     from ray import tune as ray_tune
 
-    tune.connect(None)
+    connection.connect(None)
     with suppress(KeyError), tempfile.TemporaryDirectory() as folder:
         tuner = ray_tune.Tuner(
             ray_tune.with_resources(lambda config: ray_tune.report({"x": 0}), {"CPU": 1}),
@@ -120,7 +119,7 @@ def _bare(jobs: int) -> None:
 
 def scheduler() -> None:
     """Milliseconds a job of bare Tune and of ours, Ray's start included, in turn, with equal settings."""
-    os.environ.update(tune.SETTINGS)
+    os.environ.update(connection.SETTINGS)
     print(f"{JOBS:,} jobs that do nothing, under Ray Tune; {ROUNDS} rounds, Ray's start included")
     took: dict[str, list[float]] = {"bare": [], "ours": []}
     sides: dict[str, Callable[[int], None]] = {"bare": _bare, "ours": _ours}

@@ -97,6 +97,20 @@ def test_a_job_whose_worker_dies_is_made_again_but_not_for_ever(store: Store) ->
     assert queue.over and events[-1]["status"] == "failed" and events[-1]["error"] == "gone"
 
 
+def test_the_loss_of_a_node_is_not_its_jobs_fault(store: Store) -> None:
+    """Neither where the worker was seen to go before its node, nor however often."""
+    events, one = list[Event](), job(0)
+    queue = Queue([one], store, events.append)
+    deaths = [("a", "a"), ("b", "b"), *[(where, "c") for where in "abdefg"], ("c", "c"), ("c", "c")]
+    for where, alive in deaths:
+        assert queue.next() == one and not queue.ended
+        queue.died(one.key, "gone", where, {"", alive})
+    assert [event["why"] for event in events] == ["died", "died", *["node"] * 6, "died", "died"]
+    assert queue.next() == one
+    queue.died(one.key, "gone", "c", {"", "c"})
+    assert queue.over and events[-1]["status"] == "failed"
+
+
 def test_a_sweep_that_stops_starts_nothing_and_waits_for_what_runs(store: Store) -> None:
     reason, events, jobs = [""], list[Event](), [job(0), job(1), job(2)]
     queue = Queue(jobs, store, events.append, stopping=lambda: reason[0], retry=5)

@@ -89,7 +89,7 @@ def test_a_dead_sweeps_jobs_are_taken_over(tmp_path: Path, table_of: Table, inje
 
 def test_a_ray_node_that_goes(sweep: Sweep, table_of: Table, injected: Tell) -> None:
     """The node on which trials run is removed, and another one comes."""
-    from randteach.engine.tune import SETTINGS
+    from randteach.engine.connection import SETTINGS
 
     environment = pytest.MonkeyPatch()
     for name, value in SETTINGS.items():
@@ -108,5 +108,5 @@ def test_a_ray_node_that_goes(sweep: Sweep, table_of: Table, injected: Tell) -> 
     finally:
         cluster.shutdown()
         environment.undo()
-    assert "its worker died" in sweep.said
+    assert "its node went" in sweep.said
     assert sweep.results == table_of("distill.epochs=30")
