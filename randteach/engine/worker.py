@@ -69,9 +69,13 @@ class _Reports:
 
 def work(job: Job, options: Options) -> None:
     """One trial, in a worker; the process keeps its context, and so its teachers' features."""
+    import ray
+
     if options not in _contexts:
         _contexts[options] = options.context()
     reports = _Reports()
+    node = ray.get_runtime_context().get_node_id()
+    reports.events.append({"event": "at", "key": job.key, "node": node})  # sent with what comes first
     outcome, error = attempt(job, replace(_contexts[options], emit=reports.take))
     if outcome != DONE:
         reports.take({"event": "outcome", "key": job.key, "outcome": outcome, "error": error})
