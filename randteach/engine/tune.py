@@ -6,7 +6,6 @@ itself admits jobs by shape, by what the cluster has at the time and what it can
 """
 
 import json
-import re
 import tempfile
 import time
 from collections.abc import Callable
@@ -125,6 +124,7 @@ def _searcher(queue: Queue, have: _Nodes) -> Any:
             super().__init__()
             self.trials: dict[str, Job] = {}
             self.outcomes: dict[str, tuple[str, str]] = {}
+            self.nodes: dict[str, str] = {}
 
         def suggest(self, trial_id: str) -> Any:
             job = queue.next(lambda at: have.room(queue, at))
@@ -139,6 +139,9 @@ def _searcher(queue: Queue, have: _Nodes) -> Any:
         def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
             job = self.trials[trial_id]
             for event in json.loads(result.get("events", "[]")):  # Tune's own last word has none
+                if event["event"] == "at":
+                    self.nodes[job.key] = event["node"]
+                    continue
                 if event["event"] == "outcome":
                     self.outcomes[job.key] = event["outcome"], event["error"]
                     continue
@@ -151,6 +154,7 @@ def _searcher(queue: Queue, have: _Nodes) -> Any:
         ) -> None:
             if not error:
                 job = self.trials.pop(trial_id)
+                self.nodes.pop(job.key, "")
                 queue.finish(job.key, *self.outcomes.pop(job.key, (DONE, "")))
 
         def died(self, trial_id: str, error: str) -> None:
@@ -159,9 +163,9 @@ def _searcher(queue: Queue, have: _Nodes) -> Any:
             if job.key in self.outcomes:  # it had ended, and said how
                 queue.finish(job.key, *self.outcomes.pop(job.key))
                 return
-            found = re.search(r"^\s*ip: (\S+)$", error, re.MULTILINE)
-            where = "gone" if NODE_DIED in error else found[1] if found else ""
-            alive = {"", *(n["NodeManagerAddress"] for n in ray.nodes() if n["Alive"])}
+            at = self.nodes.pop(job.key, "")
+            where = "gone" if NODE_DIED in error else at
+            alive = {"", *(node["NodeID"] for node in ray.nodes() if node["Alive"])}
             queue.died(job.key, "the worker process ended before the job did", where, alive)
 
         def __reduce__(self) -> Any:

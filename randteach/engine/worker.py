@@ -76,9 +76,13 @@ class _Reports:
 
 def work(job: Job, options: Options) -> None:
     """One trial, in a worker; the process keeps its context, and so its teachers' features."""
+    import ray
+
     if options not in _contexts:
         _contexts[options] = options.context()
     reports = _Reports()
+    node = ray.get_runtime_context().get_node_id()
+    reports.events.append({"event": "at", "key": job.key, "node": node})  # sent with what comes first
     if code.digest() == options.code:
         outcome, error = attempt(job, replace(_contexts[options], emit=reports.take))
     else:  # a node that has come since the start

@@ -1,11 +1,13 @@
 """Machines for the tests of this folder, once a session, and a cluster of them made as a user makes it."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.cluster import machines
 from tests.cluster.onprem import Onprem
+from tests.faults.harness import Sweep
 
 TIMES: list[tuple[str, float]] = []
 
@@ -23,6 +25,12 @@ def cluster() -> Iterator[Onprem]:
             yield made
         finally:
             made.down()
+
+
+@pytest.fixture
+def sweep(tmp_path: Path) -> Sweep:
+    """A small study in a folder of its own."""
+    return Sweep(tmp_path)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

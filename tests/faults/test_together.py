@@ -108,5 +108,5 @@ def test_a_ray_node_that_goes(sweep: Sweep, table_of: Table, injected: Tell) -> 
     finally:
         cluster.shutdown()
         environment.undo()
-    assert "its node went" in sweep.said
+    assert "its worker died" in sweep.said or "its node went" in sweep.said
     assert sweep.results == table_of("distill.epochs=30")
