@@ -10,10 +10,11 @@ import overhead
 import readers
 import scale
 import step
+import storage
 import trials
 from timing import machine
 
-PARTS = ("step", "readers", "memory", "overhead", "plan", "scheduler", "trials")
+PARTS = ("step", "readers", "memory", "overhead", "plan", "store", "scheduler", "trials")
 
 
 def main(parts: list[str]) -> None:
@@ -33,6 +34,8 @@ def main(parts: list[str]) -> None:
             overhead.run()
         elif part == "plan":
             scale.plan()
+        elif part == "store":
+            storage.run()
         elif part == "trials":
             trials.run()
         elif part == "scheduler":
