@@ -61,7 +61,8 @@ class Claims:
             if _last_claim(self.storage, folder) != last + 1:
                 return False
             break
-        self._clear(job)
+        if last:  # somebody has been at it
+            self._clear(job)
         return True
 
     def _clear(self, job: Job) -> None:

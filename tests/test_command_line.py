@@ -11,7 +11,7 @@ import torch
 from loaders import DATASETS
 from randteach import cli, estimate
 from randteach.config import settings
-from randteach.engine import tune
+from randteach.engine import connection
 from randteach.engine.placement import Cluster, Node
 from randteach.overrides import Axes, parse, split_commas
 from randteach.storage.folder import Folder
@@ -185,7 +185,7 @@ def test_days_on_a_cpu_have_to_be_asked_for(
     # What passes this check is stopped by the next one, that of the disk.
     monkeypatch.setattr(Folder, "free_bytes", lambda self: 1)
     assert "are free" in fails("--yes", preset="paper")
-    monkeypatch.setattr(tune, "cluster", lambda address: Cluster({Node(8): 1}))
+    monkeypatch.setattr(connection, "cluster", lambda address: Cluster({Node(8): 1}))
     assert "are free" in fails("--address", "auto", preset="paper")
     assert "are free" in fails("resources.distill.gpus=1", preset="paper")
     seconds[0] = cli.DAY

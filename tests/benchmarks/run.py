@@ -11,10 +11,22 @@ import projection
 import readers
 import scale
 import step
+import storage
 import trials
 from timing import machine
 
-PARTS = ("step", "readers", "memory", "overhead", "plan", "scheduler", "trials", "mlflow")
+PARTS = (
+    "step",
+    "readers",
+    "memory",
+    "overhead",
+    "plan",
+    "store",
+    "mlflow",
+    "scheduler",
+    "makespan",
+    "trials",
+)
 
 
 def main(parts: list[str]) -> None:
@@ -34,8 +46,12 @@ def main(parts: list[str]) -> None:
             overhead.run()
         elif part == "plan":
             scale.plan()
+        elif part == "store":
+            storage.run()
         elif part == "trials":
             trials.run()
+        elif part == "makespan":
+            subprocess.run([sys.executable, "tests/benchmarks/makespan.py"], check=True)
         elif part == "mlflow":
             projection.projection()
         elif part == "scheduler":
