@@ -1,8 +1,9 @@
 """Google Cloud Storage, by gcsfs.
 
 Credentials are the environment's: GOOGLE_APPLICATION_CREDENTIALS and the like, or the machine's own.
-`mode="create"` is a put under the condition that there is no generation of the object yet
-(`ifGenerationMatch=0`), and FileExistsError where there is one.
+Read through, and tried for all but exclusive creation against an emulator that knows no conditional puts;
+never run against Google's own servers. By gcsfs' source `mode="create"` is a put under the condition that
+there is no generation of the object yet (`ifGenerationMatch=0`), and FileExistsError where there is one.
 """
 
 from collections.abc import Iterator, Sequence
@@ -47,7 +48,9 @@ class GS(Bucket):
         """All objects below a folder."""
         with _told():
             found = self.client.find(f"{self.bucket}/{prefix.rstrip('/')}", detail=True)
-        return [self._object(item, prefix) for item in found.values() if item["type"] == "file"]
+        at = f"{self.bucket}/{prefix}"  # of a file, gcsfs finds the file itself
+        files = [item for item in found.values() if item["type"] == "file" and item["name"].startswith(at)]
+        return [self._object(item, prefix) for item in files]
 
     def entries(self, prefix: str) -> list[str]:
         """What follows a prefix, up to the next slash."""
