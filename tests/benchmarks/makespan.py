@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from randteach import code, work
+from randteach import code, numerics, work
 from randteach.config import Slot
 from randteach.engine import connection, execute, kinds, tune, worker
 from randteach.engine.keeper import Event
@@ -66,7 +66,8 @@ class Sleeping(worker.Options):
             time.sleep(_seconds(job.spec.seed))
             keeper.result(Result([{"split": "test", "linear": 0.0}]))
 
-        kinds.run = sleep
+        kinds.run, real = sleep, numerics.set_up
+        numerics.set_up = lambda cpus, gpus: real(cpus, 0)  # the GPUs are pretended
         return super().context()
 
 
