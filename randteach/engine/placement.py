@@ -15,8 +15,7 @@ from randteach.jobs import Job
 from randteach.setting import UserError
 
 BOOTSTRAP = Path("~/ray_bootstrap_config.yaml")
-LOOKAHEAD = 1  # jobs of a shape that wait for a slot, so that no slot waits for the driver
-PENDING = 100  # jobs of a shape that wait for nodes: demand that the autoscaler sees, bounded for Tune
+PENDING = 100  # most jobs of a shape that wait: demand that the autoscaler sees, bounded for Tune
 
 
 @dataclass(frozen=True)
@@ -69,9 +68,14 @@ class Cluster:
         return total
 
     def admit(self, at: Shape, wanted: Iterable[Shape] = ()) -> int:
-        """How many jobs of a shape Tune is given: those that fit, and some that wait."""
+        """How many jobs of a shape Tune is given: those that fit, and some that wait.
+
+        As many wait as run, since Tune keeps a worker warm only for a job that waits; and as many as nodes
+        could be started for, which is how the autoscaler hears of them.
+        """
         now = self.slots(at, wanted)
-        return max(now, min(self.could(at, wanted), now + PENDING)) + LOOKAHEAD
+        waiting = max(1, now, self.could(at, wanted) - now)
+        return now + min(waiting, PENDING)
 
     def takes(self, at: Shape) -> bool:
         """Whether a job of the shape can be placed, now or once a node has been started."""

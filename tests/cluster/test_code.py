@@ -8,7 +8,7 @@ pytestmark = pytest.mark.slow
 
 
 def test_a_node_with_other_code_is_refused_until_ray_up(cluster: Onprem) -> None:
-    args = [*STUDY.split(), "--name=code", "alpha=0.3", "probe.at=[0]"]
+    args = [*STUDY.split(), "--name=code", "seed=4", "alpha=0.3", "probe.at=[0]"]
     with open(cluster.checkout / "randteach" / "nets" / "distance.py", "a") as file:
         file.write("# changed on the laptop\n")
     cluster.type("ray", "up", "--yes", "--no-restart", str(cluster.file), step="ray up --no-restart")

@@ -68,10 +68,11 @@ def test_nodes_that_can_be_started_are_asked_for() -> None:
     assert cluster.most == 5 and cluster.gpus and not cluster.unknown
     assert cluster.slots((1, 1.0)) == 0 and cluster.could((1, 1.0)) == 12
     assert cluster.could((1, 0)) == 80 and cluster.could((8, 0)) == 10
-    assert cluster.admit((1, 1.0)) == 13
-    # Once they are there, one job waits; and of very many, so many that Tune bears them.
-    assert Cluster({Node(8, 4): 3}, {Node(8, 4): 3}, 3).admit((1, 1.0)) == 13
-    assert Cluster({}, {Node(8, 8): 500}, 500).admit((1, 1.0)) == PENDING + 1
+    assert cluster.admit((1, 1.0)) == 12
+    # Once they are there, as many jobs wait as run; and of very many, so many that Tune bears them.
+    assert Cluster({Node(8, 4): 3}, {Node(8, 4): 3}, 3).admit((1, 1.0)) == 12 + 12
+    assert Cluster({}, {Node(8, 8): 500}, 500).admit((1, 1.0)) == PENDING
+    assert Cluster({Node(8, 8): 50}).admit((1, 1.0)) == 400 + PENDING
 
 
 def test_what_can_never_be_placed_says_what_would_help() -> None:
