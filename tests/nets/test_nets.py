@@ -57,6 +57,27 @@ def test_resnet_is_torchvisions_behind_a_cifar_stem() -> None:
     torch.testing.assert_close(ours.eval()(x), theirs.eval()(x))
 
 
+@pytest.mark.parametrize("channels", [1, 3, 4, 8])
+def test_strided_shortcuts_gradients_are_those_of_exact_arithmetic(channels: int) -> None:
+    """oneDNN's strided 1x1 convolution overwrites memory below 8 channels (its issue 6035)."""
+    generator = torch.Generator().manual_seed(0)
+    encoder = nets.draw_encoder(Net("resnet18", channels), 1, 16, "teacher", 0)
+    conv = encoder.layers[5].downsample[0].to(memory_format=torch.channels_last)
+    x = torch.randn(128, channels, 16, 16, generator=generator)
+    x = x.contiguous(memory_format=torch.channels_last).requires_grad_()
+    y = conv(x)
+    gradient = torch.randn(y.shape, generator=generator)
+    y.backward(gradient)
+    x64, w64 = x.detach().double(), conv.weight.detach()[:, :, 0, 0].double()
+    kept, gradient = x64[:, :, ::2, ::2], gradient.double()
+    into_x = torch.zeros_like(x64)
+    into_x[:, :, ::2, ::2] = torch.einsum("bohw,oi->bihw", gradient, w64)
+    torch.testing.assert_close(y.double(), torch.einsum("bihw,oi->bohw", kept, w64), atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(x.grad.double(), into_x, atol=1e-5, rtol=1e-5)
+    into_w = torch.einsum("bohw,bihw->oi", gradient, kept)
+    torch.testing.assert_close(conv.weight.grad[:, :, 0, 0].double(), into_w, atol=1e-3, rtol=1e-5)
+
+
 def test_a_draw_is_a_function_of_role_and_seed_alone() -> None:
     net = Net("resnet18", 4)
     torch.manual_seed(1)
