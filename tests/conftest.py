@@ -1,5 +1,6 @@
 """Fixtures that several packages' tests share."""
 
+import os
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,10 @@ import torch
 from randteach import numerics
 from randteach.store import Store
 from tests import buckets
+
+os.environ["RAY_AUTH_MODE"] = (
+    "token"  # as a sweep sets it, but before any test imports Ray, which reads it once
+)
 
 
 @pytest.fixture(scope="module")

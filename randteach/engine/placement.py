@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from randteach.engine.queue import Shape
@@ -15,7 +16,7 @@ from randteach.jobs import Job
 from randteach.setting import UserError
 
 BOOTSTRAP = Path("~/ray_bootstrap_config.yaml")
-PENDING = 100  # most jobs of a shape that wait: demand that the autoscaler sees, bounded for Tune
+PENDING = 100  # most jobs of a shape that wait for nodes to be started, bounded for Tune
 
 
 @dataclass(frozen=True)
@@ -34,11 +35,6 @@ class Node:
         most = int(self.gpus) * int(1 / gpus + 1e-9) if gpus < 1 else int(self.gpus // gpus)
         return min(fits, most)
 
-    def beside(self, shapes: Iterable[Shape]) -> "Node":
-        """What is left for jobs without a GPU where those of `shapes` keep all GPUs busy."""
-        taken = max((self.holds(at) * at[0] for at in shapes if at[1]), default=0)
-        return Node(self.cpus - taken)
-
 
 @dataclass(frozen=True)
 class Cluster:
@@ -54,28 +50,27 @@ class Cluster:
         """Whether there is a GPU, or can be."""
         return any(node.gpus for node in (*self.here, *self.types))
 
-    def slots(self, at: Shape, wanted: Iterable[Shape] = ()) -> int:
+    def slots(self, at: Shape, wanted: Mapping[Shape, int] = MappingProxyType({})) -> int:
         """How many jobs of a shape fit now; those without a GPU beside the wanted ones that have one."""
-        return sum(count * self._room(node, at, wanted) for node, count in self.here.items())
+        return _fit(self.here, at, wanted)
 
-    def could(self, at: Shape, wanted: Iterable[Shape] = ()) -> int:
+    def could(self, at: Shape, wanted: Mapping[Shape, int] = MappingProxyType({})) -> int:
         """How many fit once as many nodes as possible have been started, those first that hold most."""
-        total, left = 0, self.most
-        for room, count in sorted(
-            ((self._room(n, at, wanted), c) for n, c in self.types.items()), reverse=True
-        ):
-            total, left = total + room * min(count, left), left - min(count, left)
-        return total
+        started, left = dict[Node, int](), self.most
+        for node in sorted(self.types, key=lambda node: node.holds(at), reverse=True):
+            started[node] = min(self.types[node], left)
+            left -= started[node]
+        return _fit(started, at, wanted)
 
-    def admit(self, at: Shape, wanted: Iterable[Shape] = ()) -> int:
-        """How many jobs of a shape Tune is given: those that fit, and some that wait.
+    def admit(self, at: Shape, wanted: Mapping[Shape, int] = MappingProxyType({})) -> int:
+        """How many jobs of a shape Tune is given: those that fit, and those that nodes could be started for.
 
-        As many wait as run, since Tune keeps a worker warm only for a job that waits; and as many as nodes
-        could be started for, which is how the autoscaler hears of them.
+        The autoscaler hears of the latter since they wait. Nothing else waits in Tune: it would take
+        places as they come free, in whatever order. Where nothing fits, one waits for its turn.
         """
         now = self.slots(at, wanted)
-        waiting = max(1, now, self.could(at, wanted) - now)
-        return now + min(waiting, PENDING)
+        coming = max(0, self.could(at, wanted) - now)
+        return max(1, now + min(coming, PENDING))
 
     def takes(self, at: Shape) -> bool:
         """Whether a job of the shape can be placed, now or once a node has been started."""
@@ -94,9 +89,19 @@ class Cluster:
                     f"resources.{job.kind}.cpus or .gpus, or add a node that has them"
                 )
 
-    @staticmethod
-    def _room(node: Node, at: Shape, wanted: Iterable[Shape]) -> int:
-        return (node if at[1] else node.beside(wanted)).holds(at)
+
+def _fit(nodes: Mapping[Node, int], at: Shape, wanted: Mapping[Shape, int]) -> int:
+    """Jobs of a shape on these nodes; a job without a GPU leaves the CPUs of those that have one."""
+    left = {} if at[1] else {shape: count for shape, count in wanted.items() if shape[1]}
+    total = 0
+    for node in (node for node, count in nodes.items() for _ in range(count)):
+        taken = 0
+        for shape, count in left.items():
+            placed = min(node.holds(shape), count)
+            left[shape] -= placed
+            taken = max(taken, placed * shape[0])
+        total += Node(node.cpus - taken, node.gpus).holds(at)
+    return total
 
 
 def _largest(cluster: Cluster, gpus: bool) -> str:

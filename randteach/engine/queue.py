@@ -162,10 +162,13 @@ class Queue:
             self.finish(key, STOPPED if self.stopping() else FAILED, error)
 
     @property
-    def wanted(self) -> set[Shape]:
-        """Shapes of which jobs are ready, or handed out."""
-        ready = {at for at, heap in self._ready.items() if heap}
-        return ready | {at for at, count in self.in_flight.items() if count}
+    def wanted(self) -> Counter[Shape]:
+        """How many jobs of each shape are ready, or handed out."""
+        return self.in_flight + Counter({at: len(heap) for at, heap in self._ready.items()})
+
+    def ready(self, at: Shape) -> bool:
+        """Whether a job of the shape could be handed out now."""
+        return bool(self._ready.get(at))
 
     @property
     def over(self) -> bool:

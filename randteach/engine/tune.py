@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from randteach.engine import connection, nodes
+from randteach.engine import connection, nodes, warm
 from randteach.engine.placement import Cluster
 from randteach.engine.queue import DONE, Queue, Shape
 from randteach.engine.worker import Options, work
@@ -30,6 +30,7 @@ def run(queue: Queue, options: Options, address: str | None, say: Callable[[str]
     connection.connect(address)
     import ray
     from ray import tune
+    from ray.tune.execution import tune_controller
 
     try:
         if address:
@@ -38,10 +39,12 @@ def run(queue: Queue, options: Options, address: str | None, say: Callable[[str]
         have.cluster.check(queue.jobs.values())
         with tempfile.TemporaryDirectory(prefix="randteach-") as folder:
             searcher = _searcher(queue, have)
+            tune_controller._ObjectCache = warm.cache(queue, have)  # type: ignore[attr-defined]
             tuner = tune.Tuner(
                 tune.with_resources(_trainable(options), _placement),
                 tune_config=tune.TuneConfig(
                     search_alg=searcher,
+                    scheduler=_scheduler(),
                     num_samples=-1,
                     reuse_actors=True,
                     trial_name_creator=lambda trial: trial.trial_id,
@@ -111,6 +114,18 @@ def _turns(searcher: Any) -> Any:
             searcher.died(trial.trial_id, Path(trial.error_file).read_text())
 
     return Turns()
+
+
+def _scheduler() -> Any:
+    from ray.tune.schedulers import FIFOScheduler
+
+    class AsTheyCome(FIFOScheduler):
+        """Leaves the order to the searcher; Tune's own looks through all trials at each step."""
+
+        def choose_trial_to_run(self, tune_controller: Any) -> None:
+            return None
+
+    return AsTheyCome()  # type: ignore[no-untyped-call]
 
 
 def _searcher(queue: Queue, have: _Nodes) -> Any:

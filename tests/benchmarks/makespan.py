@@ -22,7 +22,7 @@ from randteach.store import Store
 
 CPUS, GPUS = 8, 4
 STUDENTS, PROBES = 40, 4  # probes of each student: 200 jobs
-STUDENT, PROBE = 4.0, 1.0  # seconds
+STUDENT, PROBE, WARM_UP = 8.0, 1.0, 20.0  # seconds
 ROUNDS = 2
 GPU, CPU = Slot(1, 1.0), Slot(1, 0.0)
 SAMPLES = Samples("fashion_mnist", "", 1, 16, 100)
@@ -43,7 +43,7 @@ def _job(number: int, slot: Slot, *parents: Artifact) -> Job:
 
 def _seconds(seed: int) -> float:
     """How long a job sleeps, by its number: warm-up, students, probes."""
-    return 1.0 if seed < 1000 else STUDENT if seed < 2000 else PROBE
+    return WARM_UP if seed < 1000 else STUDENT if seed < 2000 else PROBE
 
 
 def _jobs() -> tuple[list[Job], list[Job]]:

@@ -1,6 +1,5 @@
 """Machines for the tests of this folder, once a session, and a cluster of them made as a user makes it."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +10,6 @@ from tests.cluster.onprem import Onprem
 from tests.faults.harness import Sweep
 
 TIMES: list[tuple[str, float]] = []
-os.environ["RAY_AUTH_MODE"] = "token"  # before Ray is imported, which reads it once
 
 
 @pytest.fixture(scope="session")

@@ -56,10 +56,11 @@ def test_sums_over_nodes_count_for_nothing() -> None:
 def test_what_has_no_gpu_leaves_the_cpus_that_gpus_need() -> None:
     cluster = Cluster({Node(8, 4): 2, Node(4, 0): 1})
     assert cluster.slots((1, 0)) == 20
-    assert cluster.slots((1, 0), {(1, 0), (1, 1.0)}) == 12
-    assert cluster.slots((1, 0), {(1, 0.5), (1, 1.0)}) == 4
-    assert cluster.slots((1, 1.0), {(1, 0.5), (1, 0)}) == 8  # the first by rank has it
-    assert Cluster({Node(4, 4): 1}).admit((1, 0), {(1, 1.0)}) == 1  # one waits, and has its turn
+    assert cluster.slots((1, 0), {(1, 0): 9, (1, 1.0): 50}) == 12
+    assert cluster.slots((1, 0), {(1, 1.0): 3}) == 17  # three GPUs have work left: three CPUs
+    assert cluster.slots((1, 0), {(1, 0.5): 50, (1, 1.0): 50}) == 4
+    assert cluster.slots((1, 1.0), {(1, 0.5): 50, (1, 0): 50}) == 8  # the first by rank has it
+    assert Cluster({Node(4, 4): 1}).admit((1, 0), {(1, 1.0): 4}) == 1  # one waits, and has its turn
 
 
 def test_nodes_that_can_be_started_are_asked_for() -> None:
@@ -69,10 +70,11 @@ def test_nodes_that_can_be_started_are_asked_for() -> None:
     assert cluster.slots((1, 1.0)) == 0 and cluster.could((1, 1.0)) == 12
     assert cluster.could((1, 0)) == 80 and cluster.could((8, 0)) == 10
     assert cluster.admit((1, 1.0)) == 12
-    # Once they are there, as many jobs wait as run; and of very many, so many that Tune bears them.
-    assert Cluster({Node(8, 4): 3}, {Node(8, 4): 3}, 3).admit((1, 1.0)) == 12 + 12
+    assert cluster.could((1, 0), {(1, 1.0): 5}) == 80  # the nodes without a GPU have that
+    # Once they are there nothing waits in Tune; and of very many to come, as many as Tune bears.
+    assert Cluster({Node(8, 4): 3}, {Node(8, 4): 3}, 3).admit((1, 1.0)) == 12
     assert Cluster({}, {Node(8, 8): 500}, 500).admit((1, 1.0)) == PENDING
-    assert Cluster({Node(8, 8): 50}).admit((1, 1.0)) == 400 + PENDING
+    assert Cluster({Node(8, 8): 50}).admit((1, 1.0)) == 400
 
 
 def test_what_can_never_be_placed_says_what_would_help() -> None:
