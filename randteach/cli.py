@@ -199,6 +199,11 @@ def _environment(axes: Axes, have: "Cluster | None", console: Console) -> Axes:
     if have.gpus if have else torch.cuda.is_available():
         for name in ("distill", "train", "connect", "plane"):
             values.setdefault(f"resources.{name}.gpus", (1.0,))
+    elif have and have.unknown and "resources.distill.gpus" not in values:
+        console.print(
+            "No GPU is there, and machines are still to join: this start uses CPUs. Is one of them to bring "
+            "a GPU, stop, wait until `ray status` shows it, and submit again"
+        )
     return replace(axes, values=values)
 
 

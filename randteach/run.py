@@ -156,6 +156,9 @@ class Run:
     def _emit(self, event: Event) -> None:
         """What the engine says, to all that listen; failures are kept in the store."""
         key = event["key"]
+        if event["event"] == "refused":
+            self.session.stop(event["why"])
+            return
         if event["event"] == "end" and event["status"] == "done":
             work.forget_failure(self.store, key)
         elif event["event"] == "end" and event["error"]:
@@ -200,7 +203,7 @@ class Run:
     def _end(self, files: Sequence[Path]) -> int:
         failures, stopping = self.progress.failures, self.session.stopping
         whole = not self.plan.missing(self.store)
-        by_failures = stopping.startswith("--max-failures")
+        by_failures = stopping.startswith(("--max-failures", "code:"))
         status = "FINISHED" if whole else "KILLED" if stopping and not by_failures else "FAILED"
         if trouble := self.projector.finish(files, status):
             self.say(f"MLflow was not written: {trouble}; `randteach track` writes it")

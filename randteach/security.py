@@ -6,6 +6,7 @@ anything. The token, a secret in a file of the user's own, is what turns them aw
 
 import os
 import secrets
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 
@@ -48,16 +49,20 @@ def ensure_token() -> Path:
     """
     path = token_file()
     if os.environ.get("RAY_AUTH_TOKEN"):
-        return path  # given from outside; Ray prefers it
+        return path
     try:
         if not path.exists():
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE)
+            whole = path.with_name(f".{path.name}-{secrets.token_hex(4)}")
+            handle = os.open(whole, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE)
             with open(handle, "w") as file:
                 file.write(secrets.token_hex(32))
+            try:
+                with suppress(FileExistsError):  # another process has just made one
+                    os.link(whole, path)
+            finally:
+                whole.unlink()
         path.chmod(PRIVATE)
-    except FileExistsError:
-        pass  # another process has just made it
     except OSError as error:
         raise UserError(f"{path}: the token for Ray can't be kept there ({error.strerror})") from None
     check_token()
@@ -66,6 +71,8 @@ def ensure_token() -> Path:
 
 def check_token() -> None:
     """UserError where the token's file is missing or empty, or where others can read it."""
+    if os.environ.get("RAY_AUTH_TOKEN"):
+        return  # given from outside; Ray prefers it
     path = token_file()
     try:
         empty, mode = not path.read_text().strip(), path.stat().st_mode & 0o777

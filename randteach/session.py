@@ -87,11 +87,23 @@ class Sessions:
 
     def about(self, token: str) -> dict[str, Any]:
         """What a session has written of itself, its beat's content included."""
-        parts = [self._read(token, name) for name in ("about.json", "beat.json")]
-        return {name: value for part in parts for name, value in (part or {}).items()}
+        found: dict[str, Any] = {}
+        for name in ("about.json", "beat.json"):
+            with suppress(OSError):
+                found |= self._read(token, name) or {}
+        return found
 
     def alive(self, token: str) -> bool:
-        """Whether a session may still do something; one that has ended may not."""
+        """Whether a session may still do something; one that has ended may not.
+
+        What can't be read just now says nothing: to take that for death would rob a sweep of its jobs.
+        """
+        try:
+            return self._alive(token)
+        except OSError:
+            return True
+
+    def _alive(self, token: str) -> bool:
         about = self._read(token, "about.json") if token else None
         if about is None:
             return False

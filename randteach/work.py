@@ -40,7 +40,16 @@ class Claims:
         self.storage = store.storage
 
     def take(self, job: Job) -> bool:
-        """Claim a job, a dead sweep's too, and clear away what that left; False where a live one has it."""
+        """Claim a job, a dead sweep's too, and clear away what that left.
+
+        False where a live one has it, or where nobody can tell: it is looked at again.
+        """
+        try:
+            return self._take(job)
+        except OSError:
+            return False
+
+    def _take(self, job: Job) -> bool:
         folder = f"work/{job.key}"
         for _ in range(3):
             last = _last_claim(self.storage, folder)
@@ -219,8 +228,10 @@ def record_failure(store: Store, key: str, about: Mapping[str, Any]) -> None:
 
 def failure(store: Store, key: str) -> dict[str, Any] | None:
     """How a job failed last; None where it has not, or has been made since."""
-    content: dict[str, Any] | None = read_json(store.storage, f"failed/{key}.json")
-    return content
+    with suppress(OSError):
+        content: dict[str, Any] | None = read_json(store.storage, f"failed/{key}.json")
+        return content
+    return None
 
 
 def failures(store: Store) -> list[str]:

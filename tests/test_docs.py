@@ -83,7 +83,11 @@ def test_files_and_links_of_the_readme_exist() -> None:
 def test_commands_of_the_page_on_clusters_are_understood() -> None:
     text = CLUSTER + README
     typed = re.findall(r"'randteach (.+?)'", text)
-    assert {commands._parser().parse_args(line.split()).action for line in typed} == {"doctor", "status"}
+    assert {commands._parser().parse_args(line.split()).action for line in typed} == {
+        "doctor",
+        "serve",
+        "status",
+    }
     files = re.findall(r"\b(?:ray \w+ (?:--\w+ )*|CLUSTER=)(infra/[\w.]+)", text)
     assert len(files) >= 10 and all(Path(file).exists() for file in files)
     for sweep, args in re.findall(r"(sweeps/\w+\.py)((?: \w+=[\w,.]+)*)", text):

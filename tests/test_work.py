@@ -81,6 +81,24 @@ def test_a_claim_that_can_not_be_read_is_nobodys(any_store: Store) -> None:
     assert not any_store.storage.names(place)
 
 
+def test_what_can_not_be_read_now_is_not_dead(any_store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A store that is away for a while must not make one sweep rob another of its jobs."""
+
+    def away(name: str) -> bytes:
+        raise OSError(f"{name}: the server is busy")
+
+    foreign(any_store, "far", 0)
+    assert claims(any_store, "far").take(JOB)
+    with Session(any_store, {}) as session:
+        sessions = Sessions(any_store, lambda: 1e9)
+        with monkeypatch.context() as broken:
+            broken.setattr(any_store.storage, "read", away)
+            assert sessions.alive("far") and sessions.about("far") == {}
+            sessions.remove_dead()
+            assert not Claims(any_store, session.token, sessions).take(JOB)
+        assert "far" in sessions.tokens()
+
+
 def state(step: int) -> State:
     return State(step, [{"step": 0, "loss": 0.1 + 0.2}], {"x": torch.full((3,), step / 7)})
 

@@ -1,8 +1,10 @@
 """`randteach doctor`: all that a sweep needs, tried here and on every node of the cluster."""
 
+import platform
 import secrets
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
@@ -31,6 +33,7 @@ def run(store: str, address: str | None, server: str | None, console: Console) -
         address or (there.address if there else None),
         server or (there.mlflow if there else None),
     )
+    store = str(Path(store).absolute()) if "://" not in store else store
     mine = node(store)
     found = [("here", check) for check in [*mine["checks"], *driver(server)]]
     if address:
@@ -50,15 +53,15 @@ def run(store: str, address: str | None, server: str | None, console: Console) -
     return 1 if broken else 0
 
 
-def node(store: str) -> dict[str, Any]:
-    """What one machine finds out about itself; called on each node, and here."""
-    checks = [_gpus(), _ffcv(), _space(), _data(), _store(store)]
+def node(store: str, sign: str = "") -> dict[str, Any]:
+    """What one machine finds out about itself, the driver's sign in the store too; here and on each node."""
+    checks = [_gpus(), _ffcv(), _token(), _space(), _data(), _store(store, sign)]
     return {"time": time.time(), "code": code.digest(), "versions": _versions(), "checks": checks}
 
 
 def driver(server: str | None) -> list[Check]:
-    """What the driver alone needs: safe versions, Ray's token, MLflow."""
-    return [_safe(), _token(), _mlflow(server)]
+    """What the driver alone needs: safe versions, MLflow."""
+    return [_safe(), _mlflow(server)]
 
 
 def nodes(address: str, store: str, mine: dict[str, Any]) -> list[tuple[str, list[Check]]]:
@@ -69,18 +72,25 @@ def nodes(address: str, store: str, mine: dict[str, Any]) -> list[tuple[str, lis
 
     connection.connect(address)
     try:
-        answers = nodes.on_each(partial(node, store))
+        coming = connection.look().unknown
+        with _sign(store) as sign:
+            answers = nodes.on_each(partial(node, store, sign))
     finally:
         ray.shutdown()
-    found: list[tuple[str, list[Check]]] = []
+    todo = "wait; `ray monitor infra/onprem.yaml` shows how they are set up"
+    count = f"{len(answers)} there" + (", of more that the cluster's file names" if coming else "")
+    found: list[tuple[str, list[Check]]] = [("cluster", [("nodes", None if coming else True, count, todo)])]
     for answer in answers:
         if answer.error:
-            found.append((answer.node, [("code", False, answer.error, nodes.MEND)]))
+            what, todo = ("answer", "`ray status`: is it there?") if answer.lost else ("code", nodes.MEND)
+            found.append((answer.node, [(what, False, answer.error, todo)]))
             continue
         theirs = answer.value
         same = theirs["code"] == mine["code"]
         checks: list[Check] = [("code", same, theirs["code"], nodes.MEND)]
-        other = [f"{name} {theirs['versions'][name]}" for name in PACKAGES if not _same(name, mine, theirs)]
+        other = [
+            f"{name} {theirs['versions'][name]}" for name in mine["versions"] if not _same(name, mine, theirs)
+        ]
         text = ", ".join(other) or "as here"
         checks.append(("versions", not other, text, "run `ray up` again: it installs constraints.txt"))
         off = max(answer.asked - theirs["time"], theirs["time"] - answer.heard, 0.0)
@@ -94,7 +104,7 @@ def _same(name: str, mine: dict[str, Any], theirs: dict[str, Any]) -> bool:
 
 
 def _versions() -> dict[str, str]:
-    found = {}
+    found = {"Python": ".".join(platform.python_version_tuple()[:2])}
     for name in PACKAGES:
         try:
             found[name] = version(name)
@@ -143,12 +153,31 @@ def _data() -> Check:
     return "data sets", True if kept else None, known, f"fetched when first used: {', '.join(DATASETS)}"
 
 
-def _store(address: str) -> Check:
-    """A round trip: written, read, and not to be written twice."""
+@contextmanager
+def _sign(address: str) -> Iterator[str]:
+    """A file in the store, by which nodes tell whether it is the same one; no name where that fails."""
+    sign = f"doctor-{secrets.token_hex(4)}"
+    try:
+        storage = Store(address).storage
+        storage.create(sign, b"")
+    except (UserError, OSError):
+        yield ""
+        return
+    try:
+        yield sign
+    finally:
+        with suppress(OSError):
+            storage.remove(sign)
+
+
+def _store(address: str, sign: str) -> Check:
+    """A round trip: written, read, and not to be written twice; and it is the driver's."""
     try:
         store = Store(address)
         store.prepare()
         free = store.storage.free_bytes()
+        if sign and not store.storage.exists(sign):
+            return "store", False, f"{address} is another one than the driver's", "mount the same folder here"
     except UserError as error:
         return "store", False, str(error), "name another one, or mend its permissions"
     full = free is not None and free < ROOM

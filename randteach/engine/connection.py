@@ -32,6 +32,7 @@ def connect(address: str | None) -> None:
     security.ensure_token()
     os.environ.update({name: os.environ.get(name, value) for name, value in SETTINGS.items()})
     import ray
+    from ray.exceptions import RayError
 
     try:
         if address:
@@ -49,7 +50,7 @@ def connect(address: str | None) -> None:
                 logging_level=logging.ERROR,
                 object_store_memory=100 << 20,
             )
-    except (ConnectionError, OSError, RuntimeError, ValueError) as error:
+    except (ConnectionError, OSError, RuntimeError, ValueError, RayError) as error:
         reason = " ".join(str(error).split())[:300]
         raise UserError(
             f"--address {address or 'local'}: Ray can't be started or reached ({reason}); "

@@ -1,12 +1,14 @@
-"""What is asked of every node of a Ray cluster: at first whether it has the driver's code."""
+"""What is asked of every node of a Ray cluster: at first whether it has the driver's code and store."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from randteach import code
 from randteach.setting import UserError
+from randteach.store import Store
 
 PATIENCE = 120.0  # seconds for a node's first worker, which imports torch
 MEND = (
@@ -24,11 +26,13 @@ class Answer:
     heard: float
     value: Any = None
     error: str = ""
+    lost: bool = False  # it did not get to answer
 
 
 def on_each(question: Callable[[], Any]) -> list[Answer]:
     """Call a function of an installed module on every node that is there, without using its CPUs."""
     import ray
+    from ray.exceptions import RayError, RayTaskError
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
     remote = ray.remote(num_cpus=0, max_retries=0)(lambda: question())
@@ -40,20 +44,41 @@ def on_each(question: Callable[[], Any]) -> list[Answer]:
             asked.append((name, remote.options(scheduling_strategy=there).remote()))
     answers = []
     for name, promise in asked:
-        value, error = None, ""
+        value, error, lost = None, "", False
         try:
             value = ray.get(promise, timeout=PATIENCE)
         except Exception as reason:  # a node's older code may raise anything, also when it is unpickled here
             error = (str(reason).strip().splitlines() or [type(reason).__name__])[-1]
-        answers.append(Answer(name, began, time.time(), value, error))
+            lost = isinstance(reason, RayError) and not isinstance(reason, RayTaskError)
+        answers.append(Answer(name, began, time.time(), value, error, lost))
     return answers
 
 
-def check_code() -> None:
-    """UserError where a node has other code installed than this process."""
-    here = code.digest()
-    others = [answer for answer in on_each(code.digest) if answer.value != here]
+def _answer(store: str, session: str) -> tuple[str, bool]:
+    """A node's code, and whether it sees the session that the driver has just begun in the store."""
+    seen = Store(store).storage.exists(f"sessions/{session}/about.json")
+    return code.digest(), seen
+
+
+def check(store: str, session: str, say: Callable[[str], None]) -> None:
+    """UserError where a node has other code than this process, or another store; `say` names lost nodes."""
+    here, others, apart = code.digest(), [], []
+    for answer in on_each(partial(_answer, store, session)):
+        digest, seen = answer.value or ("", True)
+        if answer.lost:
+            say(f"{answer.node} does not answer, and is left alone for now: {answer.error}")
+        elif digest != here:
+            others.append(f"{answer.node}: {digest or answer.error}")
+        elif not seen:
+            apart.append(answer.node)
     if others:
-        found = "; ".join(f"{other.node}: {other.value or other.error}" for other in others[:5])
-        more = f" and {len(others) - 5} more" if len(others) > 5 else ""
-        raise UserError(f"code: the driver runs {here}, others do not: {found}{more}. {MEND}")
+        raise UserError(f"code: the driver runs {here}, others do not: {_some(others)}. {MEND}")
+    if apart:
+        raise UserError(
+            f"--store {store}: is not the driver's on {_some(apart)}; mount the same folder on all nodes, or "
+            "keep the store in a bucket"
+        )
+
+
+def _some(found: Sequence[str]) -> str:
+    return "; ".join(found[:5]) + (f" and {len(found) - 5} more" if len(found) > 5 else "")

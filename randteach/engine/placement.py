@@ -56,7 +56,10 @@ class Cluster:
 
     def could(self, at: Shape, wanted: Mapping[Shape, int] = MappingProxyType({})) -> int:
         """How many fit once as many nodes as possible have been started, those first that hold most."""
-        started, left = dict[Node, int](), self.most
+        started, left = (
+            {node: count for node, count in self.here.items() if node not in self.types},
+            self.most,
+        )
         for node in sorted(self.types, key=lambda node: node.holds(at), reverse=True):
             started[node] = min(self.types[node], left)
             left -= started[node]

@@ -17,6 +17,7 @@ DONE, FAILED, STOPPED = "done", "failed", "stopped"
 FAILED_PARENT = "skipped: parent failed"
 POSTPONED = "postponed: parent damaged"  # until the parent has been made again
 DEATHS = 3  # of a job's worker process on nodes that live on, after which the job itself is to blame
+LOSSES = 10  # of the nodes that a job was on, after which it is not tried again
 LOOK = 0.5  # seconds between looks at what other sweeps do
 Shape = tuple[int, float]
 
@@ -151,11 +152,12 @@ class Queue:
         """A running job's process has ended before the job did, which is most often not the job's fault.
 
         `where` is its node and `alive` the nodes that there are: one that has gone took its jobs with it,
-        and such a death never counts, even where it was seen before the node's.
+        and such a death does not count with the others, even where it was seen before the node's.
         """
         self.deaths[key].append(where)
         counted = sum(node in alive for node in self.deaths[key])
-        if not self.stopping() and counted < DEATHS:
+        lost = len(self.deaths[key]) - counted
+        if not self.stopping() and counted < DEATHS and lost < LOSSES:
             self._once_more(self.jobs[key], "died" if where in alive else "node")
             self._leave(key)
         else:

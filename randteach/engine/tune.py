@@ -14,9 +14,10 @@ from typing import Any
 
 from randteach.engine import connection, nodes, warm
 from randteach.engine.placement import Cluster
-from randteach.engine.queue import DONE, Queue, Shape
+from randteach.engine.queue import DONE, STOPPED, Queue, Shape
 from randteach.engine.worker import Options, work
 from randteach.jobs import Artifact, Job
+from randteach.setting import UserError
 
 NODE_DIED = "node has died"  # how Ray's word on an actor's death begins where its node went
 LOOK = 2.0  # seconds between looks at which nodes there are
@@ -34,7 +35,7 @@ def run(queue: Queue, options: Options, address: str | None, say: Callable[[str]
 
     try:
         if address:
-            nodes.check_code()
+            nodes.check(options.store, options.session, say)
         have = _Nodes(say)
         have.cluster.check(queue.jobs.values())
         with tempfile.TemporaryDirectory(prefix="randteach-") as folder:
@@ -53,13 +54,34 @@ def run(queue: Queue, options: Options, address: str | None, say: Callable[[str]
                 run_config=tune.RunConfig(
                     storage_path=folder,
                     verbose=0,
+                    stop=_stopper(queue),
                     callbacks=[_turns(searcher)],
                     failure_config=tune.FailureConfig(max_failures=0),
                 ),
             )
             tuner.fit()
+    except OSError as error:
+        raise UserError(
+            f"--store {options.store}: could not be read or written for too long ({error}); what was made "
+            "is there, and the same command goes on from it"
+        ) from None
     finally:
         ray.shutdown()
+
+
+def _stopper(queue: Queue) -> Any:
+    from ray import tune
+
+    class Withdraw(tune.Stopper):
+        """Takes back from Tune what still waits for a place, once nothing is to be started any more."""
+
+        def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
+            return False
+
+        def stop_all(self) -> bool:
+            return bool(queue.stopping()) and queue.over
+
+    return Withdraw()
 
 
 class _Nodes:
@@ -138,21 +160,32 @@ def _searcher(queue: Queue, have: _Nodes) -> Any:
         def __init__(self) -> None:
             super().__init__()
             self.trials: dict[str, Job] = {}
+            self.begun: set[str] = set()
             self.outcomes: dict[str, tuple[str, str]] = {}
             self.nodes: dict[str, str] = {}
 
         def suggest(self, trial_id: str) -> Any:
+            if queue.stopping():
+                self.withdraw()
             job = queue.next(lambda at: have.room(queue, at))
             if job:
                 self.trials[trial_id] = job
                 return {"job": job}
             return Searcher.FINISHED if queue.over else None
 
+        def withdraw(self) -> None:
+            """Jobs that wait for a place would wait on, though nothing is to be started any more."""
+            for trial_id in self.trials.keys() - self.begun:
+                queue.finish(self.trials.pop(trial_id).key, STOPPED)
+
         def begin(self, trial_id: str) -> None:
-            queue.emit({"event": "begin", "key": self.trials[trial_id].key})
+            if trial_id in self.trials:
+                self.begun.add(trial_id)
+                queue.emit({"event": "begin", "key": self.trials[trial_id].key})
 
         def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
-            job = self.trials[trial_id]
+            if not (job := self.trials.get(trial_id)):
+                return
             for event in json.loads(result.get("events", "[]")):  # Tune's own last word has none
                 if event["event"] == "at":
                     self.nodes[job.key] = event["node"]
@@ -167,21 +200,22 @@ def _searcher(queue: Queue, have: _Nodes) -> Any:
         def on_trial_complete(
             self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
         ) -> None:
-            if not error:
-                job = self.trials.pop(trial_id)
+            if not error and (job := self.trials.pop(trial_id, None)):
                 self.nodes.pop(job.key, "")
                 queue.finish(job.key, *self.outcomes.pop(job.key, (DONE, "")))
 
         def died(self, trial_id: str, error: str) -> None:
             """The queue learns where: the loss of a node isn't the fault of its jobs."""
-            job = self.trials.pop(trial_id)
+            if not (job := self.trials.pop(trial_id, None)):
+                return
             if job.key in self.outcomes:  # it had ended, and said how
                 queue.finish(job.key, *self.outcomes.pop(job.key))
                 return
             at = self.nodes.pop(job.key, "")
             where = "gone" if NODE_DIED in error else at
             alive = {"", *(node["NodeID"] for node in ray.nodes() if node["Alive"])}
-            queue.died(job.key, "the worker process ended before the job did", where, alive)
+            last = (error.strip().splitlines() or [""])[-1][:300]
+            queue.died(job.key, f"the worker process ended before the job did: {last}", where, alive)
 
         def __reduce__(self) -> Any:
             """Tune pickles its settings; a searcher read back from there is never used."""

@@ -27,7 +27,9 @@ class Nodes(Protocol):
 def stays(at: Shape, waiting: dict[Shape, int], queue: Queue, cluster: Cluster) -> bool:
     """Whether idle workers of a shape stay, where so many jobs of each shape wait for a place."""
     wanted = queue.wanted
-    return queue.ready(at) or not any(
+    if queue.ready(at):
+        return True
+    return bool(wanted) and not any(
         count > 0 and other != at and queue.in_flight[other] - count < cluster.slots(other, wanted)
         for other, count in waiting.items()
     )

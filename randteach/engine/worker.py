@@ -6,12 +6,13 @@ import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from loaders import ffcv_available
 from randteach import cluster, code
 from randteach.depot import Depot
 from randteach.engine.execute import Context, attempt
 from randteach.engine.keeper import Event
 from randteach.engine.nodes import MEND
-from randteach.engine.queue import DONE, FAILED
+from randteach.engine.queue import DONE, STOPPED
 from randteach.jobs import Job
 from randteach.session import stop_asked
 from randteach.store import Store
@@ -40,7 +41,7 @@ class Options:
             store,
             Path(self.root),
             Path(self.cache) if self.cache else cluster.data(),
-            self.loader,
+            "memory" if self.loader == "ffcv" and not ffcv_available() else self.loader,  # the same numbers
             session=self.session,
             study=self.study,
             checkpoint_every=self.checkpoint_every,
@@ -85,11 +86,10 @@ def work(job: Job, options: Options) -> None:
     reports.events.append({"event": "at", "key": job.key, "node": node})  # sent with what comes first
     if code.digest() == options.code:
         outcome, error = attempt(job, replace(_contexts[options], emit=reports.take))
-    else:  # a node that has come since the start
-        outcome = FAILED
-        error = (
-            f"{platform.node()} runs other code ({code.digest()}) than the driver ({options.code}). {MEND}"
-        )
+    else:  # a node that has come since the start, and would take and fail one job after the other
+        outcome, error = STOPPED, ""
+        other = f"{platform.node()} runs other code ({code.digest()}) than the driver ({options.code})"
+        reports.take({"event": "refused", "key": job.key, "why": f"code: {other}. {MEND}"})
     if outcome != DONE:
         reports.take({"event": "outcome", "key": job.key, "outcome": outcome, "error": error})
     reports.send()

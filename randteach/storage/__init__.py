@@ -109,8 +109,8 @@ def opened(address: str | Path) -> Storage:
 
 
 def read_json(storage: Storage, name: str) -> Any:
-    """A file's JSON; None where it isn't there or is none."""
+    """A file's JSON; None where it isn't there or is none. OSError where nobody can tell."""
     try:
         return json.loads(storage.read(name))
-    except (OSError, ValueError):
+    except (FileNotFoundError, NotADirectoryError, ValueError):
         return None

@@ -98,7 +98,7 @@ def test_a_job_whose_worker_dies_is_made_again_but_not_for_ever(store: Store) ->
 
 
 def test_the_loss_of_a_node_is_not_its_jobs_fault(store: Store) -> None:
-    """Neither where the worker was seen to go before its node, nor however often."""
+    """Neither where the worker was seen to go before its node, nor when it comes again."""
     events, one = list[Event](), job(0)
     queue = Queue([one], store, events.append)
     deaths = [("a", "a"), ("b", "b"), *[(where, "c") for where in "abdefg"], ("c", "c"), ("c", "c")]
@@ -108,6 +108,15 @@ def test_the_loss_of_a_node_is_not_its_jobs_fault(store: Store) -> None:
     assert [event["why"] for event in events] == ["died", "died", *["node"] * 6, "died", "died"]
     assert queue.next() == one
     queue.died(one.key, "gone", "c", {"", "c"})
+    assert queue.over and events[-1]["status"] == "failed"
+
+
+def test_a_job_that_takes_node_after_node_with_it_ends(store: Store) -> None:
+    events, one = list[Event](), job(0)
+    queue = Queue([one], store, events.append)
+    for number in range(module.LOSSES):
+        assert queue.next() == one and not queue.ended
+        queue.died(one.key, "gone", f"node {number}", {""})
     assert queue.over and events[-1]["status"] == "failed"
 
 

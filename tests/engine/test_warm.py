@@ -1,22 +1,14 @@
-"""Which idle workers stay: decided by hand, and seen under Ray by who ran what."""
+"""Which idle workers stay, decided by hand."""
 
-import os
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
-import ray
 from ray.tune import PlacementGroupFactory
 
-from randteach import code, work
-from randteach.config import Slot
-from randteach.engine import kinds, tune, warm, worker
+from randteach.engine import warm
 from randteach.engine.placement import Cluster, Node
 from randteach.engine.queue import Queue
-from randteach.jobs import Job
-from randteach.session import Session, Sessions
-from randteach.stages.recorder import Result
 from randteach.store import Store
 from tests.engine.test_queue import GPU, job
 
@@ -82,40 +74,3 @@ def test_a_trial_that_takes_an_idle_worker_waits_for_no_place(queue: Queue) -> N
     assert queue.next()
     cache.increase_max(AT_GPU)  # the next one finds none
     assert list(cache.flush_cached_objects()) == [AT_CPU]
-
-
-def test_workers_outlive_the_time_between_bursts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two students after each other, two probes below each: none starts a worker anew."""
-    seen = tmp_path / "seen"
-
-    class Sleeping(worker.Options):
-        """Workers whose jobs write who they are; students sleep longer than a worker takes to start."""
-
-        def context(self) -> Any:
-            def run(job: Job, steps: Any, context: Any, keeper: Any) -> None:
-                keeper.begin()
-                time.sleep(20.0 if job.slot.cpus == 3 else 3.0)
-                with seen.open("a") as file:
-                    file.write(f"{job.slot.cpus} {os.getpid()}\n")
-                keeper.result(Result([{"split": "test", "linear": 0.0}]))
-
-            kinds.run = run
-            return super().context()
-
-    about = {"role": "input", "probed_on": "fashion_mnist", "step": None}
-    students = [job(n, slot=Slot(3, 0.0)).placed(labels=about) for n in range(2)]
-    below = [(student.artifacts[0], 10 * n + 10 + m) for n, student in enumerate(students) for m in (1, 2)]
-    probes = [job(n, parent).placed(labels=about) for parent, n in below]
-    started = ray.init
-    monkeypatch.setattr(ray, "init", lambda *args, **options: started(*args, num_cpus=5, **options))
-    store = Store(tmp_path / "store")
-    store.prepare()
-    with Session(store, {"study": "bursts"}) as session:
-        queue = Queue([*students, *probes], store, print, work.Claims(store, session.token, Sessions(store)))
-        folder = str(tmp_path / "store")
-        options = Sleeping(folder, folder, folder, "memory", session.token, "", 0.0, code.digest())
-        tune.run(queue, options, None, print)
-    ran = [line.split() for line in seen.read_text().splitlines()]
-    assert len({pid for cpus, pid in ran if cpus == "3"}) == 1
-    burst, again = ran[1:3], ran[4:]
-    assert len(again) == 2 and {pid for _, pid in again} <= {pid for _, pid in burst}
