@@ -81,6 +81,10 @@ def _stopper(queue: Queue) -> Any:
         def stop_all(self) -> bool:
             return bool(queue.stopping()) and queue.over
 
+        def __reduce__(self) -> Any:
+            """Tune pickles its settings, and a queue with a bucket can't be."""
+            return tune.Stopper, ()
+
     return Withdraw()
 
 

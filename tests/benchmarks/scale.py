@@ -16,6 +16,7 @@ from typing import Any
 from randteach import code, overrides, study, work
 from randteach.config import Slot
 from randteach.engine import connection, execute, kinds, tune, worker
+from randteach.engine.keeper import Event
 from randteach.engine.queue import Queue
 from randteach.jobs import Job
 from randteach.records import Pixels, ProbeSpec, Samples
@@ -26,6 +27,7 @@ from sweeps.init_distance import STUDY
 
 POINTS = 3226  # seeds of the preset mini: 100,007 jobs
 JOBS = 2000
+ROWS = 2000
 ROUNDS = 2
 
 
@@ -79,7 +81,25 @@ class NoOp(worker.Options):
         return super().context()
 
 
-def _ours(jobs: int) -> None:
+class Telling(worker.Options):
+    """Workers whose probes tell the driver of many rows, each by itself."""
+
+    def context(self) -> execute.Context:
+        """The context of a worker whose stage is replaced."""
+
+        def tell(job: Job, steps: Any, context: execute.Context, keeper: Any) -> None:
+            keeper.begin()
+            for number in range(ROWS):
+                keeper.emit("row", row={"loss": float(number)})
+            keeper.result(Result([{"split": "test", "linear": 0.0}]))
+
+        kinds.run, worker.TOGETHER = tell, 0.0
+        return super().context()
+
+
+def _ours(
+    jobs: int, options: type[worker.Options] = NoOp, hear: Callable[[Event], None] = lambda event: None
+) -> None:
     samples = Samples("fashion_mnist", "", 1, 16, 100)
     listed = [
         Job(
@@ -96,9 +116,9 @@ def _ours(jobs: int) -> None:
         store.prepare()
         with Session(store, {"study": "benchmark"}) as session:
             claims = work.Claims(store, session.token, Sessions(store))
-            queue = Queue(listed, store, lambda event: None, claims)
-            options = NoOp(folder, folder, folder, "memory", session.token, "benchmark", 0.0, code.digest())
-            tune.run(queue, options, None, print)
+            queue = Queue(listed, store, hear, claims)
+            made = options(folder, folder, folder, "memory", session.token, "benchmark", 0.0, code.digest())
+            tune.run(queue, made, None, print)
         assert len(store.done("probe")) == jobs
 
 
@@ -134,6 +154,10 @@ def scheduler() -> None:
         f"  bare Tune {median(took['bare']):.1f} ms a job, ours {median(took['ours']):.1f} ms: "
         f"{median(added):+.1f} ms  ({min(added):+.1f} to {max(added):+.1f})"
     )
+    heard: list[float] = []
+    _ours(2, Telling, lambda event: heard.append(time.perf_counter()) if event["event"] == "row" else None)
+    rate = (len(heard) - 1) / (heard[-1] - heard[0])
+    print(f"  results of two running jobs, {len(heard):,} of them: {rate:.0f} a second")
 
 
 if __name__ == "__main__":
