@@ -12,7 +12,7 @@ import pytest
 from randteach.engine.connection import SETTINGS
 from tests.faults.harness import Sweep, wait_for
 
-TWELVE = "seed=0,1,2,3 alpha=0.3,0.6,1 distill.epochs=12"
+TWELVE = "seed=0,1,2,3 alpha=0.3,0.6,1 distill.epochs=8 probe.at=[0]"
 
 
 @contextmanager
