@@ -201,8 +201,8 @@ def _environment(axes: Axes, have: "Cluster | None", console: Console) -> Axes:
             values.setdefault(f"resources.{name}.gpus", (1.0,))
     elif have and have.unknown and "resources.distill.gpus" not in values:
         console.print(
-            "No GPU is there, and machines are still to join: this start uses CPUs. Is one of them to bring "
-            "a GPU, stop, wait until `ray status` shows it, and submit again"
+            "No GPU is there, and machines are still to join: this start uses CPUs. If one of them is "
+            "to bring a GPU: stop, wait until `ray status` shows it, and submit again"
         )
     return replace(axes, values=values)
 

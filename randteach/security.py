@@ -12,6 +12,7 @@ from pathlib import Path
 
 from packaging.version import Version
 
+from randteach import disk
 from randteach.setting import UserError
 
 FLOORS = {  # versions before these have holes that are known to be used
@@ -53,15 +54,15 @@ def ensure_token() -> Path:
     try:
         if not path.exists():
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            whole = path.with_name(f".{path.name}-{secrets.token_hex(4)}")
-            handle = os.open(whole, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE)
-            with open(handle, "w") as file:
-                file.write(secrets.token_hex(32))
+            whole = disk.beside(path)  # private from its first moment, unlike `disk.create`'s
             try:
+                handle = os.open(whole, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE)
+                with open(handle, "w") as file:
+                    file.write(secrets.token_hex(32))
                 with suppress(FileExistsError):  # another process has just made one
                     os.link(whole, path)
             finally:
-                whole.unlink()
+                whole.unlink(missing_ok=True)
         path.chmod(PRIVATE)
     except OSError as error:
         raise UserError(f"{path}: the token for Ray can't be kept there ({error.strerror})") from None

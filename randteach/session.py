@@ -20,7 +20,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from randteach.storage import Storage, read_json
+from randteach.storage import Storage, known_json, read_json
 from randteach.store import Store
 
 BEAT = 2.0  # seconds between beats, where looking and writing cost nothing
@@ -87,11 +87,8 @@ class Sessions:
 
     def about(self, token: str) -> dict[str, Any]:
         """What a session has written of itself, its beat's content included."""
-        found: dict[str, Any] = {}
-        for name in ("about.json", "beat.json"):
-            with suppress(OSError):
-                found |= self._read(token, name) or {}
-        return found
+        parts = [read_json(self.storage, f"sessions/{token}/{name}") for name in ("about.json", "beat.json")]
+        return {name: value for part in parts for name, value in (part or {}).items()}
 
     def alive(self, token: str) -> bool:
         """Whether a session may still do something; one that has ended may not.
@@ -131,7 +128,7 @@ class Sessions:
                     self.storage.remove(f"sessions/{token}")
 
     def _read(self, token: str, name: str) -> Any:
-        return read_json(self.storage, f"sessions/{token}/{name}")
+        return known_json(self.storage, f"sessions/{token}/{name}")
 
 
 def beat(storage: Storage) -> float:

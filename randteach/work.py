@@ -25,7 +25,7 @@ from randteach.jobs import Job
 from randteach.marker import sealed, unsealed
 from randteach.session import Sessions
 from randteach.stages.recorder import State
-from randteach.storage import Storage, read_json
+from randteach.storage import Storage, known_json, read_json
 from randteach.store import Store, tensors
 
 KEPT = 2  # states of a job: the newest, and the one before in case that one is not whole
@@ -101,7 +101,7 @@ def claimed(store: Store, key: str, sessions: Sessions) -> bool:
 
 def _owner(storage: Storage, folder: str, number: int) -> str:
     """The session of a claim; nothing, which is never alive, where there is none to be read."""
-    claim = read_json(storage, f"{folder}/claim-{number}.json") if number else None
+    claim = known_json(storage, f"{folder}/claim-{number}.json") if number else None
     return str(claim.get("session", "")) if isinstance(claim, dict) else ""
 
 
@@ -228,10 +228,8 @@ def record_failure(store: Store, key: str, about: Mapping[str, Any]) -> None:
 
 def failure(store: Store, key: str) -> dict[str, Any] | None:
     """How a job failed last; None where it has not, or has been made since."""
-    with suppress(OSError):
-        content: dict[str, Any] | None = read_json(store.storage, f"failed/{key}.json")
-        return content
-    return None
+    content: dict[str, Any] | None = read_json(store.storage, f"failed/{key}.json")
+    return content
 
 
 def failures(store: Store) -> list[str]:

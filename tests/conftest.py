@@ -12,9 +12,8 @@ from randteach import numerics
 from randteach.store import Store
 from tests import buckets
 
-os.environ["RAY_AUTH_MODE"] = (
-    "token"  # as a sweep sets it, but before any test imports Ray, which reads it once
-)
+# As a sweep sets it, but before any test imports Ray, which reads it once.
+os.environ["RAY_AUTH_MODE"] = "token"
 
 
 @pytest.fixture(scope="module")

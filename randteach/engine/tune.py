@@ -164,7 +164,7 @@ def _searcher(queue: Queue, have: _Nodes) -> Any:
         def __init__(self) -> None:
             super().__init__()
             self.trials: dict[str, Job] = {}
-            self.begun: set[str] = set()
+            self.waiting: set[str] = set()  # handed to Tune, and not begun
             self.outcomes: dict[str, tuple[str, str]] = {}
             self.nodes: dict[str, str] = {}
 
@@ -174,17 +174,18 @@ def _searcher(queue: Queue, have: _Nodes) -> Any:
             job = queue.next(lambda at: have.room(queue, at))
             if job:
                 self.trials[trial_id] = job
+                self.waiting.add(trial_id)
                 return {"job": job}
             return Searcher.FINISHED if queue.over else None
 
         def withdraw(self) -> None:
             """Jobs that wait for a place would wait on, though nothing is to be started any more."""
-            for trial_id in self.trials.keys() - self.begun:
-                queue.finish(self.trials.pop(trial_id).key, STOPPED)
+            while self.waiting:
+                queue.finish(self.trials.pop(self.waiting.pop()).key, STOPPED)
 
         def begin(self, trial_id: str) -> None:
-            if trial_id in self.trials:
-                self.begun.add(trial_id)
+            if trial_id in self.waiting:
+                self.waiting.remove(trial_id)
                 queue.emit({"event": "begin", "key": self.trials[trial_id].key})
 
         def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
@@ -210,6 +211,7 @@ def _searcher(queue: Queue, have: _Nodes) -> Any:
 
         def died(self, trial_id: str, error: str) -> None:
             """The queue learns where: the loss of a node isn't the fault of its jobs."""
+            self.waiting.discard(trial_id)
             if not (job := self.trials.pop(trial_id, None)):
                 return
             if job.key in self.outcomes:  # it had ended, and said how

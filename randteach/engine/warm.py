@@ -68,6 +68,8 @@ def cache(queue: Queue, nodes: Nodes) -> type[Any]:
                 for key, staged in self._max_num_objects.items()
             }
             for key, idle in self._cached_objects.items():
+                if not idle:
+                    continue
                 most = 0 if force_all else self._max_num_objects[key]
                 keep = not force_all and stays(_shape(key), waiting, queue, nodes.cluster)
                 while len(idle) > most and not (keep and time.monotonic() - self.since[idle[0]] < KEEP):

@@ -7,6 +7,7 @@ created is there whole or not at all, and of several that create it at once one 
 import importlib.util
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -109,6 +110,13 @@ def opened(address: str | Path) -> Storage:
 
 
 def read_json(storage: Storage, name: str) -> Any:
+    """A file's JSON; None where it isn't there, is none, or can't be read now."""
+    with suppress(OSError):
+        return known_json(storage, name)
+    return None
+
+
+def known_json(storage: Storage, name: str) -> Any:
     """A file's JSON; None where it isn't there or is none. OSError where nobody can tell."""
     try:
         return json.loads(storage.read(name))

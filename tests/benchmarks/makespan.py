@@ -7,38 +7,27 @@ of the same shapes, fills every slot, and the clock starts when the last job of 
 import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
-from randteach import code, numerics, work
 from randteach.config import Slot
-from randteach.engine import connection, execute, kinds, tune, worker
-from randteach.engine.keeper import Event
-from randteach.engine.queue import DONE, Queue
+from randteach.engine import connection
+from randteach.engine.keeper import Event, Keeper
+from randteach.engine.queue import DONE
 from randteach.jobs import Artifact, Job
-from randteach.records import Pixels, ProbeSpec, Samples
-from randteach.session import Session, Sessions
-from randteach.stages.recorder import Result
-from randteach.store import Store
+from tests import standin
 
 CPUS, GPUS = 8, 4
 STUDENTS, PROBES = 40, 4  # probes of each student: 200 jobs
 STUDENT, PROBE, WARM_UP = 8.0, 1.0, 20.0  # seconds
 ROUNDS = 2
 GPU, CPU = Slot(1, 1.0), Slot(1, 0.0)
-SAMPLES = Samples("fashion_mnist", "", 1, 16, 100)
-ABOUT = {"role": "input", "probed_on": "fashion_mnist", "step": None}
 
 
 def bound() -> float:
     """Seconds below which no schedule comes; probes have the CPUs that students leave."""
     students, probes = STUDENTS * STUDENT, STUDENTS * PROBES * PROBE
     return max(STUDENT + PROBE, students / GPUS, (students + probes) / CPUS)
-
-
-def _job(number: int, slot: Slot, *parents: Artifact) -> Job:
-    """A job that is told from others by its number."""
-    spec = ProbeSpec(Pixels(), SAMPLES, 10, 1, 1, 0.1, 0.0, 1, seed=number)
-    return Job("probe", spec, {}, parents, slot, (number,), ABOUT)
 
 
 def _seconds(seed: int) -> float:
@@ -48,27 +37,16 @@ def _seconds(seed: int) -> float:
 
 def _jobs() -> tuple[list[Job], list[Job]]:
     """The warm-up and, below one of its jobs each, the measured ones."""
-    warm = [_job(n, GPU) for n in range(GPUS)] + [_job(100 + n, CPU) for n in range(CPUS - GPUS)]
+    warm = [standin.probe(n, slot=GPU) for n in range(GPUS)] + [
+        standin.probe(100 + n, slot=CPU) for n in range(CPUS - GPUS)
+    ]
     gate = tuple(job.artifacts[0] for job in warm)
-    students = [_job(1000 + n, GPU, *gate) for n in range(STUDENTS)]
-    probes = [_job(2000 + n, CPU, students[n // PROBES].artifacts[0]) for n in range(STUDENTS * PROBES)]
+    students = [standin.probe(1000 + n, *gate, slot=GPU) for n in range(STUDENTS)]
+    probes = [
+        standin.probe(2000 + n, students[n // PROBES].artifacts[0], slot=CPU)
+        for n in range(STUDENTS * PROBES)
+    ]
     return warm, students + probes
-
-
-class Sleeping(worker.Options):
-    """Workers whose probes sleep, and commit a row."""
-
-    def context(self) -> execute.Context:
-        """The context of a worker whose stage is replaced."""
-
-        def sleep(job: Job, steps: Any, context: execute.Context, keeper: Any) -> None:
-            keeper.begin()
-            time.sleep(_seconds(job.spec.seed))
-            keeper.result(Result([{"split": "test", "linear": 0.0}]))
-
-        kinds.run, real = sleep, numerics.set_up
-        numerics.set_up = lambda cpus, gpus: real(cpus, 0)  # the GPUs are pretended
-        return super().context()
 
 
 class Clock:
@@ -98,13 +76,11 @@ def _ours() -> float:
             assert event["status"] == DONE, event
             clock.hear(event["key"])
 
-    with tempfile.TemporaryDirectory() as folder, Session(Store(folder), {"study": "benchmark"}) as session:
-        store = Store(folder)
-        store.prepare()
-        claims = work.Claims(store, session.token, Sessions(store))
-        queue = Queue([*warm, *jobs], store, hear, claims)
-        options = Sleeping(folder, folder, folder, "memory", session.token, "", 0.0, code.digest())
-        tune.run(queue, options, None, print)
+    def sleep(job: Job, keeper: Keeper) -> None:
+        time.sleep(_seconds(job.spec.seed))  # type: ignore[union-attr]
+
+    with tempfile.TemporaryDirectory() as folder:
+        standin.make(Path(folder), [*warm, *jobs], sleep, hear)
     return clock.seconds
 
 

@@ -5,24 +5,18 @@ import time
 from pathlib import Path
 
 from randteach import identity, tracking
-from randteach.config import Slot
 from randteach.jobs import Job
-from randteach.records import Pixels, ProbeSpec, Samples
 from randteach.store import Store
+from tests import standin
 from tests.commands.test_serve import Server
 
 JOBS = 200
 ROUNDS = 3
-ABOUT = {"role": "input", "probed_on": "fashion_mnist", "step": None}
 
 
 def _filled(folder: Path) -> tuple[Store, list[Job]]:
     """A store of probes that were never run, each with the rows of a real one."""
-    samples = Samples("fashion_mnist", "", 1, 16, 100)
-    jobs = [
-        Job("probe", ProbeSpec(Pixels(), samples, 10, 1, 1, 0.1, 0.0, 1, seed=n), {}, (), Slot(), (n,), ABOUT)
-        for n in range(JOBS)
-    ]
+    jobs = [standin.probe(number) for number in range(JOBS)]
     store = Store(folder)
     store.prepare()
     row = b'{"split": "test", "linear": 1.0, "linear_std": 2.0, "knn": 3.0}\n'

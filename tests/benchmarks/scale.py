@@ -11,19 +11,14 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from statistics import median
-from typing import Any
 
-from randteach import code, overrides, study, work
-from randteach.config import Slot
-from randteach.engine import connection, execute, kinds, tune, worker
-from randteach.engine.keeper import Event
-from randteach.engine.queue import Queue
+from randteach import overrides, study
+from randteach.engine import connection, worker
+from randteach.engine.keeper import Event, Keeper
 from randteach.jobs import Job
-from randteach.records import Pixels, ProbeSpec, Samples
-from randteach.session import Session, Sessions
-from randteach.stages.recorder import Result
 from randteach.store import Store, marker_name
 from sweeps.init_distance import STUDY
+from tests import standin
 
 POINTS = 3226  # seeds of the preset mini: 100,007 jobs
 JOBS = 2000
@@ -67,59 +62,14 @@ def _diff(store: Store) -> None:
     )
 
 
-class NoOp(worker.Options):
-    """Workers whose probes do nothing but commit a row."""
-
-    def context(self) -> execute.Context:
-        """The context of a worker whose stage is replaced."""
-
-        def nothing(job: Job, steps: Any, context: execute.Context, keeper: Any) -> None:
-            keeper.begin()
-            keeper.result(Result([{"split": "test", "linear": 0.0}]))
-
-        kinds.run = nothing
-        return super().context()
-
-
-class Telling(worker.Options):
-    """Workers whose probes tell the driver of many rows, each by itself."""
-
-    def context(self) -> execute.Context:
-        """The context of a worker whose stage is replaced."""
-
-        def tell(job: Job, steps: Any, context: execute.Context, keeper: Any) -> None:
-            keeper.begin()
-            for number in range(ROWS):
-                keeper.emit("row", row={"loss": float(number)})
-            keeper.result(Result([{"split": "test", "linear": 0.0}]))
-
-        kinds.run, worker.TOGETHER = tell, 0.0
-        return super().context()
-
-
 def _ours(
-    jobs: int, options: type[worker.Options] = NoOp, hear: Callable[[Event], None] = lambda event: None
+    jobs: int,
+    stage: standin.Stage = lambda job, keeper: None,
+    hear: Callable[[Event], None] = lambda event: None,
 ) -> None:
-    samples = Samples("fashion_mnist", "", 1, 16, 100)
-    listed = [
-        Job(
-            "probe",
-            ProbeSpec(Pixels(), samples, 10, 1, 1, 0.1, 0.0, 1, seed=number),
-            rank=(number,),
-            labels={"role": "input"},
-            slot=Slot(),
-        )
-        for number in range(jobs)
-    ]
     with tempfile.TemporaryDirectory() as folder:
-        store = Store(folder)
-        store.prepare()
-        with Session(store, {"study": "benchmark"}) as session:
-            claims = work.Claims(store, session.token, Sessions(store))
-            queue = Queue(listed, store, hear, claims)
-            made = options(folder, folder, folder, "memory", session.token, "benchmark", 0.0, code.digest())
-            tune.run(queue, made, None, print)
-        assert len(store.done("probe")) == jobs
+        standin.make(Path(folder), [standin.probe(number) for number in range(jobs)], stage, hear)
+        assert len(Store(folder).done("probe")) == jobs
 
 
 def _bare(jobs: int) -> None:
@@ -154,8 +104,14 @@ def scheduler() -> None:
         f"  bare Tune {median(took['bare']):.1f} ms a job, ours {median(took['ours']):.1f} ms: "
         f"{median(added):+.1f} ms  ({min(added):+.1f} to {max(added):+.1f})"
     )
+
+    def tell(job: Job, keeper: Keeper) -> None:
+        worker.TOGETHER = 0.0  # each row by itself
+        for number in range(ROWS):
+            keeper.emit("row", row={"loss": float(number)})
+
     heard: list[float] = []
-    _ours(2, Telling, lambda event: heard.append(time.perf_counter()) if event["event"] == "row" else None)
+    _ours(2, tell, lambda event: heard.append(time.perf_counter()) if event["event"] == "row" else None)
     rate = (len(heard) - 1) / (heard[-1] - heard[0])
     print(f"  results of two running jobs, {len(heard):,} of them: {rate:.0f} a second")
 

@@ -13,14 +13,11 @@ from randteach.engine import execute
 from randteach.engine.execute import Context
 from randteach.engine.queue import DONE, Queue
 from randteach.jobs import Artifact, Job
-from randteach.records import Pixels, ProbeSpec, Samples
 from randteach.session import Session, Sessions
-from randteach.stages.recorder import Result
 from randteach.store import Store
-from tests import buckets
+from tests import buckets, standin
 
 COUNT = 1000  # commits, on a folder
-ROLE = {"role": "input"}
 FEWER = 200  # on moto's server, which is a test's, and slow
 FILES = {"config.json": b"{}", "metrics.jsonl": bytes(500), "provenance.json": bytes(2000)}
 
@@ -76,16 +73,7 @@ def _requests(store: Store, seen: Counter[str]) -> None:
     counted("a file read first", lambda: store.read(artifact, "metrics.jsonl"))
     counted("a file read again", lambda: store.read(artifact, "metrics.jsonl"))
     counted("list of a kind", lambda: store.done("probe"))
-    samples = Samples("fashion_mnist", "", 1, 16, 100)
-    jobs = [
-        Job(
-            "probe",
-            ProbeSpec(Pixels(), samples, 10, 1, 1, 0.1, 0.0, 1, seed=number),
-            rank=(number,),
-            labels=ROLE,
-        )
-        for number in range(20)
-    ]
+    jobs = [standin.probe(number) for number in range(20)]
     with Session(store, {"study": "benchmark"}) as session:
         time.sleep(1)  # its first beat is written; the next one comes in ten seconds
         claims = work.Claims(store, session.token, Sessions(store))
@@ -101,7 +89,7 @@ def _requests(store: Store, seen: Counter[str]) -> None:
 def _make(queue: Queue, context: Context, seen: Counter[str], by_workers: Counter[str]) -> None:
     def nothing(job: Job, steps: object, context: Context, keeper: object) -> None:
         keeper.begin()  # type: ignore[attr-defined]
-        keeper.result(Result([{"split": "test", "linear": 0.0}]))  # type: ignore[attr-defined]
+        keeper.result(standin.result())  # type: ignore[attr-defined]
 
     execute.kinds.run, stage = nothing, execute.kinds.run
     try:

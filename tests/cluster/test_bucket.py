@@ -35,7 +35,7 @@ class Reader(threading.Thread):
                     self.wrong.append(f"{artifact}: {error!r}")
                 self.seen.add(artifact)
             self.rounds += 1
-            time.sleep(0.2)
+            time.sleep(0.05)
 
 
 @pytest.fixture(scope="module")
@@ -52,13 +52,16 @@ def proxy(s3_server: str) -> Iterator[Proxy]:
         yield between
 
 
-def test_the_table_is_the_same_whatever_fails(s3: str, proxy: Proxy, tmp_path: Path, table: bytes) -> None:
-    proxy.at_random(3, SHARE)
+@pytest.mark.parametrize("ray", [False, True], ids=["local", "ray"])
+def test_the_table_is_the_same_whatever_fails(
+    s3: str, proxy: Proxy, tmp_path: Path, table: bytes, ray: bool
+) -> None:
+    proxy.at_random(2 + ray, SHARE)
     sweep = Sweep(tmp_path / "out")
     sweep.environment = environment(proxy.address, tmp_path / "caches")
     reader = Reader(Store(s3))
     reader.start()
-    assert sweep.run("--store", s3, ray=True) == 0, sweep.said
+    assert sweep.run("--store", s3, ray=ray) == 0, sweep.said
     proxy.choose = lambda method, path: ""
     again = Sweep(tmp_path / "again", environment=sweep.environment)
     assert again.run("--store", s3) == 0 and "0 missing" in again.said, again.said

@@ -4,29 +4,18 @@ import os
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 import ray
 
-from randteach import code, work
 from randteach.config import Slot
-from randteach.engine import connection, kinds, tune, worker
-from randteach.engine.keeper import Event
+from randteach.engine import connection
+from randteach.engine.keeper import Event, Keeper
 from randteach.engine.placement import Cluster, Node
-from randteach.engine.queue import Queue
-from randteach.jobs import Artifact, Job
-from randteach.session import Session, Sessions
-from randteach.stages.recorder import Result
-from randteach.store import Store
-from tests.engine.test_queue import GPU, job
+from randteach.jobs import Job
+from tests import standin
 
-CPU, STUDENT = Slot(1, 0.0), Slot(3, 0.0)
-ABOUT = {"role": "input", "probed_on": "fashion_mnist", "step": None}
-
-
-def sleeper(number: int, slot: Slot, *parents: Artifact) -> Job:
-    return job(number, *parents, slot=slot).placed(labels=ABOUT)
+CPU, GPU, STUDENT = Slot(1, 0.0), Slot(1, 0.5), Slot(3, 0.0)
 
 
 class Tune:
@@ -39,35 +28,19 @@ class Tune:
 
     def run(self, jobs: list[Job], seconds: Callable[[Job], float], digest: str = "") -> None:
         """Make them; a "refused" event, or the end of job 100, stops the rest."""
-        seen, last = self.seen, job(100).key
+        seen, last = self.seen, standin.probe(100).key
 
-        class Sleeping(worker.Options):
-            """Workers whose jobs sleep, and write who they are."""
-
-            def context(self) -> Any:
-                def run(job: Job, steps: Any, context: Any, keeper: Any) -> None:
-                    keeper.begin()
-                    time.sleep(seconds(job))
-                    with seen.open("a") as file:
-                        file.write(f"{job.slot.cpus} {os.getpid()}\n")
-                    keeper.result(Result([{"split": "test", "linear": 0.0}]))
-
-                kinds.run = run
-                return super().context()
+        def sleep(job: Job, keeper: Keeper) -> None:
+            time.sleep(seconds(job))
+            with seen.open("a") as file:
+                file.write(f"{job.slot.cpus} {os.getpid()}\n")
 
         def hear(event: Event) -> None:
             self.events.append(event)
             if event["event"] == "refused" or (event["event"] == "end" and event["key"] == last):
                 self.stopping = event.get("why", "enough")
 
-        store, folder = Store(self.folder), str(self.folder)
-        store.prepare()
-        with Session(store, {"study": "sleep"}) as session:
-            claims = work.Claims(store, session.token, Sessions(store))
-            queue = Queue(jobs, store, hear, claims, lambda: self.stopping)
-            used = digest or code.digest()
-            options = Sleeping(folder, folder, folder, "memory", session.token, "", 0.0, used)
-            tune.run(queue, options, None, print)
+        standin.make(self.folder, jobs, sleep, hear, lambda: self.stopping, digest)
 
     def of(self, job: Job) -> list[str]:
         """What happened to a job, in order."""
@@ -83,9 +56,9 @@ def five(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tune:
 
 def test_workers_outlive_the_time_between_bursts(five: Tune) -> None:
     """Two students after each other, two probes below each: none starts a worker anew."""
-    students = [sleeper(n, STUDENT) for n in range(2)]
+    students = [standin.probe(n, slot=STUDENT) for n in range(2)]
     below = [(student.artifacts[0], 10 * n + 10 + m) for n, student in enumerate(students) for m in (1, 2)]
-    probes = [sleeper(n, CPU, parent) for parent, n in below]
+    probes = [standin.probe(n, parent, slot=CPU) for parent, n in below]
     five.run([*students, *probes], lambda job: 16.0 if job.slot.cpus == 3 else 2.0)
     ran = [line.split() for line in five.seen.read_text().splitlines()]
     assert len({pid for cpus, pid in ran if cpus == "3"}) == 1
@@ -97,7 +70,7 @@ def test_a_stop_does_not_wait_for_nodes_to_come(five: Tune, monkeypatch: pytest.
     """Two jobs need a GPU that a node could bring, and no such node comes."""
     cluster = Cluster({Node(5, 0): 1}, {Node(8, 1): 4}, 4)
     monkeypatch.setattr(connection, "look", lambda: cluster)
-    waiting, last = [sleeper(n, GPU) for n in range(2)], sleeper(100, CPU)
+    waiting, last = [standin.probe(n, slot=GPU) for n in range(2)], standin.probe(100, slot=CPU)
     five.run([*waiting, last], lambda job: 1.0)
     assert five.of(last) == ["begin", "artifact", "end"]
     assert [five.of(job) for job in waiting] == [["stopped"], ["stopped"]]
@@ -105,7 +78,7 @@ def test_a_stop_does_not_wait_for_nodes_to_come(five: Tune, monkeypatch: pytest.
 
 
 def test_a_worker_with_other_code_stops_the_sweep_and_fails_no_job(five: Tune) -> None:
-    jobs = [sleeper(n, CPU) for n in range(9)]
+    jobs = [standin.probe(n, slot=CPU) for n in range(9)]
     five.run(jobs, lambda job: 0.0, digest="other")
     assert five.stopping.startswith("code: ") and "ray up" in five.stopping
     assert not five.seen.exists()

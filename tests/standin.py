@@ -1,0 +1,65 @@
+"""Probes whose stage is replaced, as trials of a real Tune: the engine alone, for tests and benchmarks."""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from randteach import code, numerics, work
+from randteach.config import Slot
+from randteach.engine import kinds, tune, worker
+from randteach.engine.execute import Context
+from randteach.engine.keeper import Event, Keeper
+from randteach.engine.queue import Queue
+from randteach.jobs import Artifact, Job
+from randteach.records import Pixels, ProbeSpec, Samples
+from randteach.session import Session, Sessions
+from randteach.stages.recorder import Result
+from randteach.store import Store
+
+Stage = Callable[[Job, Keeper], None]
+SAMPLES = Samples("fashion_mnist", "", 1, 16, 100)
+ABOUT = {"role": "input", "probed_on": "fashion_mnist", "step": None}
+
+
+def probe(number: int, *parents: Artifact, slot: Slot | None = None) -> Job:
+    """A probe that is told from others by its number, which is its rank and its record's seed."""
+    spec = ProbeSpec(Pixels(), SAMPLES, 10, 1, 1, 0.1, 0.0, 1, seed=number)
+    return Job("probe", spec, {}, parents, slot or Slot(), (number,), ABOUT)
+
+
+def result() -> Result:
+    """What a stage that does nothing commits."""
+    return Result([{"split": "test", "linear": 0.0}])
+
+
+def make(
+    folder: Path,
+    jobs: Iterable[Job],
+    stage: Stage,
+    hear: Callable[[Event], None] = lambda event: None,
+    stopping: Callable[[], str] = str,
+    digest: str = "",
+) -> None:
+    """Make jobs, their GPUs pretended; `digest` is that of code which workers lack."""
+    done = result()
+
+    class Standin(worker.Options):  # local, and so sent whole to workers, which need no module for it
+        def context(self) -> Context:
+            real = numerics.set_up
+            numerics.set_up = lambda cpus, gpus: real(cpus, 0)
+
+            def run(job: Job, steps: Any, context: Context, keeper: Keeper) -> None:
+                keeper.begin()
+                stage(job, keeper)
+                keeper.result(done)
+
+            kinds.run = run  # type: ignore[assignment]
+            return super().context()
+
+    store, place = Store(folder), str(folder)
+    store.prepare()
+    with Session(store, {"study": "standin"}) as session:
+        claims = work.Claims(store, session.token, Sessions(store))
+        queue = Queue(jobs, store, hear, claims, stopping)
+        used = digest or code.digest()
+        tune.run(queue, Standin(place, place, place, "memory", session.token, "", 0.0, used), None, print)
