@@ -62,7 +62,7 @@ serve_mlflow() {
     exit 1
 }
 
-infra/setup.sh
+infra/setup.sh </dev/null # under `ray up` the input is a terminal, but nobody is there
 write_profile
 write_config
 chmod 600 ~/.ray/auth_token # sent by `ray up`

@@ -60,6 +60,17 @@ apt() {
     as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300 "$@"
 }
 
+fetch_lists() { # says nothing where it works; waits for whatever a fresh machine fetches by itself
+    local tries output
+    for ((tries = 0; tries < 60; tries++)); do
+        output=$(apt update 2>&1) && return
+        [[ $output == *"Could not get lock"* ]] || break # for which apt has a timeout elsewhere, not here
+        sleep 5
+    done
+    echo "$output"
+    return 1
+}
+
 is_installed() { # package
     [[ $(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null) == installed ]]
 }
@@ -77,7 +88,7 @@ install_packages() { # packages: installs those that dpkg does not know as insta
     fi
     # The package lists may be absent (fresh images) or stale: fetch them only then.
     output=$(apt install -y --no-install-recommends "${missing[@]}" 2>&1) ||
-        output=$(apt update 2>&1 && apt install -y --no-install-recommends "${missing[@]}" 2>&1) || {
+        output=$(fetch_lists && apt install -y --no-install-recommends "${missing[@]}" 2>&1) || {
         warn "apt-get could not install ${missing[*]}:" "$output"
         return 1
     }

@@ -16,7 +16,7 @@ from rich.markup import escape
 
 import randteach
 from loaders.datasets import DataError
-from randteach import cluster, code, estimate, overrides, study
+from randteach import cluster, code, estimate, overrides, security, study
 from randteach.disk import ensure_writable
 from randteach.engine.progress import duration
 from randteach.jobs import Job
@@ -61,6 +61,7 @@ def _sweep(sweep: Study, argv: Sequence[str]) -> int:
     args = _arguments(sweep).parse_intermixed_args(argv)
     if args.name is not None and not re.fullmatch(r"\w[\w.-]*", args.name):
         raise UserError(f"--name {args.name}: it names a folder; letters, digits and . _ - are allowed")
+    security.check_versions()
     # A file has no width of its own; a terminal and COLUMNS have.
     console = Console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else WIDTH)
     _on_cluster(args, console)

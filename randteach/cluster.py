@@ -41,7 +41,7 @@ def here() -> Cluster | None:
         return OmegaConf.to_object(found)  # type: ignore[return-value]
     except (OSError, TypeError, ValueError, OmegaConfBaseException, YAMLError) as error:
         reason = str(error).partition("\n")[0]
-        raise UserError(f"{file}: {reason}; infra/node.sh writes it: run `ray up` again") from None
+        raise UserError(f"{file}: {reason}; ~/randteach-src/infra/node.sh writes it anew") from None
 
 
 def caches() -> Path:

@@ -82,6 +82,7 @@ class Run:
         self.projector = Projector(request.out, request.store, self.say, request.mlflow)
         self.session = Session(request.store, {"study": plan.study, "command": request.command})
         self.progress = Progress(console, plan.jobs)
+        self.gave_up = False  # for failures, or for a node that may take no jobs
 
     def run(self, missing: Sequence[Job]) -> int:
         """Make what is missing and report it, again where something was found damaged; the exit code."""
@@ -157,7 +158,7 @@ class Run:
         """What the engine says, to all that listen; failures are kept in the store."""
         key = event["key"]
         if event["event"] == "refused":
-            self.session.stop(event["why"])
+            self._give_up(event["why"])
             return
         if event["event"] == "end" and event["status"] == "done":
             work.forget_failure(self.store, key)
@@ -168,8 +169,13 @@ class Run:
         self.progress.handle(event)
         self.projector.handle(event)
         limit = self.request.max_failures
-        if limit is not None and len(self.progress.failures) >= limit and not self.session.stopping:
-            self.session.stop(f"--max-failures {limit} is reached")
+        if limit is not None and len(self.progress.failures) >= limit:
+            self._give_up(f"--max-failures {limit} is reached")
+
+    def _give_up(self, why: str) -> None:
+        if not self.session.stopping:
+            self.gave_up = True
+            self.session.stop(why)
 
     def report(self) -> list[Path]:
         """Table, figure and printed summary of what the store holds of the plan; the files written."""
@@ -203,14 +209,14 @@ class Run:
     def _end(self, files: Sequence[Path]) -> int:
         failures, stopping = self.progress.failures, self.session.stopping
         whole = not self.plan.missing(self.store)
-        by_failures = stopping.startswith(("--max-failures", "code:"))
-        status = "FINISHED" if whole else "KILLED" if stopping and not by_failures else "FAILED"
+        stopped = stopping and not self.gave_up
+        status = "FINISHED" if whole else "KILLED" if stopped else "FAILED"
         if trouble := self.projector.finish(files, status):
             self.say(f"MLflow was not written: {trouble}; `randteach track` writes it")
         self._close(whole)
         if whole and not failures:
             return OK
-        return STOPPED if stopping and not by_failures else FAILED
+        return STOPPED if stopped else FAILED
 
     def _close(self, whole: bool = False) -> None:
         stopping = self.session.stopping

@@ -25,17 +25,22 @@ PRIVATE = 0o600
 
 def check() -> None:
     """UserError where a version is too old, or where Ray is to run without authentication."""
-    for name, floor in FLOORS.items():
-        if Version(version(name)) < Version(floor):
-            raise UserError(
-                f"{name} {version(name)}: has known holes; {floor} or newer is needed: run `make setup`"
-            )
+    check_versions()
     mode = os.environ.setdefault("RAY_AUTH_MODE", "token")
     if mode.lower() != "token":
         raise UserError(
             f"RAY_AUTH_MODE={mode}: Ray would listen on all interfaces without authentication; unset it, "
             "or run without Ray: --local"
         )
+
+
+def check_versions() -> None:
+    """UserError where a version has holes that are known to be used."""
+    for name, floor in FLOORS.items():
+        if Version(version(name)) < Version(floor):
+            raise UserError(
+                f"{name} {version(name)}: has known holes; {floor} or newer is needed: run `make setup`"
+            )
 
 
 def token_file() -> Path:

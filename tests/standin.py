@@ -39,8 +39,11 @@ def make(
     hear: Callable[[Event], None] = lambda event: None,
     stopping: Callable[[], str] = str,
     digest: str = "",
+    token: str = "",
 ) -> None:
-    """Make jobs, their GPUs pretended; `digest` is that of code which workers lack."""
+    """Make jobs, their GPUs pretended; `digest` is that of code which workers lack, `token` a session's
+    that they don't find in the store.
+    """
     done = result()
 
     class Standin(worker.Options):  # local, and so sent whole to workers, which need no module for it
@@ -59,7 +62,8 @@ def make(
     store, place = Store(folder), str(folder)
     store.prepare()
     with Session(store, {"study": "standin"}) as session:
+        token = token or session.token
         claims = work.Claims(store, session.token, Sessions(store))
         queue = Queue(jobs, store, hear, claims, stopping)
         used = digest or code.digest()
-        tune.run(queue, Standin(place, place, place, "memory", session.token, "", 0.0, used), None, print)
+        tune.run(queue, Standin(place, place, place, "memory", token, "", 0.0, used), None, print)

@@ -9,7 +9,7 @@ from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
@@ -19,10 +19,14 @@ from randteach.estimate import size
 from randteach.setting import UserError
 from randteach.store import Store
 
+if TYPE_CHECKING:
+    from randteach.engine.placement import Cluster
+
 PACKAGES = ("randteach", "torch", "torchvision", "ray", "mlflow", "ffcv", "numpy", "safetensors")
 ROOM = 10e9  # bytes, below which a node or a store is close to full
 DRIFT = 5.0  # seconds between clocks, beyond which object stores begin to refuse requests
 
+AGAIN = "there: rm ~/randteach-src/.venv/.setup && ~/randteach-src/infra/setup.sh"  # `ray up` sees no change
 Check = tuple[str, bool | None, str, str]  # what, whether it is well (None: worth a look), found, what to do
 
 
@@ -72,14 +76,12 @@ def nodes(address: str, store: str, mine: dict[str, Any]) -> list[tuple[str, lis
 
     connection.connect(address)
     try:
-        coming = connection.look().unknown
+        look = connection.look()
         with _sign(store) as sign:
             answers = nodes.on_each(partial(node, store, sign))
     finally:
         ray.shutdown()
-    todo = "wait; `ray monitor infra/onprem.yaml` shows how they are set up"
-    count = f"{len(answers)} there" + (", of more that the cluster's file names" if coming else "")
-    found: list[tuple[str, list[Check]]] = [("cluster", [("nodes", None if coming else True, count, todo)])]
+    found: list[tuple[str, list[Check]]] = [("cluster", [_count(len(answers), look)])]
     for answer in answers:
         if answer.error:
             what, todo = ("answer", "`ray status`: is it there?") if answer.lost else ("code", nodes.MEND)
@@ -92,11 +94,21 @@ def nodes(address: str, store: str, mine: dict[str, Any]) -> list[tuple[str, lis
             f"{name} {theirs['versions'][name]}" for name in mine["versions"] if not _same(name, mine, theirs)
         ]
         text = ", ".join(other) or "as here"
-        checks.append(("versions", not other, text, "run `ray up` again: it installs constraints.txt"))
+        checks.append(("versions", not other, text, AGAIN))
         off = max(answer.asked - theirs["time"], theirs["time"] - answer.heard, 0.0)
         checks.append(("clock", off < DRIFT, f"{off:.0f} s off, at least", "set it: install chrony"))
         found.append((answer.node, checks + theirs["checks"]))
     return found
+
+
+def _count(there: int, cluster: "Cluster") -> Check:
+    """How many nodes there are to try, of those that there can be."""
+    if cluster.unknown:
+        todo = "wait; `ray monitor infra/onprem.yaml` shows how they are set up"
+        return "nodes", None, f"{there} there, of more that the cluster's file names", todo
+    if (more := sum(cluster.types.values()) - sum(cluster.here[node] for node in cluster.types)) > 0:
+        return "nodes", None, f"{there} there, {more} more can be started", "try again while a sweep runs"
+    return "nodes", True, f"{there} there", ""
 
 
 def _same(name: str, mine: dict[str, Any], theirs: dict[str, Any]) -> bool:
@@ -114,10 +126,18 @@ def _versions() -> dict[str, str]:
 
 
 def _gpus() -> Check:
+    """Torch's GPUs, beside those of the driver, and of Ray where this is asked on a node."""
+    import ray
     import torch
 
-    count = torch.cuda.device_count()
+    count, offered = torch.cuda.device_count(), 0
+    if ray.is_initialized():
+        me = ray.get_runtime_context().get_node_id()
+        offered = next(int(n["Resources"].get("GPU", 0)) for n in ray.nodes() if n["NodeID"] == me)
     names = ", ".join(sorted({torch.cuda.get_device_name(n) for n in range(count)}))
+    if offered > count:
+        todo = "jobs there would fail: install NVIDIA's driver, or mend the node type's `resources`"
+        return "GPUs", False, f"torch sees {count}, Ray offers {offered}", todo
     driver = Path("/proc/driver/nvidia/version").exists()
     well = True if count else False if driver else None
     todo = "torch does not see the GPU: compare the driver's CUDA with torch's" if driver else "CPUs alone"

@@ -5,6 +5,7 @@ import socket
 import sys
 from pathlib import Path
 
+from randteach import security
 from randteach.setting import UserError
 
 # Without the workflow's name MLflow opens on its pages for language models.
@@ -35,6 +36,7 @@ def serve(store: str, port: int) -> int:
 
 def _become_mlflow(database: Path, port: int, *more: str) -> None:
     """Replace this process; on loopback alone, since MLflow asks nobody who they are."""
+    security.check_versions()
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -16,6 +16,9 @@ MEND = (
     "code; it restarts Ray, and a sweep goes on when it is submitted again"
 )
 
+MOUNT = "mount the same folder on all nodes, or keep the store in a bucket"
+LAG = 10.0  # seconds after which a node has to see what another one has written
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -29,6 +32,14 @@ class Answer:
     lost: bool = False  # it did not get to answer
 
 
+def names() -> dict[str, str]:
+    """Host and address of each node that is there, by its id."""
+    import ray
+
+    alive = (node for node in ray.nodes() if node["Alive"])
+    return {node["NodeID"]: f"{node['NodeManagerHostname']} ({node['NodeManagerAddress']})" for node in alive}
+
+
 def on_each(question: Callable[[], Any]) -> list[Answer]:
     """Call a function of an installed module on every node that is there, without using its CPUs."""
     import ray
@@ -36,17 +47,15 @@ def on_each(question: Callable[[], Any]) -> list[Answer]:
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
     remote = ray.remote(num_cpus=0, max_retries=0)(lambda: question())
-    asked, began = [], time.time()
-    for node in ray.nodes():
-        if node["Alive"]:
-            there = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
-            name = f"{node['NodeManagerHostname']} ({node['NodeManagerAddress']})"
-            asked.append((name, remote.options(scheduling_strategy=there).remote()))
+    asked, began, until = [], time.time(), time.monotonic() + PATIENCE
+    for node, name in names().items():
+        there = NodeAffinitySchedulingStrategy(node, soft=False)
+        asked.append((name, remote.options(scheduling_strategy=there).remote()))
     answers = []
     for name, promise in asked:
         value, error, lost = None, "", False
         try:
-            value = ray.get(promise, timeout=PATIENCE)
+            value = ray.get(promise, timeout=max(0.0, until - time.monotonic()))
         except Exception as reason:  # a node's older code may raise anything, also when it is unpickled here
             error = (str(reason).strip().splitlines() or [type(reason).__name__])[-1]
             lost = isinstance(reason, RayError) and not isinstance(reason, RayTaskError)
@@ -54,10 +63,19 @@ def on_each(question: Callable[[], Any]) -> list[Answer]:
     return answers
 
 
+def sees(store: Store, session: str) -> bool:
+    """Whether this node sees the driver's session in the store; looked for again for a while."""
+    until = time.monotonic() + LAG
+    while not store.storage.exists(f"sessions/{session}/about.json"):
+        if time.monotonic() > until:
+            return False
+        time.sleep(1)
+    return True
+
+
 def _answer(store: str, session: str) -> tuple[str, bool]:
-    """A node's code, and whether it sees the session that the driver has just begun in the store."""
-    seen = Store(store).storage.exists(f"sessions/{session}/about.json")
-    return code.digest(), seen
+    """A node's code, and whether its store is the driver's."""
+    return code.digest(), sees(Store(store), session)
 
 
 def check(store: str, session: str, say: Callable[[str], None]) -> None:
@@ -74,10 +92,7 @@ def check(store: str, session: str, say: Callable[[str], None]) -> None:
     if others:
         raise UserError(f"code: the driver runs {here}, others do not: {_some(others)}. {MEND}")
     if apart:
-        raise UserError(
-            f"--store {store}: is not the driver's on {_some(apart)}; mount the same folder on all nodes, or "
-            "keep the store in a bucket"
-        )
+        raise UserError(f"--store {store}: is not the driver's on {_some(apart)}; {MOUNT}")
 
 
 def _some(found: Sequence[str]) -> str:

@@ -4,6 +4,7 @@ import json
 import platform
 import time
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 from loaders import ffcv_available
@@ -11,7 +12,7 @@ from randteach import cluster, code
 from randteach.depot import Depot
 from randteach.engine.execute import Context, attempt
 from randteach.engine.keeper import Event
-from randteach.engine.nodes import MEND
+from randteach.engine.nodes import MEND, MOUNT, sees
 from randteach.engine.queue import DONE, STOPPED
 from randteach.jobs import Job
 from randteach.session import stop_asked
@@ -50,7 +51,20 @@ class Options:
         )
 
 
-_contexts: dict[Options, Context] = {}
+@cache
+def _ready(options: Options) -> tuple[Context, str]:
+    """A process's context, kept with its teachers' features; and why no job may be made here, or nothing.
+
+    A node may have come since the start. With other code it would fail one job after the other, with another
+    store it would make what nobody sees.
+    """
+    context = options.context()
+    if code.digest() != options.code:
+        here = f"{platform.node()} runs other code ({code.digest()}) than the driver ({options.code})"
+        return context, f"code: {here}. {MEND}"
+    if not sees(context.store, options.session):
+        return context, f"--store {options.store}: is not the driver's on {platform.node()}; {MOUNT}"
+    return context, ""
 
 
 class _Reports:
@@ -76,20 +90,18 @@ class _Reports:
 
 
 def work(job: Job, options: Options) -> None:
-    """One trial, in a worker; the process keeps its context, and so its teachers' features."""
+    """One trial, in a worker."""
     import ray
 
-    if options not in _contexts:
-        _contexts[options] = options.context()
+    context, unfit = _ready(options)
     reports = _Reports()
     node = ray.get_runtime_context().get_node_id()
     reports.events.append({"event": "at", "key": job.key, "node": node})  # sent with what comes first
-    if code.digest() == options.code:
-        outcome, error = attempt(job, replace(_contexts[options], emit=reports.take))
-    else:  # a node that has come since the start, and would take and fail one job after the other
+    if unfit:
         outcome, error = STOPPED, ""
-        other = f"{platform.node()} runs other code ({code.digest()}) than the driver ({options.code})"
-        reports.take({"event": "refused", "key": job.key, "why": f"code: {other}. {MEND}"})
+        reports.take({"event": "refused", "key": job.key, "why": unfit})
+    else:
+        outcome, error = attempt(job, replace(context, emit=reports.take))
     if outcome != DONE:
         reports.take({"event": "outcome", "key": job.key, "outcome": outcome, "error": error})
     reports.send()

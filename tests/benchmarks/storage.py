@@ -4,9 +4,10 @@ import os
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
+from types import MappingProxyType
 
 from randteach import work
 from randteach.engine import execute
@@ -53,8 +54,8 @@ def _rates(store: Store, count: int) -> None:
         print(f"  {name:26} {count / (time.perf_counter() - began):10,.0f} a second", flush=True)
 
 
-def _commit(store: Store, artifact: Artifact) -> None:
-    assert store.commit(artifact, FILES, status="ok", seconds=1.0, numerics="n")
+def _commit(store: Store, artifact: Artifact, more: Mapping[str, bytes] = MappingProxyType({})) -> None:
+    assert store.commit(artifact, {**FILES, **more}, status="ok", seconds=1.0, numerics="n")
 
 
 def _requests(store: Store, seen: Counter[str]) -> None:
@@ -73,6 +74,8 @@ def _requests(store: Store, seen: Counter[str]) -> None:
     counted("a file read first", lambda: store.read(artifact, "metrics.jsonl"))
     counted("a file read again", lambda: store.read(artifact, "metrics.jsonl"))
     counted("list of a kind", lambda: store.done("probe"))
+    snapshot, weights = Artifact("distill", "b" * 24, 1), {"encoder.safetensors": bytes(5000)}
+    counted("a student's snapshot", lambda: (_commit(store, snapshot, weights), store.diverged(snapshot)))
     jobs = [standin.probe(number) for number in range(20)]
     with Session(store, {"study": "benchmark"}) as session:
         time.sleep(1)  # its first beat is written; the next one comes in ten seconds

@@ -1,6 +1,7 @@
 """Jobs that sleep, as trials of a real Tune: who runs what, and how a sweep ends that waits for nodes."""
 
 import os
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -9,10 +10,11 @@ import pytest
 import ray
 
 from randteach.config import Slot
-from randteach.engine import connection
+from randteach.engine import connection, nodes, warm
 from randteach.engine.keeper import Event, Keeper
 from randteach.engine.placement import Cluster, Node
 from randteach.jobs import Job
+from randteach.setting import UserError
 from tests import standin
 
 CPU, GPU, STUDENT = Slot(1, 0.0), Slot(1, 0.5), Slot(3, 0.0)
@@ -26,7 +28,9 @@ class Tune:
         self.events: list[Event] = []
         self.stopping = ""
 
-    def run(self, jobs: list[Job], seconds: Callable[[Job], float], digest: str = "") -> None:
+    def run(
+        self, jobs: list[Job], seconds: Callable[[Job], float], digest: str = "", token: str = ""
+    ) -> None:
         """Make them; a "refused" event, or the end of job 100, stops the rest."""
         seen, last = self.seen, standin.probe(100).key
 
@@ -40,7 +44,7 @@ class Tune:
             if event["event"] == "refused" or (event["event"] == "end" and event["key"] == last):
                 self.stopping = event.get("why", "enough")
 
-        standin.make(self.folder, jobs, sleep, hear, lambda: self.stopping, digest)
+        standin.make(self.folder, jobs, sleep, hear, lambda: self.stopping, digest, token)
 
     def of(self, job: Job) -> list[str]:
         """What happened to a job, in order."""
@@ -54,8 +58,9 @@ def five(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tune:
     return Tune(tmp_path)
 
 
-def test_workers_outlive_the_time_between_bursts(five: Tune) -> None:
+def test_workers_outlive_the_time_between_bursts(five: Tune, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two students after each other, two probes below each: none starts a worker anew."""
+    monkeypatch.setattr(warm, "KEEP", 600.0)  # on a machine however slow
     students = [standin.probe(n, slot=STUDENT) for n in range(2)]
     below = [(student.artifacts[0], 10 * n + 10 + m) for n, student in enumerate(students) for m in (1, 2)]
     probes = [standin.probe(n, parent, slot=CPU) for parent, n in below]
@@ -77,9 +82,49 @@ def test_a_stop_does_not_wait_for_nodes_to_come(five: Tune, monkeypatch: pytest.
     assert not list((five.folder / "work").glob("*/claim-*"))
 
 
-def test_a_worker_with_other_code_stops_the_sweep_and_fails_no_job(five: Tune) -> None:
+@pytest.mark.parametrize(
+    ("option", "why"),
+    [({"digest": "other"}, r"code: .*ray up"), ({"token": "nobody"}, r"--store .* is not the driver's on ")],
+)
+def test_a_worker_that_is_not_the_drivers_stops_the_sweep_and_fails_no_job(
+    five: Tune, option: dict[str, str], why: str
+) -> None:
+    """It has other code, or does not see the sweep in what it takes for the store."""
     jobs = [standin.probe(n, slot=CPU) for n in range(9)]
-    five.run(jobs, lambda job: 0.0, digest="other")
-    assert five.stopping.startswith("code: ") and "ray up" in five.stopping
+    five.run(jobs, lambda job: 0.0, **option)
+    assert re.match(why, five.stopping)
     assert not five.seen.exists()
     assert {event["event"] for event in five.events} <= {"begin", "refused", "stopped"}
+
+
+def fail(job: Job) -> float:
+    raise RuntimeError("this GPU has fallen off the bus")
+
+
+def test_a_node_that_fails_all_it_gets_stops_the_sweep(five: Tune, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there are others; alone it fails them all, since that may be the jobs' fault."""
+    jobs, there = [standin.probe(n, slot=STUDENT) for n in range(9)], nodes.names
+    five.run(jobs, fail)
+    assert [five.of(job)[-1] for job in jobs] == ["end"] * 9 and not five.stopping
+    monkeypatch.setattr(nodes, "names", lambda: {**there(), "other": "another"})
+    five.run(jobs, fail)
+    assert re.match(
+        r"node .*: the last 5 jobs there failed \(RuntimeError: this GPU has fallen", five.stopping
+    )
+    assert len([event for event in five.events if event["event"] == "end"]) < 9 + 9
+
+
+@pytest.mark.parametrize("place", ["randteach.store.Store.diverged", "randteach.work.Claims.release"])
+def test_a_store_that_is_away_for_too_long_is_told(
+    five: Tune, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    """Asked by the driver for what a worker has made, or told of its end; Tune hides either."""
+
+    def away(*args: object) -> bool:
+        raise OSError("stale file handle")
+
+    monkeypatch.setattr(place, away)
+    first = standin.probe(1, slot=CPU)
+    below = [standin.probe(n, first.artifacts[0], slot=CPU) for n in (2, 3)]
+    with pytest.raises(UserError, match=r"for too long \(stale file handle\)"):
+        five.run([first, *below], lambda job: 1.0)
