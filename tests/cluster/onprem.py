@@ -47,6 +47,10 @@ class Onprem:
         config["cluster_name"] = f"test{os.getpid()}"
         config["provider"] |= {"head_ip": self.head.ip, "worker_ips": [self.worker.ip]}
         config["auth"] = {"ssh_user": "root", "ssh_private_key": str(self.network.key)}
+        # Made of this machine, they share its cores, and would each start as many workers as it has.
+        share = f"ray start --num-cpus={max(1, (os.cpu_count() or 2) // 2)}"
+        for name in ("head_start_ray_commands", "worker_start_ray_commands"):
+            config[name] = [command.replace("ray start", share) for command in config[name]]
         text = yaml.safe_dump(config).replace("/shared/randteach", str(self.network.shared))
         self.file = self.network.base / "onprem.yaml"
         self.file.write_text(text)

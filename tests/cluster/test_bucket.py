@@ -73,16 +73,15 @@ def test_the_table_is_the_same_whatever_fails(
     assert not reader.wrong and reader.seen == set(reader.store.all())
     assert len(faults) == 6 and reader.rounds > 10
     assert {len(attempts) for attempts in reader.store.attempts().values()} == {1}
-    for command in (
-        ["verify"],
-        ["gc"],
-        ["status"],
-        ["ls"],
-        ["export", "init_distance", str(tmp_path / "x.tar")],
-    ):
-        assert sweep.command(*command, "--store", s3) == 0, sweep.said
-        assert command != ["gc"] or "nothing to remove" in sweep.said
-    assert sweep.command("import", str(tmp_path / "x.tar"), "--store", f"{s3}-other") == 0, sweep.said
-    assert "16 artifacts taken" in sweep.said
     left = [name for folder in ("work", "sessions") for name in reader.store.storage.names(folder)]
     assert not left
+    if ray:  # once is enough for what is done with a finished store
+        commands(sweep, s3, tmp_path / "x.tar")
+
+
+def commands(sweep: Sweep, s3: str, archive: Path) -> None:
+    for command in (["verify"], ["gc"], ["status"], ["ls"], ["export", "init_distance", str(archive)]):
+        assert sweep.command(*command, "--store", s3) == 0, sweep.said
+        assert command != ["gc"] or "nothing to remove" in sweep.said
+    assert sweep.command("import", str(archive), "--store", f"{s3}-other") == 0, sweep.said
+    assert "16 artifacts taken" in sweep.said
