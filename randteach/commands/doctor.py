@@ -106,7 +106,7 @@ def _count(there: int, cluster: "Cluster") -> Check:
     if cluster.unknown:
         todo = "wait; `ray monitor infra/onprem.yaml` shows how they are set up"
         return "nodes", None, f"{there} there, of more that the cluster's file names", todo
-    if (more := sum(cluster.types.values()) - sum(cluster.here[node] for node in cluster.types)) > 0:
+    if (more := cluster.most - sum(cluster.here.get(node, 0) for node in cluster.types)) > 0:
         return "nodes", None, f"{there} there, {more} more can be started", "try again while a sweep runs"
     return "nodes", True, f"{there} there", ""
 

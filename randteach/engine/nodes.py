@@ -63,36 +63,43 @@ def on_each(question: Callable[[], Any]) -> list[Answer]:
     return answers
 
 
-def sees(store: Store, session: str) -> bool:
-    """Whether this node sees the driver's session in the store; looked for again for a while."""
+def stranger(store: str, session: str) -> str:
+    """Why this node may make nothing for a session: its store is not the driver's; nothing where it is.
+
+    What the node misses there is looked for again for a while.
+    """
     until = time.monotonic() + LAG
-    while not store.storage.exists(f"sessions/{session}/about.json"):
-        if time.monotonic() > until:
-            return False
-        time.sleep(1)
-    return True
+    try:
+        storage = Store(store).storage
+        while not storage.exists(f"sessions/{session}/about.json"):
+            if time.monotonic() > until:
+                return "does not see what the driver has written there"
+            time.sleep(1)
+    except (OSError, UserError) as error:
+        return f"can't read it ({error})"
+    return ""
 
 
-def _answer(store: str, session: str) -> tuple[str, bool]:
-    """A node's code, and whether its store is the driver's."""
-    return code.digest(), sees(Store(store), session)
+def _answer(store: str, session: str) -> tuple[str, str]:
+    """A node's code, and why its store is not the driver's."""
+    return code.digest(), stranger(store, session)
 
 
 def check(store: str, session: str, say: Callable[[str], None]) -> None:
     """UserError where a node has other code than this process, or another store; `say` names lost nodes."""
     here, others, apart = code.digest(), [], []
     for answer in on_each(partial(_answer, store, session)):
-        digest, seen = answer.value or ("", True)
+        digest, why = answer.value or ("", "")
         if answer.lost:
             say(f"{answer.node} does not answer, and is left alone for now: {answer.error}")
         elif digest != here:
             others.append(f"{answer.node}: {digest or answer.error}")
-        elif not seen:
-            apart.append(answer.node)
+        elif why:
+            apart.append(f"{answer.node} {why}")
     if others:
         raise UserError(f"code: the driver runs {here}, others do not: {_some(others)}. {MEND}")
     if apart:
-        raise UserError(f"--store {store}: is not the driver's on {_some(apart)}; {MOUNT}")
+        raise UserError(f"--store {store}: {_some(apart)}; {MOUNT}")
 
 
 def _some(found: Sequence[str]) -> str:

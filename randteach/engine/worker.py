@@ -12,7 +12,7 @@ from randteach import cluster, code
 from randteach.depot import Depot
 from randteach.engine.execute import Context, attempt
 from randteach.engine.keeper import Event
-from randteach.engine.nodes import MEND, MOUNT, sees
+from randteach.engine.nodes import MEND, MOUNT, stranger
 from randteach.engine.queue import DONE, STOPPED
 from randteach.jobs import Job
 from randteach.session import stop_asked
@@ -52,19 +52,19 @@ class Options:
 
 
 @cache
-def _ready(options: Options) -> tuple[Context, str]:
-    """A process's context, kept with its teachers' features; and why no job may be made here, or nothing.
+def _ready(options: Options) -> tuple[Context | None, str]:
+    """A process's context, kept with its teachers' features; or why no job may be made here.
 
     A node may have come since the start. With other code it would fail one job after the other, with another
     store it would make what nobody sees.
     """
-    context = options.context()
+    node = platform.node()
     if code.digest() != options.code:
-        here = f"{platform.node()} runs other code ({code.digest()}) than the driver ({options.code})"
-        return context, f"code: {here}. {MEND}"
-    if not sees(context.store, options.session):
-        return context, f"--store {options.store}: is not the driver's on {platform.node()}; {MOUNT}"
-    return context, ""
+        other = f"{node} runs other code ({code.digest()}) than the driver ({options.code})"
+        return None, f"code: {other}. {MEND}"
+    if why := stranger(options.store, options.session):
+        return None, f"--store {options.store}: {node} {why}; {MOUNT}"
+    return options.context(), ""
 
 
 class _Reports:
@@ -97,11 +97,11 @@ def work(job: Job, options: Options) -> None:
     reports = _Reports()
     node = ray.get_runtime_context().get_node_id()
     reports.events.append({"event": "at", "key": job.key, "node": node})  # sent with what comes first
-    if unfit:
+    if context:
+        outcome, error = attempt(job, replace(context, emit=reports.take))
+    else:
         outcome, error = STOPPED, ""
         reports.take({"event": "refused", "key": job.key, "why": unfit})
-    else:
-        outcome, error = attempt(job, replace(context, emit=reports.take))
     if outcome != DONE:
         reports.take({"event": "outcome", "key": job.key, "outcome": outcome, "error": error})
     reports.send()

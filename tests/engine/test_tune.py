@@ -84,7 +84,10 @@ def test_a_stop_does_not_wait_for_nodes_to_come(five: Tune, monkeypatch: pytest.
 
 @pytest.mark.parametrize(
     ("option", "why"),
-    [({"digest": "other"}, r"code: .*ray up"), ({"token": "nobody"}, r"--store .* is not the driver's on ")],
+    [
+        ({"digest": "other"}, r"code: .*ray up"),
+        ({"token": "nobody"}, r"--store .* does not see what the driver"),
+    ],
 )
 def test_a_worker_that_is_not_the_drivers_stops_the_sweep_and_fails_no_job(
     five: Tune, option: dict[str, str], why: str
