@@ -35,7 +35,7 @@ def test_what_set_up_writes_is_read(config: Path) -> None:
 @pytest.mark.parametrize("text", ["stoer: /shared\n", "mlflow: http://x\n", "store: [\n", "- a\n"])
 def test_a_broken_file_is_one_message(config: Path, text: str) -> None:
     config.write_text(text)
-    with pytest.raises(UserError, match=r"cluster.yaml: .*infra/node.sh writes it: run `ray up` again"):
+    with pytest.raises(UserError, match=r"cluster.yaml: .*infra/node.sh writes it anew"):
         cluster.here()
 
 

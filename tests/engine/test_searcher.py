@@ -1,0 +1,83 @@
+"""What the searcher makes of what Tune tells it; with a real Tune in `test_tune.py`."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from randteach.engine import nodes, searcher
+from randteach.engine.keeper import Event
+from randteach.engine.queue import DONE, FAILED, Queue
+from randteach.jobs import Job
+from randteach.store import Store
+from tests import standin
+
+BROKEN = "Traceback (most recent call last):\nRuntimeError: this GPU has fallen off the bus\n"
+
+
+class Room:
+    """Nodes that take whatever there is."""
+
+    def room(self, queue: Queue, at: object) -> bool:
+        return True
+
+
+class Told:
+    """A searcher over jobs, told of them as Tune does."""
+
+    def __init__(self, folder: Path, jobs: list[Job]) -> None:
+        self.events: list[Event] = []
+        self.release: Any = searcher.make(Queue(jobs, Store(folder), self.events.append), Room())  # type: ignore[arg-type]
+        self.trials = 0
+
+    def job(self, node: str, outcome: str) -> None:
+        """A job is handed out, and ends so on a node."""
+        self.trials += 1
+        trial = str(self.trials)
+        key = self.release.suggest(trial)["job"].key
+        events: list[Event] = [{"event": "at", "key": key, "node": node}]
+        if outcome != DONE:
+            events.append({"event": "outcome", "key": key, "outcome": outcome, "error": BROKEN})
+        self.release.on_trial_result(trial, {"events": json.dumps(events)})
+        self.release.on_trial_complete(trial)
+
+    @property
+    def refused(self) -> list[str]:
+        return [event["why"] for event in self.events if event["event"] == "refused"]
+
+
+def test_a_node_that_fails_all_it_gets_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Five in a row, where there are other nodes: a node that is alone fails for its jobs."""
+    there = {"one": "a (10.0.0.1)"}
+    monkeypatch.setattr(nodes, "names", lambda: there)
+    told = Told(tmp_path, [standin.probe(number) for number in range(40)])
+    for _ in range(9):
+        told.job("one", FAILED)
+    there["two"] = "b (10.0.0.2)"
+    for outcome in (FAILED, FAILED, FAILED, FAILED, DONE, FAILED, FAILED, FAILED, FAILED):
+        told.job("two", outcome)
+    assert not told.refused
+    told.job("two", FAILED)
+    (why,) = told.refused
+    assert why.startswith(
+        "node b (10.0.0.2): the last 5 jobs there failed (RuntimeError: this GPU has fallen"
+    )
+
+
+def test_what_a_store_that_is_away_refuses_is_kept_for_the_next_question(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Tune would hide it, or its kind."""
+
+    def away(*args: object) -> bool:
+        raise OSError("stale file handle")
+
+    monkeypatch.setattr(Store, "diverged", away)
+    first = standin.probe(1)
+    told = Told(tmp_path, [first, standin.probe(2, first.artifacts[0])])
+    assert told.release.suggest("a")["job"].key == first.key
+    made = [{"event": "artifact", "key": first.key, "step": None}]
+    told.release.on_trial_result("a", {"events": json.dumps(made)})
+    with pytest.raises(OSError, match="stale file handle"):
+        told.release.suggest("b")
