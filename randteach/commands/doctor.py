@@ -2,6 +2,7 @@
 
 import platform
 import secrets
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -127,11 +128,10 @@ def _versions() -> dict[str, str]:
 
 def _gpus() -> Check:
     """Torch's GPUs, beside those of the driver, and of Ray where this is asked on a node."""
-    import ray
     import torch
 
     count, offered = torch.cuda.device_count(), 0
-    if ray.is_initialized():
+    if (ray := sys.modules.get("ray")) and ray.is_initialized():  # a laptop need not import it
         me = ray.get_runtime_context().get_node_id()
         offered = next(int(n["Resources"].get("GPU", 0)) for n in ray.nodes() if n["NodeID"] == me)
     names = ", ".join(sorted({torch.cuda.get_device_name(n) for n in range(count)}))

@@ -94,10 +94,11 @@ def make(queue: Queue, have: Nodes) -> Any:
                 queue.emit({"event": "begin", "key": self.trials[trial_id].key})
 
         def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
+            if not (job := self.trials.get(trial_id)):
+                return
             with self._hearing():
                 for event in json.loads(result.get("events", "[]")):  # Tune's own last word has none
-                    if job := self.trials.get(trial_id):
-                        self._hear(job, event)
+                    self._hear(job, event)
 
         def _hear(self, job: Job, event: Event) -> None:
             if event["event"] == "at":
@@ -112,8 +113,8 @@ def make(queue: Queue, have: Nodes) -> Any:
         def on_trial_complete(
             self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
         ) -> None:
-            with self._hearing():
-                if not error and (job := self.trials.pop(trial_id, None)):
+            if not error and (job := self.trials.pop(trial_id, None)):
+                with self._hearing():
                     self._finish(job)
 
         def _finish(self, job: Job) -> None:
