@@ -47,7 +47,7 @@ def run(argv: Sequence[str]) -> int:
     if args.action == "keys":
         from randteach.commands import keys
 
-        return keys.since(args.since, console)
+        return keys.since(args.since, console) if args.since else keys.show(console)
     return _on_store(args, Store(_store(args)), console)
 
 
@@ -113,8 +113,8 @@ def _parser() -> argparse.ArgumentParser:
     track = add("track", "write to MLflow what it lacks, from the store")
     track.add_argument("study", nargs="?", help="(default: all studies)")
     track.add_argument("--mlflow", help=MLFLOW)
-    keys = add("keys", "which keys a change of this repository's code orphans", store=False)
-    keys.add_argument("--since", required=True, metavar="REV", help="a git revision to compare with")
+    keys = add("keys", "count and digest of the keys of all plans, by kind", store=False)
+    keys.add_argument("--since", metavar="REV", help="name the keys of a git revision that are lost instead")
     ui = add("ui", "open MLflow's UI on this machine's loopback address", store=False)
     ui.add_argument("--port", type=int, default=5000)
     serve = add("serve", "MLflow's server for a cluster, on this machine's loopback address")
