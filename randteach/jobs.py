@@ -7,6 +7,7 @@ from typing import Any
 
 from randteach import identity
 from randteach.config import Slot
+from randteach.labels import label
 from randteach.records import Spec
 
 # How a title calls kinds, and which labels it shows behind which words.
@@ -73,15 +74,11 @@ class Entry:
     def title(self) -> str:
         """What the job is, for people: "student alpha 0.3 seed 1", "probe of teacher seed 0"."""
         named = {name: value for name, value in self.labels.items() if value not in (None, "")}
-        alpha = named.get("alpha")
-        if alpha is not None:
-            named["alpha"] = 0 if 0 < alpha < 1e-6 else alpha
         role = {"input": "raw pixels"}.get(named["role"], named["role"])
         text = role if self.kind == "distill" else f"{TITLES.get(self.kind, self.kind)} of {role}"
         for name, word in SHOWN.items():
             if name in named and not (name == "probed_on" and (role == "student" or self.kind != "probe")):
-                value = named[name]
-                text += f" {word}{value:g}" if isinstance(value, float) else f" {word}{value}"
+                text += f" {word}{label(named[name])}"
         return text
 
     def as_json(self) -> dict[str, Any]:

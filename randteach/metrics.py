@@ -5,7 +5,12 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from randteach.jobs import Entry
+from randteach.labels import label
 from randteach.lookup import flat
+
+# Measures of features by the kind of job that gives them, in their order in every table and figure.
+OF_FEATURES = {"probe": ("linear", "linear_std", "knn"), "measure": ("logistic",)}
+MEASURES = tuple(measure for given in OF_FEATURES.values() for measure in given)
 
 
 def curve(entry: Entry, rows: Iterable[Mapping[str, Any]]) -> list[Any]:
@@ -17,10 +22,10 @@ def curve(entry: Entry, rows: Iterable[Mapping[str, Any]]) -> list[Any]:
         last = [row for row in rows if row["split"] == "test"][-1:]
         last = [{"step": labels["round"], "error": row["error"], "loss": row["loss"]} for row in last]
         named = [labels.get("control") or "tickets"]
-        named += [f"from epoch {labels['at']:g}"] if "at" in labels else []
-        named += [f"rewound to {labels['rewind']:g}"] if "rewind" in labels else []
+        named += [f"from epoch {label(labels['at'])}"] if "at" in labels else []
+        named += [f"rewound to {label(labels['rewind'])}"] if "rewind" in labels else []
         swept = sorted(name for name in labels if name.startswith(("tickets.", "train.")))
-        named += [f"{name} {labels[name]}" for name in swept if labels[name] is not None]
+        named += [f"{name} {label(labels[name])}" for name in swept if labels[name] is not None]
         return of_rows(last, 0, "/".join(named) + "/")
     if entry.kind == "connect":
         rows = [row for row in rows if "barrier_error" in row]

@@ -13,6 +13,7 @@ from typing import Any
 
 from randteach import disk, metrics, plans, study, work
 from randteach.jobs import Entry
+from randteach.labels import label
 from randteach.marker import Damaged
 from randteach.session import Sessions
 from randteach.stages.recorder import SKIPPED
@@ -206,7 +207,7 @@ class Tree:
         parent = self._home(entry)
         if parent not in self.runs:
             self._run(self.entries[parent])
-        tags = {name: str(value) for name, value in entry.labels.items() if value is not None}
+        tags = {name: label(value) for name, value in entry.labels.items() if value is not None}
         if made_by not in ("", self.study):
             tags["reused"] = made_by
         return self._open(entry.key, entry.title, {"kind": entry.kind, **tags}, parent, began)

@@ -1,7 +1,8 @@
 """`randteach ls` and `randteach show`: what a store holds."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 from rich.console import Console
 
@@ -10,12 +11,14 @@ from randteach.config import settings
 from randteach.engine.progress import duration
 from randteach.estimate import size
 from randteach.jobs import Artifact, Entry
+from randteach.labels import label
 from randteach.lookup import FILTERS, Lookup, damage_told, flat, key_of, made, results, studies_of, text
 from randteach.marker import Damaged
 from randteach.setting import UserError
 from randteach.store import Store
 
 DIGITS = 12
+NEAR = 5  # values that are named where no job has the one asked for
 
 
 def ls(store: Store, study: str | None, filters: Sequence[str], console: Console) -> int:
@@ -23,6 +26,7 @@ def ls(store: Store, study: str | None, filters: Sequence[str], console: Console
     wanted = [_filter(pair) for pair in filters]
     keys = set(plans.every_entry(store, study)) if study else None
     lookup, damaged = Lookup(store), 0
+    there: dict[str, dict[str, Any]] = {name: {} for name, _ in wanted}  # values by their text
     lines = [("key", "job", "steps", "status", "size", "seconds")]
     for key, artifacts in made(store).items():
         if keys is not None and key not in keys:
@@ -36,6 +40,8 @@ def ls(store: Store, study: str | None, filters: Sequence[str], console: Console
             console.print(f"damaged: {damage}", style="red", markup=False, highlight=False, soft_wrap=True)
             damaged += 1
             continue
+        for name in there.keys() & job.settings.keys():
+            there[name][label(job.settings[name])] = job.settings[name]
         if all(job.settings.get(name) in values and name in job.settings for name, values in wanted):
             steps = ",".join(str(a.step) for a in artifacts if a.step is not None)
             space = size(sum(marker.size for marker in markers))
@@ -45,6 +51,9 @@ def ls(store: Store, study: str | None, filters: Sequence[str], console: Console
     for line in lines if len(lines) > 1 else []:
         text = "  ".join(item.ljust(width) for item, width in zip(line, widths, strict=True))
         console.print(text.rstrip(), markup=False, highlight=False, soft_wrap=True)
+    for name, values in wanted:
+        if not any(value in values for value in there[name].values()):
+            console.print(_instead(name, values, there[name]), markup=False, highlight=False, soft_wrap=True)
     console.print(f"{len(lines) - 1} jobs" + (f", {damaged} damaged" if damaged else ""), highlight=False)
     return 1 if damaged else 0
 
@@ -56,6 +65,21 @@ def _filter(pair: str) -> tuple[str, tuple[object, ...]]:
         why = "decides nothing that a result keeps" if name in settings() else "is no setting"
         raise UserError(f"{name}: {why}; filters are {', '.join(sorted(FILTERS))}")
     return name, values
+
+
+def _instead(name: str, values: Sequence[object], there: Mapping[str, Any]) -> str:
+    """What is there of a setting that no job has as it was asked for, the nearest values first."""
+    asked = f"{name}={','.join(map(label, values))}"
+    if not there:
+        return f"{asked}: no job has this setting"
+
+    def away(item: tuple[str, Any]) -> tuple[float, str]:
+        numbers = [value for value in (item[1], values[0]) if isinstance(value, int | float)]
+        return (abs(numbers[0] - numbers[1]) if len(numbers) == 2 else 0.0, item[0])
+
+    near = [text for text, _ in sorted(there.items(), key=away)]
+    more = f" and {len(near) - NEAR} more" if len(near) > NEAR else ""
+    return f"{asked}: no job has it; there is {', '.join(near[:NEAR])}{more}"
 
 
 def _title(entry: Entry) -> str:

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from rich.table import Table
 
+from randteach.labels import label
 from randteach.report.style import (
     STYLE,
     TEACHER,
@@ -22,7 +23,7 @@ from randteach.report.style import (
     seeds_of,
     spread,
 )
-from randteach.report.summary import label, number, settings, table
+from randteach.report.summary import number, settings, table
 
 AXES = ("probed_on", "arch", "width")
 BN = {

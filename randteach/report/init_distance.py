@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from loaders import DATASETS
+from randteach.labels import label
 from randteach.report import paper
 from randteach.report.style import (
     INK,
@@ -23,7 +24,7 @@ from randteach.report.style import (
     seeds_of,
     spread,
 )
-from randteach.report.summary import chosen, label, settings, show
+from randteach.report.summary import chosen, settings, show
 
 __all__ = ["draw", "show"]
 PANEL_AXES = ("probed_on", "dataset", "arch", "width")

@@ -11,8 +11,9 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from rich.table import Table
 
+from randteach.labels import label
 from randteach.report.style import INK, STYLE, networks, save
-from randteach.report.summary import label, number, settings, table
+from randteach.report.summary import number, settings, table
 
 AXES = ("probed_on", "arch", "width", "seed", "bn")
 PANELS = {

@@ -8,6 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from rich.table import Table
 
+from randteach.labels import label
 from randteach.report.style import (
     INPUT,
     STYLE,
@@ -20,7 +21,7 @@ from randteach.report.style import (
     save,
     seeds_of,
 )
-from randteach.report.summary import chosen, label, number, settings, table
+from randteach.report.summary import chosen, number, settings, table
 
 AXES = ("probed_on", "dataset", "arch", "width")
 

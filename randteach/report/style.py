@@ -11,7 +11,8 @@ from matplotlib.figure import Figure
 
 from loaders import DATASETS
 from randteach import disk
-from randteach.report.summary import half_width, label
+from randteach.labels import label
+from randteach.report.summary import half_width
 
 TITLES = {"linear": "linear probe", "linear_std": "linear probe, standardised", "knn": "kNN probe"}
 INK, TEACHER, INPUT = "#222222", "#b35806", "#7f7f7f"

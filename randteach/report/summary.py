@@ -8,10 +8,11 @@ import pandas as pd
 from rich import box
 from rich.table import Table
 
+from randteach.labels import label
+from randteach.metrics import MEASURES
 from randteach.report import paper
 from randteach.report.table import COLUMNS
 
-MEASURES = ("linear", "linear_std", "knn")
 AXES = ("probed_on", "dataset", "arch", "width", "alpha")
 PLACE = ("seed", "teacher", "measure")  # with the axes: one student's curve along its epochs
 
@@ -141,13 +142,6 @@ def _spread(row: dict[Hashable, Any]) -> str:
     if row["n"] == 2:
         return f"{number(row['lowest'])} … {number(row['highest'])}"
     return f"± {number(row['interval'])}" if row["n"] > 2 else ""
-
-
-def label(value: object) -> str:
-    """An axis value for people: the paper's alpha of 1e-10 is shown as 0."""
-    if isinstance(value, float):
-        return "" if math.isnan(value) else f"{0 if 0 < value < 1e-6 else value:g}"
-    return "" if value is None or value is pd.NA else str(value)
 
 
 def number(value: float, form: str = ".1f") -> str:

@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from rich.table import Table
 
+from randteach.labels import label
 from randteach.report.style import (
     INK,
     STYLE,
@@ -23,7 +24,7 @@ from randteach.report.style import (
     save,
     seeds_of,
 )
-from randteach.report.summary import label, number, settings, table
+from randteach.report.summary import number, settings, table
 
 AXES = ("probed_on", "arch", "width")
 CONTROLS = {

@@ -6,6 +6,7 @@ from dataclasses import replace
 from randteach.build import distill_job, last, made_of, probe_spec, teacher_of
 from randteach.config import Config
 from randteach.jobs import Job
+from randteach.labels import label
 from randteach.records import Network, PlaneSpec
 from randteach.setting import UserError
 from randteach.trials.train import evaluated
@@ -49,7 +50,7 @@ def plane_jobs(config: Config) -> Iterator[Job]:
             row=row,
             columns=columns,
         )
-        place = {"place": "corners" if row is None else f"{row:g}"}
+        place = {"place": "corners" if row is None else label(row)}
         parents = made_of(*corners, head=True)
         yield Job("plane", spec, {}, parents, config.resources.plane, (3,), labels | place)
 

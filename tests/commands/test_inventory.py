@@ -46,6 +46,14 @@ def test_filters_by_settings(filters: list[str], count: int, command: Command) -
     assert command("ls", *filters).splitlines()[-1] == f"{count} jobs"
 
 
+def test_a_filter_that_fits_none_names_what_is_there(command: Command) -> None:
+    text = "alpha=0: no job has it; there is 0.3, 0.6\n0 jobs\n"
+    assert command("ls", "alpha=0").endswith(text)
+    assert "head.hidden_dims=[33]: no job has it; there is [32]\n" in command("ls", "head.hidden_dims=[33]")
+    assert "tickets.fraction=0.5: no job has this setting\n" in command("ls", "tickets.fraction=0.5")
+    assert "no job has" not in command("ls", "alpha=0.3,0.7")
+
+
 def test_a_study_is_a_filter(command: Command, store: Store) -> None:
     plans.record(store, planned("alpha=0.6", name="other"), "", {})
     assert command("ls", "--study", "other").endswith("6 jobs\n")
