@@ -1,9 +1,17 @@
 """What is computed: the records that stages take and keys are made of."""
 
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from randteach.config import Distill, Head, Net, Train
+
+
+def corrected(absent: Any, why: str) -> Any:
+    """A field that the record sets itself, in place of the `absent` value that older keys stand for.
+
+    `why` says to people which older results it makes inapplicable.
+    """
+    return field(default=absent, init=False, metadata={"absent": absent, "why": why})
 
 
 @dataclass(frozen=True)
@@ -66,7 +74,8 @@ def calibration(*references: Reference) -> Reads:
 class DistillSpec:
     """A trajectory: a student on its way from theta_S(alpha), without its length.
 
-    `round` counts restarts, in which the student of one round is the teacher of the next.
+    `round` counts restarts, in which the student of one round is the teacher of the next. `target` is how
+    the loss spells the teacher's probabilities.
     """
 
     samples: Samples
@@ -80,6 +89,13 @@ class DistillSpec:
     seed_order: int
     seed_augment: int | None
     round: int = field(default=1, metadata={"absent": 1})
+    target: str = corrected(
+        "softmax", "the target of distill.loss=ce was softmax(teacher), not exp(log_softmax(teacher))"
+    )
+
+    def __post_init__(self) -> None:
+        if self.distill.loss == "ce":
+            object.__setattr__(self, "target", "exp(log_softmax)")
 
     @property
     def reads(self) -> Reads:

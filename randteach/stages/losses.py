@@ -23,9 +23,9 @@ def distillation_loss(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """The batch's mean loss, and its summed KL(teacher || student) in nats without gradient.
 
-    - `ce`: cross-entropy, with autograd's gradient of the log-softmax, bit for bit, as the paper's
-      authors ran it: at the teacher itself it is rounding noise, not zero.
-    - `ce_exact`: the same loss with the gradient softmax(student) - softmax(teacher).
+    - `ce`: cross-entropy against exp(log_softmax(teacher)), with autograd's loss and gradient, bit for bit,
+      as the paper's authors ran it: at the teacher itself the gradient is rounding noise, not zero.
+    - `ce_exact`: the same against softmax(teacher), with the gradient softmax(student) - softmax(teacher).
     - `mse`: mean squared error of the outputs over batch and units.
 
     Destroys `student_BK`, whose memory holds the gradient afterwards, and may destroy `teacher_BK`.
@@ -81,7 +81,8 @@ def _rows(
     scaled = student if t_s == 1 else student / t_s
     target = teacher if t_t == 1 else teacher / t_t
     log_s, log_t = scaled.log_softmax(-1), target.log_softmax(-1)
-    p_t = target.softmax(-1)
+    # The two spellings differ in their last bits, which is all there is to learn from near the teacher.
+    p_t = log_t.exp() if loss == "ce" else target.softmax(-1)
     kl = kl_divergence(log_s, log_t, p_t)
     if loss == "mse":
         gap = student - teacher

@@ -155,8 +155,8 @@ class Plain:
             with torch.no_grad():
                 target = self.targets(at, x)
             out, target = self.student(x) / config.student_temperature, target / config.teacher_temperature
-            mse = config.loss == "mse"
-            loss = F.mse_loss(out, target) if mse else F.cross_entropy(out, target.softmax(1))
+            told = target.log_softmax(1).exp() if config.loss == "ce" else target.softmax(1)
+            loss = F.mse_loss(out, target) if config.loss == "mse" else F.cross_entropy(out, told)
             log_s, log_t = (y.detach().double().log_softmax(1) for y in (out, target))
             kl = F.kl_div(log_s, log_t, reduction="sum", log_target=True)
             seen.append((len(at), loss.item(), kl.item()))

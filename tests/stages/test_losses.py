@@ -28,24 +28,35 @@ def ours(student: torch.Tensor, teacher: torch.Tensor, *args: object) -> tuple[t
 def test_ce_is_autograds_bit_for_bit(batch: int, units: int, gap: float) -> None:
     """At the teacher itself the gradient is autograd's rounding noise, which is part of the setting."""
     student, teacher = outputs(batch, units, gap)
-    leaf = student.clone().requires_grad_()
-    (-(teacher.softmax(-1) * leaf.log_softmax(-1)).sum(-1)).mean().backward()
-    _, _, grad = ours(student, teacher, "ce")
-    assert torch.equal(grad, leaf.grad)
-    again = student.clone().requires_grad_()
-    loss = F.cross_entropy(again, teacher.softmax(-1))
-    loss.backward()
+    target = teacher.log_softmax(-1).exp()
+    leaf, again = (student.clone().requires_grad_() for _ in range(2))
+    expected = -(target * leaf.log_softmax(-1)).sum(-1).mean()
+    expected.backward()
+    loss, _, grad = ours(student, teacher, "ce")
+    assert torch.equal(loss, expected.detach()) and torch.equal(grad, leaf.grad)
+    F.cross_entropy(again, target).backward()
     assert torch.equal(grad, again.grad)
+
+
+def test_the_targets_of_ce_and_ce_exact_are_spelled_differently() -> None:
+    """The spelling is most of what is left at the teacher itself; `ce_exact` keeps softmax on both sides."""
+    student, teacher = outputs(7, 1024, 0.0)
+    leaf = student.clone().requires_grad_()
+    F.cross_entropy(leaf, teacher.softmax(-1)).backward()
+    assert not torch.equal(ours(student, teacher, "ce")[2], leaf.grad)
+    other, _ = outputs(7, 1024, 1e-7)
+    expected = (other.softmax(-1) - teacher.softmax(-1)) / 7
+    torch.testing.assert_close(ours(other, teacher, "ce_exact")[2], expected, rtol=1e-6, atol=0)
 
 
 def test_ce_with_temperatures() -> None:
     student, teacher = outputs(6, 50, 0.3)
     leaf = student.clone().requires_grad_()
-    expected = F.cross_entropy(leaf / 0.5, (teacher / 2.0).softmax(-1))
+    expected = F.cross_entropy(leaf / 0.5, (teacher / 2.0).log_softmax(-1).exp())
     expected.backward()
     loss, _, grad = ours(student, teacher, "ce", 0.5, 2.0)
-    torch.testing.assert_close(loss, expected.detach())
-    torch.testing.assert_close(grad, leaf.grad)
+    torch.testing.assert_close(loss, expected.detach(), rtol=1e-6, atol=0)
+    assert torch.equal(grad, leaf.grad)
 
 
 def test_ce_by_hand() -> None:
@@ -81,14 +92,24 @@ def test_mse() -> None:
     torch.testing.assert_close(grad, leaf.grad)
 
 
+@pytest.mark.parametrize("loss", ["ce", "ce_exact", "mse"])
 @pytest.mark.parametrize("gap", [1.0, 1e-2, 1e-4])
-def test_kl_keeps_its_digits_near_the_teacher(gap: float) -> None:
+def test_kl_keeps_its_digits_near_the_teacher(gap: float, loss: str) -> None:
     student, teacher = outputs(8, 1000, gap)
-    kl = ours(student, teacher, "ce")[1].item()
+    kl = ours(student, teacher, loss)[1].item()
     log_s, log_t = (x.double().log_softmax(-1) for x in (student, teacher))
     exact = (log_t.exp() * (log_t - log_s)).sum().item()
     assert kl == pytest.approx(exact, rel=2e-3)
-    assert ours(teacher, teacher, "ce")[1].item() == 0.0
+    assert ours(teacher, teacher, loss)[1].item() == 0.0
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1.0, 30.0, 1e4])
+@pytest.mark.parametrize("gap", [0.0, 1e-7, 1e-3, 0.3, 10.0])
+def test_kl_is_never_negative(gap: float, scale: float) -> None:
+    student, teacher = outputs(16, 300, gap)
+    for row in range(16):
+        kl = ours(scale * student[row : row + 1], scale * teacher[row : row + 1], "ce")[1].item()
+        assert 0 <= kl < math.inf
 
 
 def test_kl_of_a_very_sharp_teacher() -> None:
