@@ -16,7 +16,7 @@ from rich.markup import escape
 
 import randteach
 from loaders.datasets import DataError
-from randteach import cluster, code, estimate, overrides, security, study
+from randteach import cluster, code, estimate, overrides, paths, security, study
 from randteach.disk import ensure_writable
 from randteach.engine.progress import duration
 from randteach.jobs import Job
@@ -62,6 +62,8 @@ def _sweep(sweep: Study, argv: Sequence[str]) -> int:
     if args.name is not None and not re.fullmatch(r"\w[\w.-]*", args.name):
         raise UserError(f"--name {args.name}: it names a folder; letters, digits and . _ - are allowed")
     security.check_versions()
+    paths.home()  # which Ray needs, and the cluster's file
+    out = paths.absolute(args.out, "--out")
     # A file has no width of its own; a terminal and COLUMNS have.
     console = Console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else WIDTH)
     _on_cluster(args, console)
@@ -70,8 +72,10 @@ def _sweep(sweep: Study, argv: Sequence[str]) -> int:
     axes = _environment(axes, have, console)
     for name in axes.typed & sweep.unused.keys():
         raise UserError(f"{name}: has no effect in {sweep.name}; set {sweep.unused[name]}")
+    raw = axes.values.get("data.root", (None,))[0]
+    root = out / "data" if raw is None else paths.absolute(raw, "data.root")
     plan = study.expand(sweep, axes, args.name)
-    store = Store(args.store or Path(args.out) / "store")
+    store = Store(args.store or out / "store")
     store.check_format()
     missing = plan.missing(store)
     _show_plan(console, plan, missing, store)
@@ -81,15 +85,15 @@ def _sweep(sweep: Study, argv: Sequence[str]) -> int:
         return 0
     _check_time(missing, args, console)
     _check_room(missing, store)
-    ensure_writable(Path(args.out).absolute(), "--out")
+    ensure_writable(out, "--out")
     if missing:
         store.prepare()
     from randteach.run import Request, run
 
     request = Request(
-        out=Path(args.out),
+        out=out,
         store=store,
-        root=Path(axes.values.get("data.root", (None,))[0] or Path(args.out) / "data").expanduser(),
+        root=root,
         loader=axes.values["loader"][0],
         checkpoint_every=plan.settings["checkpoint_every"][0],
         local=args.local,
@@ -98,7 +102,7 @@ def _sweep(sweep: Study, argv: Sequence[str]) -> int:
         retry=args.retry,
         max_failures=args.max_failures,
         max_hours=args.max_hours,
-        command=shlex.join([_as_typed(sys.executable), *sys.argv]),
+        command=shlex.join([paths.short(sys.executable), *sys.argv]),
     )
     return run(sweep, plan, missing, request, console)
 
@@ -119,12 +123,6 @@ def _on_cluster(args: argparse.Namespace, console: Console) -> None:
             highlight=False,
             soft_wrap=True,
         )
-
-
-def _as_typed(program: str) -> str:
-    """A path below the working directory as one types it there."""
-    path = Path(program)
-    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
 def _arguments(sweep: Study) -> argparse.ArgumentParser:

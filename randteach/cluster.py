@@ -12,6 +12,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
+from randteach import paths
 from randteach.setting import UserError
 
 MLFLOW = "http://127.0.0.1:5000"
@@ -28,13 +29,12 @@ class Cluster:
 
 def path() -> Path:
     """Where a node keeps it."""
-    base = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
-    return Path(base) / "randteach" / "cluster.yaml"
+    return paths.of_user("XDG_CONFIG_HOME", ".config") / "cluster.yaml"
 
 
 def here() -> Cluster | None:
     """The cluster that this machine is a node of; UserError where its file is not what is written there."""
-    if not (file := path()).exists():
+    if not os.path.exists(file := path()):  # unlike Path.exists, it bears a folder that is closed to us
         return None
     try:
         found = OmegaConf.merge(OmegaConf.structured(Cluster), OmegaConf.load(file))
@@ -46,8 +46,7 @@ def here() -> Cluster | None:
 
 def caches() -> Path:
     """A node's own folder for data: FFCV files are mapped into memory, which shared folders do badly."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "randteach"
+    return paths.of_user("XDG_CACHE_HOME", ".cache")
 
 
 def data() -> Path:

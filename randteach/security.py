@@ -12,7 +12,7 @@ from pathlib import Path
 
 from packaging.version import Version
 
-from randteach import disk
+from randteach import disk, paths
 from randteach.setting import UserError
 
 FLOORS = {  # versions before these have holes that are known to be used
@@ -45,7 +45,8 @@ def check_versions() -> None:
 
 def token_file() -> Path:
     """Where Ray looks for the token."""
-    return Path(os.environ.get("RAY_AUTH_TOKEN_PATH") or Path.home() / ".ray" / "auth_token")
+    given = os.environ.get("RAY_AUTH_TOKEN_PATH")
+    return Path(given) if given else paths.home() / ".ray" / "auth_token"
 
 
 def ensure_token() -> Path:

@@ -57,14 +57,14 @@ class Tree:
 
         self.store, self.study = store, plan["study"]
         self.entries = {item["key"]: Entry.from_json(item) for item in plan["jobs"]}
-        self.database = None if server else (out / "mlflow.db").absolute()
+        self.database = None if server else out / "mlflow.db"
         out.mkdir(parents=True, exist_ok=True)
         self.client = MlflowClient(server or f"sqlite:///{self.database}")
         self.runs: dict[str, str] = {}
         self.written: dict[str, str] = {}
         self._failed: set[str] = set()  # runs with an error's text
         # A server keeps artifacts where it was told to, and hands them on.
-        self._find(None if server else (out / "mlflow-artifacts" / self.study).absolute().as_uri())
+        self._find(None if server else (out / "mlflow-artifacts" / self.study).as_uri())
         self._inode = self.database.stat().st_ino if self.database else 0
         self._open(SWEEP, f"sweep {self.study}", {"role": SWEEP, "study": self.study})
         settings = {f"setting.{name}": ",".join(map(str, value)) for name, value in plan["settings"].items()}

@@ -2,20 +2,23 @@
 
 import argparse
 from collections.abc import Sequence
-from pathlib import Path
 
 from rich.console import Console
 
-from randteach import cluster
+from randteach import cluster, paths
 from randteach.store import Store
 
 OUT = "out"
+PATHS = {"out": "--out", "file": "FILE"}  # that options and arguments name; a store can be in a bucket
 MLFLOW = "MLflow's server (default: the cluster's, else the database in OUT)"
 
 
 def run(argv: Sequence[str]) -> int:
     """Parse and run; the exit code."""
     args = _parser().parse_args(argv)
+    for name, given in PATHS.items():
+        if name in args:
+            setattr(args, name, paths.absolute(getattr(args, name), given))
     console = Console(soft_wrap=True)
     if args.action == "settings":
         from randteach.commands import settings
@@ -30,7 +33,7 @@ def run(argv: Sequence[str]) -> int:
     if args.action == "ui":
         from randteach.commands import ui
 
-        return ui.ui(Path(args.out), args.port)
+        return ui.ui(args.out, args.port)
     if args.action == "serve":
         from randteach.commands import ui
 
@@ -53,15 +56,16 @@ def run(argv: Sequence[str]) -> int:
 
 def _store(args: argparse.Namespace) -> str:
     """The store that is named, that of the cluster of this node, or the one in OUT."""
-    there = cluster.here() if not args.store and args.out == OUT else None
-    return args.store or (there.store if there else str(Path(args.out) / "store"))
+    here = args.out == paths.absolute(OUT, "--out")
+    there = cluster.here() if here and not args.store else None
+    return args.store or (there.store if there else str(args.out / "store"))
 
 
 def _on_store(args: argparse.Namespace, store: Store, console: Console) -> int:
     from randteach.commands import archive, inventory, upkeep, watch
 
     if args.action == "import":
-        return archive.import_(store, Path(args.file), console)
+        return archive.import_(store, args.file, console)
     store.check_there()
     if args.action == "ls":
         return inventory.ls(store, args.study, args.filters, console)
@@ -76,12 +80,12 @@ def _on_store(args: argparse.Namespace, store: Store, console: Console) -> int:
     if args.action == "gc":
         return upkeep.gc(store, args.yes, console)
     if args.action == "export":
-        return archive.export(store, args.study, Path(args.file), console)
+        return archive.export(store, args.study, args.file, console)
     from randteach.commands import track
 
     there = cluster.here()
     server = args.mlflow or (there.mlflow if there else None)
-    return track.run(Path(args.out), store, args.study, server, console)
+    return track.run(args.out, store, args.study, server, console)
 
 
 def _parser() -> argparse.ArgumentParser:

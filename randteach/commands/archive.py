@@ -22,7 +22,7 @@ from typing import Any
 
 from rich.console import Console
 
-from randteach import disk, identity, plans, work
+from randteach import disk, identity, paths, plans, work
 from randteach.estimate import size
 from randteach.jobs import Artifact, Entry
 from randteach.lookup import damage_told
@@ -67,7 +67,8 @@ def export(store: Store, study: str, target: Path, console: Console) -> int:
     missing = sum(not store.has(artifact) for entry in entries.values() for artifact in entry.artifacts)
     note = f"; {missing} are not made yet" if missing else ""
     console.print(
-        f"{target}: {study}, {len(artifacts)} artifacts, {size(target.stat().st_size)}{note}", highlight=False
+        f"{paths.short(target)}: {study}, {len(artifacts)} artifacts, {size(target.stat().st_size)}{note}",
+        highlight=False,
     )
     return 0
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.table import Table
 
-from randteach import cluster, code, security
+from randteach import cluster, code, paths, security
 from randteach.estimate import size
 from randteach.setting import UserError
 from randteach.store import Store
@@ -38,7 +38,7 @@ def run(store: str, address: str | None, server: str | None, console: Console) -
         address or (there.address if there else None),
         server or (there.mlflow if there else None),
     )
-    store = str(Path(store).absolute()) if "://" not in store else store
+    store = str(paths.absolute(store, "--store")) if "://" not in store else store
     mine = node(store)
     found = [("here", check) for check in [*mine["checks"], *driver(server)]]
     if address:

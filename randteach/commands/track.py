@@ -4,7 +4,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from randteach import plans, tracking
+from randteach import paths, plans, tracking
 from randteach.setting import UserError
 from randteach.store import Store
 
@@ -18,5 +18,6 @@ def run(out: Path, store: Store, study: str | None, server: str | None, console:
         except Exception as error:  # whatever MLflow raises
             place = f"--mlflow {server}" if server else f"--out {out}"
             raise UserError(f"{place}: MLflow can't be written: {tracking.said(error)}") from None
-        console.print(f"{name}: {status.lower()}, written to {server or out / 'mlflow.db'}", highlight=False)
+        place = server or paths.short(out / "mlflow.db")
+        console.print(f"{name}: {status.lower()}, written to {place}", highlight=False)
     return 0

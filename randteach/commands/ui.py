@@ -5,7 +5,7 @@ import socket
 import sys
 from pathlib import Path
 
-from randteach import security
+from randteach import paths, security
 from randteach.setting import UserError
 
 # Without the workflow's name MLflow opens on its pages for language models.
@@ -14,7 +14,7 @@ OPENS_ON = "#/experiments?workflowType=machine_learning"
 
 def ui(out: Path, port: int) -> int:
     """Become MLflow on a sweep's database; UserError without one, or where the port is taken."""
-    database = (out / "mlflow.db").absolute()
+    database = out / "mlflow.db"
     if not database.exists():
         raise UserError(f"--out {out}: holds no mlflow.db; run a sweep first, e.g. `make demo`")
     _become_mlflow(database, port)
@@ -26,10 +26,9 @@ def serve(store: str, port: int) -> int:
 
     All that it holds can be made again from the store, by `randteach track`.
     """
-    base = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
-    database = Path(base) / "randteach" / "mlflow.db"
+    database = paths.of_user("XDG_DATA_HOME", ".local", "share") / "mlflow.db"
     database.parent.mkdir(parents=True, exist_ok=True)
-    artifacts = store if "://" in store else Path(store).absolute().as_uri()
+    artifacts = store if "://" in store else paths.absolute(store, "--store").as_uri()
     _become_mlflow(database, port, "--artifacts-destination", f"{artifacts}/mlflow")
     return 0
 

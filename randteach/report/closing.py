@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from randteach import paths
 from randteach.engine.progress import Progress
 from randteach.study import Plan
 
@@ -35,7 +36,7 @@ def show(
         say("  " + (error.strip().splitlines() or [""])[-1], "red")
     folder = request.out / plan.study
     results = {"table": folder / "results.csv", "figure": folder / "figure.png"}
-    say(", ".join(f"{name} {path}" for name, path in results.items() if path.exists()))
+    say(", ".join(f"{name} {paths.short(path)}" for name, path in results.items() if path.exists()))
     if request.address:
         say(f"both also in {request.store.address}/reports/{plan.study}")
     if not whole:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from randteach import disk
+from randteach import disk, paths
 
 
 class Folder:
@@ -15,7 +15,7 @@ class Folder:
     pause = 0.0
 
     def __init__(self, root: Path) -> None:
-        self.root = root.absolute()
+        self.root = paths.absolute(root, "--store")
         self.address = str(self.root)
 
     def check(self) -> None:

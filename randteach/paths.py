@@ -1,0 +1,47 @@
+"""Paths that a user types: made absolute once, where they come in, and shown short."""
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+from randteach.setting import UserError
+
+
+def absolute(typed: str | Path, setting: str) -> Path:
+    """A typed path as it is meant in every folder and process; `~` is a home folder.
+
+    Raises UserError, naming the setting, where there is no such home, or no such path can be.
+    """
+    text = str(typed)
+    try:
+        found = Path(text).expanduser().absolute()
+        usable = bool(text) and "\0" not in str(found) and bool(str(found).encode())
+    except RuntimeError:
+        raise UserError(
+            f"{setting} {text}: there is no such home folder; set HOME to one, or give the whole path"
+        ) from None
+    except FileNotFoundError:
+        raise UserError(f"{setting} {text}: the current folder is gone; change to another one") from None
+    except UnicodeEncodeError:
+        usable = False
+    if not usable:
+        raise UserError(f"{setting} {text!r}: is no path in UTF-8; rename the folder, or give another path")
+    return found
+
+
+def home() -> Path:
+    """The user's home folder; UserError where there is none."""
+    return absolute("~", "HOME")
+
+
+def of_user(variable: str, *below: str) -> Path:
+    """This software's folder where XDG's variable says, else at its usual place below the home folder."""
+    given = os.environ.get(variable)
+    return (absolute(given, variable) if given else home().joinpath(*below)) / "randteach"
+
+
+def short(path: Path | str) -> str:
+    """A path as one types it in the current folder."""
+    with suppress(OSError, ValueError):
+        return str(Path(path).relative_to(Path.cwd()))
+    return str(path)

@@ -1,0 +1,127 @@
+"""`~` and relative paths mean the same wherever a path is typed; unusable ones are one message."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+import randteach
+from randteach import cli, cluster, paths, security
+from randteach.commands import run as command
+from randteach.run import Request
+from randteach.setting import UserError
+from randteach.store import Store
+from tests.studies import SMALL, STUDY
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home folder and a current one of the test's own."""
+    for name in ("XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "RAY_AUTH_TOKEN_PATH"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    (tmp_path / "home").mkdir()
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    return tmp_path / "home"
+
+
+def requested(monkeypatch: pytest.MonkeyPatch, *argv: str) -> Request:
+    """What a sweep's command line asks to be run."""
+    found: list[Request] = []
+    monkeypatch.setattr("randteach.run.run", lambda *args: found.append(args[3]) or 0)
+    with pytest.raises(SystemExit) as ended:
+        randteach.main(STUDY, ["--preset", "mini", "--local", *SMALL, *argv])
+    assert ended.value.code == 0
+    return found[0]
+
+
+@pytest.mark.parametrize(("typed", "meant"), [("~/x", "home/x"), ("x", "here/x"), ("../x", "here/../x")])
+def test_a_path_means_the_same_in_every_option(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, typed: str, meant: str
+) -> None:
+    asked = requested(monkeypatch, "--out", typed, "--store", f"{typed}/s", f"data.root={typed}/r")
+    there = tmp_path / meant
+    assert asked.out == there and asked.root == there / "r"
+    assert asked.store.address == str(there / "s")
+    asked = requested(monkeypatch, "--out", typed)
+    assert asked.root == there / "data" and asked.store.address == str(there / "store")
+
+
+def test_a_path_means_the_same_in_every_command_and_in_notebooks(
+    tmp_path: Path, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Store("~/out/store").prepare()
+    assert (home / "out" / "store" / "format.json").exists()
+    for argv in ("ls --out ~/out", "ls --store ~/out/store", "status --out ../home/out"):
+        assert command(argv.split()) == 0
+    for argv in (["import", "~/none.tar", "--out", "~/out"], ["ui", "--out", "~/none"]):
+        with pytest.raises(UserError, match=str(home / "none")):
+            command(argv)
+    for call in (randteach.load, randteach.table):
+        with pytest.raises(UserError, match=str(home / "out" / "store")):
+            call("ab", store="~/out/store")
+    assert not any((tmp_path / "here").iterdir()) and "nothing runs" in capsys.readouterr().out
+
+
+def test_the_users_own_folders(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert cluster.path() == home / ".config" / "randteach" / "cluster.yaml"
+    assert cluster.caches() == home / ".cache" / "randteach"
+    assert security.token_file() == home / ".ray" / "auth_token"
+    monkeypatch.setenv("XDG_CONFIG_HOME", "~/settings")
+    monkeypatch.setenv("XDG_CACHE_HOME", "caches")
+    assert cluster.path() == home / "settings" / "randteach" / "cluster.yaml"
+    assert cluster.caches() == Path.cwd() / "caches" / "randteach"
+
+
+NOT_UTF8 = os.fsdecode(b"caf\xe9")
+
+
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        (["--out", NOT_UTF8], "--out 'caf\\udce9': is no path in UTF-8"),
+        (["--store", NOT_UTF8], "--store 'caf\\udce9': is no path in UTF-8"),
+        (["--out", ""], "--out '': is no path in UTF-8"),
+        (["--out", "~nobody-of-this-name/x"], "--out ~nobody-of-this-name/x: there is no such home folder"),
+        (["data.root=~nobody-of-this-name"], "data.root ~nobody-of-this-name: there is no such home folder"),
+    ],
+)
+def test_an_unusable_path_is_one_message(
+    capsys: pytest.CaptureFixture[str], argv: list[str], said: str
+) -> None:
+    message = refused(capsys, *argv)
+    assert message.startswith(f"error: {said}") and not any(Path.cwd().iterdir())
+
+
+@pytest.mark.parametrize("named", ["~", "~nobody-of-this-name"])
+def test_a_home_that_is_not_there_is_one_message(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], named: str
+) -> None:
+    monkeypatch.setenv("HOME", named)
+    message = refused(capsys)
+    assert message.startswith("error: HOME ~: there is no such home folder; set HOME to one")
+    assert not any(Path.cwd().iterdir())
+
+
+def test_a_current_folder_that_is_gone_or_not_utf8(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    strange = tmp_path / NOT_UTF8
+    strange.mkdir()
+    monkeypatch.chdir(strange)
+    assert refused(capsys).startswith("error: --out 'out': is no path in UTF-8")
+    strange.rmdir()
+    assert refused(capsys).startswith("error: --out out: the current folder is gone")
+
+
+def refused(capsys: pytest.CaptureFixture[str], *argv: str) -> str:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(STUDY, ["--preset", "mini", "--dry-run", "--local", *argv])
+    err = capsys.readouterr().err
+    assert ended.value.code == 2 and err.count("\n") == 1
+    return err
+
+
+def test_paths_are_shown_short(tmp_path: Path) -> None:
+    assert paths.short(Path.cwd() / "out" / "x") == "out/x" and paths.short(tmp_path) == str(tmp_path)
