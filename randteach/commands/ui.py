@@ -10,6 +10,12 @@ from randteach.setting import UserError
 
 # Without the workflow's name MLflow opens on its pages for language models.
 OPENS_ON = "#/experiments?workflowType=machine_learning"
+HOST = "127.0.0.1"
+# By which names a browser may ask, at any port: a tunnel may end at another one. MLflow's own defaults are
+# patterns such as 10.*, which names of strangers match (10.evil.example). "[[]" is a bracket in a pattern.
+NAMES = "127.0.0.1,127.0.0.1:*,localhost,localhost:*,[::1],[[]::1]:*"
+# What would weaken these checks where it is in the environment.
+WEAKER = ("MLFLOW_SERVER_DISABLE_SECURITY_MIDDLEWARE", "MLFLOW_SERVER_CORS_ALLOWED_ORIGINS")
 
 
 def ui(out: Path, port: int) -> int:
@@ -39,12 +45,12 @@ def _become_mlflow(database: Path, port: int, *more: str) -> None:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind(("127.0.0.1", port))
+            probe.bind((HOST, port))
         except (OSError, OverflowError) as error:
             raise UserError(f"--port {port}: can't listen there ({error}); give another port") from None
-    print(f"http://127.0.0.1:{port}/{OPENS_ON}", flush=True)
-    environment = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-    environment |= {"MLFLOW_DISABLE_TELEMETRY": "true"}
+    print(f"http://{HOST}:{port}/{OPENS_ON}", flush=True)
+    environment = {name: value for name, value in os.environ.items() if name not in WEAKER}
+    environment |= {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
     command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", f"sqlite:///{database}"]
-    command += ["--host", "127.0.0.1", "--port", str(port), "--workers", "1", *more]
+    command += ["--host", HOST, "--port", str(port), "--allowed-hosts", NAMES, "--workers", "1", *more]
     os.execve(sys.executable, command, environment)

@@ -1,5 +1,6 @@
 """MLflow's server for a cluster: real, on loopback; written to, killed, and written again."""
 
+import http.client
 import os
 import socket
 import subprocess
@@ -14,7 +15,7 @@ import pytest
 from mlflow import MlflowClient
 from rich.console import Console
 
-from randteach import security, tracking
+from randteach import plans, security, tracking
 from randteach.commands import doctor
 from randteach.projector import Projector
 from randteach.setting import UserError
@@ -33,7 +34,8 @@ class Server:
 
     def start(self) -> None:
         command = [Path(sys.executable).with_name("randteach"), "serve", "--store", self.folder / "shared"]
-        environment = {**os.environ, "XDG_DATA_HOME": str(self.folder / "data")}
+        weaker = {"MLFLOW_SERVER_DISABLE_SECURITY_MIDDLEWARE": "true", "MLFLOW_SERVER_ALLOWED_HOSTS": "*"}
+        environment = {**os.environ, **weaker, "XDG_DATA_HOME": str(self.folder / "data")}
         self.process = subprocess.Popen(
             [*command, "--port", str(self.port)],
             env=environment,
@@ -55,17 +57,18 @@ class Server:
         self.process.wait()
 
 
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
-    made = Server(tmp_path)
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One for all tests; who stops it starts it again."""
+    made = Server(tmp_path_factory.mktemp("server"))
     made.start()
     yield made
     made.stop()
 
 
-def runs(server: Server) -> dict[str, str]:
+def runs(server: Server, study: str = "small") -> dict[str, str]:
     client = MlflowClient(server.address)
-    experiment = client.get_experiment_by_name("small")
+    experiment = client.get_experiment_by_name(study)
     assert experiment
     return {run.data.tags["key"]: run.info.status for run in client.search_runs([experiment.experiment_id])}
 
@@ -81,7 +84,7 @@ def test_a_study_is_written_through_it_with_artifacts_on_the_store(
     found = runs(server)
     assert set(found.values()) == {"FINISHED"} and len(found) == 1 + len(planned().jobs)
     assert not (tmp_path / "mlflow.db").exists()
-    (kept,) = (tmp_path / "shared" / "mlflow").rglob("results.csv")
+    (kept,) = (server.folder / "shared" / "mlflow").rglob("results.csv")
     assert kept.read_text() == "key,value\n"
     # Written twice is written once.
     assert tracking.track(tmp_path, store, "small", server.address) == "FINISHED"
@@ -89,23 +92,21 @@ def test_a_study_is_written_through_it_with_artifacts_on_the_store(
 
 
 def test_a_server_that_is_away_delays_nothing_and_is_written_later(
-    server: Server, made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    server: Server, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("randteach.projector.PAUSE", 0.1)
     server.stop()
     said: list[str] = []
-    store = Store(made / "store")
+    plans.record(store, planned(name="later"), "", {})
     projector = Projector(tmp_path, store, said.append, server.address)
-    projector.start(
-        {"study": "small", "settings": {}, "jobs": [job.entry.as_json() for job in planned().jobs]}
-    )
+    projector.start(plans.last(store, "later"))
     for job in planned().jobs:
         projector.handle({"event": "begin", "key": job.key})  # which does not wait
     trouble = projector.finish([], "FINISHED")
     assert trouble and len(said) == 1 and "the study goes on without it" in said[0]
     server.start()
-    tracking.track(tmp_path, store, "small", server.address)
-    assert len(runs(server)) == 1 + len(planned().jobs)
+    tracking.track(tmp_path, store, "later", server.address)
+    assert len(runs(server, "later")) == 1 + len(planned().jobs)
 
 
 def test_rows_are_left_out_where_mlflow_is_far_behind(
@@ -143,6 +144,34 @@ def test_the_doctor_writes_and_reads_and_leaves_nothing(
     said = capsys.readouterr().out
     assert "2 broken" in said and "randteach serve" in said and "--store" in said
     server.start()
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("127.0.0.1:{port}", 200),
+        ("localhost:{port}", 200),
+        ("[::1]:{port}", 200),
+        ("localhost:5001", 200),  # the other end of a tunnel
+        ("localhost", 200),
+        ("10.evil.example", 403),
+        ("10.0.0.7:{port}", 403),
+        ("192.168.evil.example:{port}", 403),
+        ("172.16.evil.example", 403),
+        ("fd00:evil.example", 403),
+        ("0.0.0.0:{port}", 403),
+        ("localhost.evil.example:{port}", 403),
+        ("evil.example", 403),
+    ],
+)
+def test_it_answers_to_names_of_this_machine_alone(server: Server, host: str, status: int) -> None:
+    """A page of a stranger whose name is made to lead here is told nothing (DNS rebinding)."""
+    for path in ("/", "/api/2.0/mlflow/experiments/get?experiment_id=0"):
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
+        connection.request("GET", path, headers={"Host": host.format(port=server.port)})
+        answer = connection.getresponse()
+        assert answer.status == status and (status == 200 or b"Invalid Host" in answer.read())
+        connection.close()
 
 
 def test_a_port_in_use_is_told(server: Server, tmp_path: Path) -> None:
