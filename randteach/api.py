@@ -36,4 +36,5 @@ def load(key: str, step: int | None = None, store: str | Path = STORE) -> nn.Mod
 def table(study: str, store: str | Path = STORE) -> pd.DataFrame:
     """The tidy table of the plan that a study ran last, from what the store holds of it."""
     place = Store(store)
-    return tables.build(place, study, plans.entries(place, study))
+    settings = plans.last(place, study).get("settings", {})
+    return tables.build(place, study, plans.entries(place, study), settings)

@@ -1,5 +1,6 @@
 """The building blocks of a study's jobs; each takes a resolved point."""
 
+from dataclasses import replace
 from typing import Any
 
 from randteach import identity
@@ -49,6 +50,7 @@ def distill_job(config: Config, before: Job | None = None, *, head: bool = False
     labels = {
         "role": "student",
         "teacher": reference_id(teacher),
+        "draw": before.labels["draw"] if before else draw_id(teacher_of(config)),
         "dataset": config.data.name,
         "arch": config.net.arch,
         "width": config.net.width,
@@ -104,7 +106,8 @@ def probe_job(config: Config, reference: Reference, parent: Job | None = None) -
     spec = probe_spec(config, reference)
     labels: dict[str, Any] = {"role": "input"}
     if isinstance(reference, Draw):
-        labels = {"role": "teacher", "teacher": reference_id(reference), "seed": reference.seed}
+        labels = {"role": "teacher", "teacher": reference_id(reference), "draw": draw_id(reference)}
+        labels["seed"] = reference.seed
         if reference.calibrated_on:
             labels["dataset"] = reference.calibrated_on.name
     if isinstance(reference, Snapshot):
@@ -136,6 +139,16 @@ def probe_spec(config: Config, reference: Reference) -> ProbeSpec:
 def snapshot_probes(config: Config, student: Job) -> list[Job]:
     """A probe of each snapshot of a student."""
     return [probe_job(config, snapshot(student, step, config), student) for step in student.steps]
+
+
+def bare(draw: Draw) -> Draw:
+    """A draw without its norm mode: its weights alone."""
+    return replace(draw, norm="identity", calibrated_on=None)
+
+
+def draw_id(draw: Draw) -> str:
+    """A short name of a draw's weights, the same in whatever mode its norm layers are."""
+    return reference_id(bare(draw))
 
 
 def reference_id(reference: Network) -> str:

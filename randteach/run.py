@@ -185,7 +185,7 @@ class Run:
     def _report(self) -> list[Path]:
         folder = self.request.out / self.plan.study
         entries = [job.entry for job in self.plan.jobs]
-        frame = table.build(self.store, self.plan.study, entries, self._set_aside)
+        frame = table.build(self.store, self.plan.study, entries, self.plan.settings, self._set_aside)
         table.write(frame, folder)
         OmegaConf.save(OmegaConf.create(dict(self.plan.settings)), folder / "settings.yaml")
         if frame["numerics"].nunique() > 1:

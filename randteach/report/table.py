@@ -1,15 +1,18 @@
 """The tidy table: one row a number, from the store alone."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from randteach import disk
-from randteach.jobs import Entry
+from randteach import disk, work
+from randteach.config import settings as known_settings
+from randteach.jobs import Artifact, Entry
 from randteach.marker import Damaged
-from randteach.stages.recorder import SKIPPED
+from randteach.report.planned import Settings, numbers
+from randteach.stages.recorder import OK, SKIPPED
 from randteach.store import Store
 from randteach.study import below_diverged
 
@@ -19,6 +22,7 @@ COLUMNS = [
     "kind",
     "role",
     "teacher",
+    "draw",
     "dataset",
     "probed_on",
     "arch",
@@ -45,39 +49,49 @@ COLUMNS = [
     "numerics",
 ]
 _PLACE = ("step", "epoch", "gamma", "x", "y", "bn", "split")
-_SKIPPED = {"probe": "linear", "mask": "kept_weights", "connect": "barrier_error", "plane": "kl"}
 _SORTED_BY = [name for name in COLUMNS if name not in ("value", "status", "numerics")]
+_FLOATS = ("epoch", "alpha", "value", "at", "kept", "rewind", "gamma", "x", "y")
+_INTEGERS = ("width", "seed", "step", "round")
+FAILED, MISSING = "failed", "missing"  # statuses of numbers without value, beside those of results
+Row = dict[str, Any]
 
 
 def build(
-    store: Store, study: str, entries: Iterable[Entry], on_damage: Callable[[Damaged], None] | None = None
+    store: Store,
+    study: str,
+    entries: Iterable[Entry],
+    settings: Settings,
+    on_damage: Callable[[Damaged], None] | None = None,
 ) -> pd.DataFrame:
-    """All numbers of a plan's jobs that the store holds, sorted; settings that were swept come last.
+    """All numbers that a plan asks for, sorted; settings that were swept come last.
 
-    What hangs below a diverged network has one row, without a value. Damaged artifacts are left out where
-    there is someone to tell, and raise Damaged where there is not.
+    `settings` are the plan's. A number without value has a row with its status. Damaged artifacts count
+    as missing where there is someone to tell, and raise Damaged where there is not.
     """
-    rows: list[dict[str, Any]] = []
     entries = list(entries)
+    kinds = {entry.kind for entry in entries}
+    made = {kind: store.done(kind) for kind in kinds}
     skipped, _ = below_diverged(entries, store)
-    for entry in entries:
-        try:
-            rows += _entry_rows(store, study, entry, entry.key in skipped)
-        except KeyError:
-            continue  # set aside meanwhile, by another sweep
-        except Damaged as damage:
-            if not on_damage:
-                raise
-            on_damage(damage)
-    frame = pd.DataFrame(rows)
-    swept = sorted(set(frame.columns) - set(COLUMNS))
-    frame = frame.reindex(columns=[*COLUMNS, *swept])
-    for name in ("epoch", "alpha", "value", "at", "kept", "rewind", "gamma", "x", "y"):
-        frame[name] = pd.to_numeric(frame[name], errors="coerce").astype("float64")
-    for name in ("width", "seed", "step", "round"):
-        frame[name] = pd.array(frame[name], dtype="Int64")
+    reader = _Reader(store, settings, made, dict.fromkeys(work.failures(store), FAILED), on_damage)
+    reader.absent.update(dict.fromkeys(skipped, SKIPPED))
+    rows = [{"study": study, **row} for entry in entries for row in reader.rows(entry)]
+    swept = sorted({name for row in rows for name in row} - set(COLUMNS))
+    frame = pd.DataFrame({name: _column(name, rows) for name in (*COLUMNS, *swept)})
     order = [*_SORTED_BY[:-2], *swept, *_SORTED_BY[-2:]]
     return frame.sort_values(order, kind="stable", na_position="first", ignore_index=True)
+
+
+def _column(name: str, rows: list[Row]) -> pd.Series:
+    """A column in its own type: whole numbers stay exact beside empty cells."""
+    values = [row.get(name) for row in rows]
+    kind = known_settings()[name].type.removesuffix(" | null") if name in known_settings() else ""
+    if name in _INTEGERS or kind == "int":
+        return pd.Series(values, dtype="Int64")
+    if name in _FLOATS or kind == "float":
+        return pd.to_numeric(pd.Series(values, dtype="object"), errors="coerce").astype("float64")
+    if kind == "bool":
+        return pd.Series(values, dtype="boolean")
+    return pd.Series(values)
 
 
 def write(frame: pd.DataFrame, folder: Path) -> None:
@@ -89,17 +103,59 @@ def write(frame: pd.DataFrame, folder: Path) -> None:
         temporary.replace(folder / name)
 
 
-def _entry_rows(store: Store, study: str, entry: Entry, skipped: bool) -> Iterator[dict[str, Any]]:
-    base = {"study": study, "key": entry.key, "kind": entry.kind, **entry.labels}
-    artifact = entry.artifacts[-1]
-    if not store.has(artifact):
-        if skipped:
-            yield base | {"measure": _SKIPPED.get(entry.kind, "error"), "split": "test", "status": SKIPPED}
-        return
-    marker = store.marker(artifact)
-    base |= {"status": marker.status, "numerics": marker.numerics}
-    for row in store.rows(artifact):
-        place = {name: row[name] for name in _PLACE if name in row}
-        for measure, value in row.items():
-            if measure not in _PLACE:
-                yield base | place | {"measure": measure, "value": value}
+@dataclass
+class _Reader:
+    """Rows of jobs, from what is made of them."""
+
+    store: Store
+    settings: Settings
+    made: Mapping[str, set[str]]
+    absent: dict[str, str]  # why jobs are not made, by key
+    on_damage: Callable[[Damaged], None] | None
+
+    def rows(self, entry: Entry) -> Iterator[Row]:
+        """All numbers of a job, and what it has not given of those that were planned."""
+        base = {**entry.labels, "key": entry.key, "kind": entry.kind}
+        newest, about, found = self._newest(entry)
+        yield from (base | about | row for row in found)
+        given = {_place(row) for row in found}
+        planned = (row for row in numbers(entry, self.settings) if _place(row) not in given)
+        if newest != entry.artifacts[-1]:  # what is made of it lacks none of its own numbers
+            about = {"status": self.absent.get(entry.key, MISSING)}
+            planned = (row for row in planned if not newest or row["step"] > newest.step)
+        elif about["status"] == OK:
+            return
+        yield from (base | about | row for row in planned)
+
+    def _newest(self, entry: Entry) -> tuple[Artifact | None, Row, list[Row]]:
+        """The latest result of a job that can be read, how it ended, and its numbers."""
+        for artifact in reversed(entry.artifacts):
+            if artifact.kind != entry.kind or artifact.name not in self.made[artifact.kind]:
+                continue
+            try:
+                return artifact, *self._read(artifact)
+            except KeyError:
+                continue  # set aside meanwhile, by another sweep
+            except Damaged as damage:
+                if not self.on_damage:
+                    raise
+                self.on_damage(damage)
+        return None, {}, []
+
+    def _read(self, artifact: Artifact) -> tuple[Row, list[Row]]:
+        """How an artifact ended, and a row for each of its numbers."""
+        marker = self.store.marker(artifact)
+        about = {"status": marker.status, "numerics": marker.numerics}
+        found = []
+        for row in self.store.rows(artifact):
+            place = {name: row[name] for name in _PLACE if name in row}
+            found += [
+                {**place, "measure": measure, "value": value}
+                for measure, value in row.items()
+                if measure not in _PLACE
+            ]
+        return about, found
+
+
+def _place(row: Row) -> tuple[Any, ...]:
+    return tuple(row.get(name) for name in ("measure", "split", "bn", "step"))

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from randteach.build import made_of, reference_id, snapshot, teacher_of
+from randteach.build import bare, draw_id, made_of, reference_id, snapshot, teacher_of
 from randteach.config import Config
 from randteach.jobs import Artifact, Job
 from randteach.records import Network, Samples, Snapshot, TrainSpec
@@ -45,12 +45,13 @@ def drawn(config: Config) -> Checkpoint:
     labels = {
         "role": "teacher",
         "teacher": reference_id(teacher),
+        "draw": draw_id(teacher),
         "arch": config.net.arch,
         "width": config.net.width,
         "seed": config.seed,
         "probed_on": config.probe.data,
     }
-    return Checkpoint(replace(teacher, norm="identity", calibrated_on=None), labels)
+    return Checkpoint(bare(teacher), labels)
 
 
 def train_job(
