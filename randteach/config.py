@@ -30,6 +30,11 @@ class Net:
     arch: str = setting("resnet18", "encoder", choices=ARCHS)
     width: int = setting(64, "channels of the first stage; the embedding is 8x as wide", low=1)
 
+    @property
+    def normed(self) -> bool:
+        """Whether it has norm layers."""
+        return self.arch == "resnet18"
+
 
 @dataclass
 class Head:

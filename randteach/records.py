@@ -14,6 +14,9 @@ def corrected(absent: Any, why: str) -> Any:
     return field(default=absent, init=False, metadata={"absent": absent, "why": why})
 
 
+REESTIMATED = "re-estimated statistics of norm layers were made of each batch's float32 ones"
+
+
 @dataclass(frozen=True)
 class Samples:
     """Inputs of one data set, as the network sees them: uint8 (channels, size, size), or noise."""
@@ -38,6 +41,14 @@ class Draw:
     channels: int
     norm: str = "identity"
     calibrated_on: Samples | None = None
+    statistics: str = corrected(
+        "of batches",
+        "statistics of distill.teacher_norm=calibrated were means over batches, whatever their size",
+    )
+
+    def __post_init__(self) -> None:
+        if self.norm == "calibrated" and self.net.normed:
+            object.__setattr__(self, "statistics", "of all samples")
 
 
 @dataclass(frozen=True)
@@ -181,6 +192,11 @@ class ConnectSpec:
     samples: Samples
     test_count: int
     points: int
+    statistics: str = corrected("float32", REESTIMATED)
+
+    def __post_init__(self) -> None:
+        if self.ends[0].net.normed:
+            object.__setattr__(self, "statistics", "float64")
 
     @property
     def reads(self) -> Reads:
@@ -207,6 +223,11 @@ class PlaneSpec:
     norm: str
     row: float | None
     columns: tuple[float, ...]
+    statistics: str = corrected("float32", REESTIMATED)
+
+    def __post_init__(self) -> None:
+        if self.norm == "reestimated" and self.teacher.net.normed:
+            object.__setattr__(self, "statistics", "float64")
 
     @property
     def reads(self) -> Reads:

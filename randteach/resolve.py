@@ -134,12 +134,12 @@ def _check_batches(config: Config) -> None:
         raise UserError(
             f"distill.batch_size={batch}: with drop_last, {count} samples fill no batch; give at most {count}"
         )
-    if config.net.arch == "resnet18" and batch == 1:
+    if config.net.normed and batch == 1:
         raise UserError(
             "distill.batch_size=1: BatchNorm has no statistics of one sample; give 2 or more, "
             "or net.arch=vgg11"
         )
-    if config.net.arch == "resnet18" and not config.distill.drop_last and count % batch == 1:
+    if config.net.normed and not config.distill.drop_last and count % batch == 1:
         raise UserError(
             f"distill.batch_size={batch}: leaves one of {count} samples for the last batch, on which "
             "BatchNorm has no statistics; give another size or distill.drop_last=true"

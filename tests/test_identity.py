@@ -48,10 +48,10 @@ PINNED: dict[tuple[str, ...], tuple[str, ...]] = {
         "e8f95e71bf7dbf69ead872ca",
     ),
     ("mini", "distill.teacher_norm=calibrated"): (
-        "76f0f8490f490ed41dabdc02",
-        "828fcdaaf92d3ff0c2a7e3ec",
-        "3096433d22614dd2369bedad",
-        "520b5080db7e2d49288bec3a",
+        "3a5e9b31a090e6c309289e88",
+        "a7d17894306451d7daa7a757",
+        "c0d05e313ef3a04c861f84cc",
+        "f48ac2ee8e05dcf5810a7edd",
         "e8f95e71bf7dbf69ead872ca",
     ),
     ("mini", "data.augment=flip_crop"): (
@@ -66,10 +66,10 @@ PINNED: dict[tuple[str, ...], tuple[str, ...]] = {
 PINNED_LAST = {
     ("lottery_tickets", "mini"): ("8bc9182c500be4637e6ea567", "cdeb35747a9dc90eea01504d"),
     ("lottery_tickets", "paper"): ("336f9150c1e06dafdfe9e976", "729df1bdf85e07cc4ded9d5d"),
-    ("mode_connectivity", "mini"): ("574b7985d3430ee7e096ae61", "4f7e5fc55d8bd5a703a868bc"),
+    ("mode_connectivity", "mini"): ("574b7985d3430ee7e096ae61", "4534ab8da6e91084bc9900c4"),
     ("mode_connectivity", "paper"): ("0623253a7583cd0dea00ffe4", "6e99cf8abb16b7025fff5bba"),
-    ("loss_landscape", "mini"): ("e24e6b11d58975627d613ebc", "419d1de89bdbd853d7b1e06f"),
-    ("loss_landscape", "paper"): ("dcb3b478cc9d1b2b8ff6b9e6", "1975ba582baf0bca967f0fff"),
+    ("loss_landscape", "mini"): ("e24e6b11d58975627d613ebc", "2bfc761df0a584d93a97b110"),
+    ("loss_landscape", "paper"): ("dcb3b478cc9d1b2b8ff6b9e6", "ab2cb3b534a688e00447bf48"),
     ("restart", "mini"): ("882337c88fe9faf00db45d2e", "66a3d56f6ba0d6c545d44f6a"),
     ("restart", "paper"): ("a9bb58986b4a103cded0a125", "82b2a318c0633ab39a69b11e"),
 }

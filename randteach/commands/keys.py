@@ -31,6 +31,7 @@ VARIANTS = (
     ("init_distance", "distill.loss=mse"),
     ("init_distance", "probe.val_fraction=0.1"),
     ("init_distance", "net.arch=vgg11 data.size=32"),
+    ("init_distance", "net.arch=vgg11 data.size=32 distill.teacher_norm=calibrated distill.loss=ce_exact"),
     ("init_distance", "downstream=[probe,tickets,connect] distill.loss=ce_exact connect.points=3"),
     ("lottery_tickets", "tickets.controls=[transfer]"),
     ("lottery_tickets", "tickets.momentum=restored tickets.controls=[random,reinit]"),

@@ -2,6 +2,9 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
+from dataclasses import dataclass
+from functools import reduce
+from operator import add
 
 import numpy as np
 import torch
@@ -12,6 +15,8 @@ from loaders.batch import normalise
 from randteach import nets
 from randteach.numerics import EMBED_BATCH, MEMORY_FORMAT
 from randteach.records import Draw
+
+CHUNK = 1 << 18  # values in one pass over a layer's inputs on a CPU: 2 MB
 
 
 def to_device(module: nn.Module, device: torch.device) -> nn.Module:
@@ -32,14 +37,14 @@ def drawn_encoder(
 ) -> nn.Module:
     """A drawn network without gradients, in the mode that its `norm` says.
 
-    `identity`: evaluation mode with statistics 0 and 1; `calibrated`: evaluation mode with the
-    cumulative statistics of `calibration`, which gives batches x_BCHW; `batch`: each batch's own.
+    `identity`: evaluation mode with statistics 0 and 1; `calibrated`: evaluation mode with those of all
+    samples of `calibration`, which gives batches x_BCHW; `batch`: each batch's own.
     """
     encoder = nets.draw_encoder(draw.net, draw.channels, size, draw.role, draw.seed)
     encoder = to_device(encoder.requires_grad_(False), device)
     if draw.norm == "calibrated":
         assert calibration is not None, "a calibrated teacher needs the samples it is calibrated on"
-        calibrate(encoder, calibration())
+        reestimate(encoder, calibration())
     encoder.eval()
     if draw.norm == "batch":
         for norm in norms(encoder):
@@ -53,52 +58,64 @@ def norms(module: nn.Module) -> list[nn.BatchNorm2d]:
     return [m for m in module.modules() if isinstance(m, nn.BatchNorm2d)]
 
 
-def calibrate(encoder: nn.Module, batches: Iterable[torch.Tensor]) -> None:
-    """Set each BatchNorm's buffers to the average over batches x_BCHW of their statistics."""
-    _in_training(encoder, batches, None)
-
-
+@torch.no_grad()
 def reestimate(encoder: nn.Module, batches: Iterable[torch.Tensor]) -> None:
     """Set each BatchNorm's buffers to mean and unbiased variance of its inputs over all samples.
 
-    Batches x_BCHW pass in training mode, each normalised by its own statistics; what these say of all
-    samples together is summed in float64, whatever the size of the last batch.
+    Batches x_BCHW pass once, each normalised by its own statistics, as in training; a batch of one sample
+    is one like any other. What a layer sees is summed in float64.
     """
-    sums: dict[nn.Module, torch.Tensor] = {}  # of each layer: count, sum, sum of squares
+    seen: dict[nn.Module, Moments] = {}
 
-    def seen(layer: nn.Module, args: tuple[torch.Tensor, ...], output: torch.Tensor) -> None:
-        assert isinstance(layer, nn.BatchNorm2d)
-        assert layer.running_mean is not None and layer.running_var is not None
-        count = args[0].numel() / args[0].shape[1]
-        mean, variance = layer.running_mean.double(), layer.running_var.double()
-        squares = variance * (count - 1) + count * mean.square()
-        found = torch.stack((torch.full_like(mean, count), count * mean, squares))
-        sums[layer] = sums[layer] + found if layer in sums else found
+    def normalise_by_batch(norm: nn.Module, args: tuple[torch.Tensor, ...]) -> None:
+        batch = moments(args[0])
+        seen[norm] = seen[norm] + batch if norm in seen else batch
+        _set_statistics(norm, batch.mean_C, batch.squares_C / batch.count)
 
-    hooks = [norm.register_forward_hook(seen) for norm in norms(encoder)]
-    _in_training(encoder, batches, 1.0)  # with which the buffers are each batch's own
-    for hook in hooks:
-        hook.remove()
-    for norm in norms(encoder):
-        assert norm.running_mean is not None and norm.running_var is not None
-        count, total, squares = sums[norm]
-        norm.running_mean.copy_(total / count)
-        norm.running_var.copy_((squares - total.square() / count) / (count - 1))
-
-
-@torch.no_grad()
-def _in_training(encoder: nn.Module, batches: Iterable[torch.Tensor], momentum: float | None) -> None:
-    """Have batches pass in training mode, with a momentum of the norm layers' buffers for once."""
-    layers = norms(encoder)
-    before = [norm.momentum for norm in layers]
-    for norm in layers:
-        norm.reset_running_stats()
-        norm.momentum = momentum
-    encoder.train()
+    # In evaluation mode a layer normalises by its buffers, which the hook sets to those of the batch.
+    encoder.eval()
+    hooks = [norm.register_forward_pre_hook(normalise_by_batch) for norm in norms(encoder)]
     for x_BCHW in batches:
         encoder(x_BCHW)
-    for norm, own in zip(layers, before, strict=True):
-        norm.momentum = own
+    for hook in hooks:
+        hook.remove()
+    for norm, whole in seen.items():
+        _set_statistics(norm, whole.mean_C, whole.squares_C / max(1, whole.count - 1))
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Of some values by channel, in float64: their number, mean, and squared distances from it, summed."""
+
+    count: int
+    mean_C: torch.Tensor
+    squares_C: torch.Tensor
+
+    def __add__(self, other: "Moments") -> "Moments":
+        """Of both together, without a difference of large sums (Chan, Golub, LeVeque 1979)."""
+        count, gap_C = self.count + other.count, other.mean_C - self.mean_C
+        mean_C = self.mean_C + gap_C * (other.count / count)
+        between_C = gap_C.square() * (self.count * other.count / count)
+        return Moments(count, mean_C, self.squares_C + other.squares_C + between_C)
+
+
+def moments(x_BCHW: torch.Tensor) -> Moments:
+    """Of a batch's pixels, as many at a time on a CPU as its cache holds."""
+    x_NC = x_BCHW.movedim(1, -1).flatten(0, -2)
+    rows = max(1, CHUNK // x_NC.shape[1]) if x_NC.device.type == "cpu" else len(x_NC)
+    parts = []
+    for part_NC in x_NC.split(rows):
+        part_NC = part_NC.double()
+        mean_C = part_NC.mean(0)
+        parts.append(Moments(len(part_NC), mean_C, part_NC.sub_(mean_C).square_().sum(0)))
+    return reduce(add, parts)
+
+
+def _set_statistics(norm: nn.Module, mean_C: torch.Tensor, var_C: torch.Tensor) -> None:
+    assert isinstance(norm, nn.BatchNorm2d)
+    assert norm.running_mean is not None and norm.running_var is not None
+    norm.running_mean.copy_(mean_C)
+    norm.running_var.copy_(var_C)
 
 
 def inputs(data: Split, indices: np.ndarray, device: torch.device) -> Iterator[torch.Tensor]:

@@ -71,7 +71,7 @@ def train_job(
     seeds, settings = config.seeds, config.train
     samples, size = probed(config), settings.batch_size
     assert config.probe.test_size and seeds.train is not None and seeds.order is not None
-    if config.net.arch == "resnet18" and samples.count % size == 1:
+    if config.net.normed and samples.count % size == 1:
         raise UserError(
             f"train.batch_size={size}: leaves one of {samples.count} samples for the last batch, on which "
             "BatchNorm has no statistics; give another size"

@@ -36,6 +36,7 @@ def test_shapes(arch: str, width: int, channels: int, size: int, embedding: int)
     assert encoder(torch.zeros(2, channels, size, size)).shape == (2, embedding)
     assert nets.embedding_dim(net, size) == embedding
     assert nets.check_shape(net, size) is None
+    assert net.normed == any(isinstance(layer, nn.BatchNorm2d) for layer in encoder.modules())
 
 
 def test_vgg_refuses_small_inputs_and_says_which() -> None:

@@ -1,7 +1,9 @@
 """References in the mode they are evaluated in, features in the order asked for, and the teacher's table."""
 
-from functools import partial
+from functools import partial, reduce
+from operator import add
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +16,7 @@ from randteach import nets
 from randteach.config import Distill, Head, Net
 from randteach.records import DistillSpec, Draw, Samples
 from randteach.stages.distill import Student
-from randteach.stages.embed import calibrate, drawn_encoder, embed, inputs, prepare, to_device
+from randteach.stages.embed import CHUNK, drawn_encoder, embed, inputs, moments, prepare, to_device
 from randteach.stages.teacher import Cache, Teacher
 from tests.studies import Quiet
 
@@ -130,47 +132,65 @@ def test_batch_norm_takes_each_batchs_statistics(data: MemorySplit) -> None:
     assert all(norm.running_mean is None and norm.num_batches_tracked == 0 for norm in norms(encoder))
 
 
-class Double(nn.Module):
-    """A network in double precision behind single inputs, so that statistics compare to many digits."""
+class ByBatch(nn.Module):
+    """A norm layer by hand: each batch normalised by its own statistics, however small, and kept."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.encoder = to_device(nets.draw_encoder(NET, 1, 16, "teacher", 3), CPU).double()
+        self.seen: list[torch.Tensor] = []
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.encoder(x.double())
+        self.seen.append(x.movedim(1, -1).flatten(0, -2))
+        variance, mean = torch.var_mean(x, (0, 2, 3), correction=0, keepdim=True)
+        return (x - mean) / (variance + 1e-5).sqrt()
 
 
-def test_calibration_averages_the_batches_statistics(data: MemorySplit) -> None:
-    """Each of the three batches counts alike, the last one of 88 too; variances are unbiased."""
-    ours, plain = Double(), Double().train()
-    calibrate(ours, inputs(data, INDICES, CPU))
-    seen: dict[nn.Module, list[torch.Tensor]] = {norm: [] for norm in norms(plain)}
-    for norm in norms(plain):
-        norm.register_forward_pre_hook(lambda module, args: seen[module].append(args[0]))
+def by_batch(module: nn.Module) -> list[ByBatch]:
+    """The network's norm layers, replaced."""
+    for parent in list(module.modules()):
+        for name, child in list(parent.named_children()):
+            if isinstance(child, nn.BatchNorm2d):
+                setattr(parent, name, ByBatch())
+    return [layer for layer in module.modules() if isinstance(layer, ByBatch)]
+
+
+@pytest.mark.parametrize(("count", "size"), [(1026, 16), (257, 8), (1, 8)])
+def test_statistics_are_those_of_all_samples(count: int, size: int) -> None:
+    """Also where the last batch holds two samples, or one, of which a layer sees a single pixel."""
+    where: dict[str, Any] = {"loader": "memory", "root": Path("/none"), "cache": Path("/none")}
+    split = open_split("mnist5k", "train", size=size, channels=1, **where)
+    indices = np.arange(count)
+    encoder = drawn_encoder(draw("calibrated"), size, CPU, partial(inputs, split, indices, CPU))
+    assert not any(module.training for module in encoder.modules())
+    exact = nets.draw_encoder(NET, 1, size, "teacher", 3).double()
+    layers = by_batch(exact)
     with torch.no_grad():
-        for x in batches(data):
-            plain(x)
-    for norm, (_, seen_by) in zip(norms(ours), seen.items(), strict=True):
-        means = torch.stack([x.mean((0, 2, 3)) for x in seen_by]).mean(0)
-        variances = torch.stack([x.transpose(0, 1).flatten(1).var(1) for x in seen_by]).mean(0)
-        torch.testing.assert_close(norm.running_mean, means, rtol=1e-10, atol=1e-12)
-        torch.testing.assert_close(norm.running_var, variances, rtol=1e-10, atol=1e-12)
+        for x in inputs(split, indices, CPU):
+            exact(x.double())
+    for norm, layer in zip(norms(encoder), layers, strict=True):
+        seen = torch.cat(layer.seen)
+        variance = seen.var(0, correction=min(1, len(seen) - 1))
+        assert norm.running_mean is not None and norm.running_var is not None
+        torch.testing.assert_close(norm.running_mean.double(), seen.mean(0), rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(norm.running_var.double(), variance, rtol=1e-4, atol=1e-7)
         assert norm.momentum == 0.1
 
 
-def test_calibrated_norm_is_torchs_cumulative_average(data: MemorySplit) -> None:
-    encoder = drawn_encoder(draw("calibrated"), 16, CPU, partial(inputs, data, INDICES, CPU))
-    plain = to_device(nets.draw_encoder(NET, 1, 16, "teacher", 3), CPU).train()
-    for norm in norms(plain):
-        norm.momentum = None
-    for x in batches(data):
-        plain(x)
-    assert not any(module.training for module in encoder.modules())
-    for name, value in encoder.state_dict().items():
-        assert torch.equal(value, plain.state_dict()[name])
+def test_a_calibrated_teacher_needs_its_samples() -> None:
     with pytest.raises(AssertionError, match="needs the samples"):
         drawn_encoder(draw("calibrated"), 16, CPU)
+
+
+@pytest.mark.parametrize("memory_format", [torch.channels_last, torch.contiguous_format])
+def test_moments_keep_their_digits(memory_format: torch.memory_format) -> None:
+    """Of more values than one pass takes, far from zero, in batches of any size: what float32 sums lose."""
+    x = 1e4 + torch.randn(301, 20, 16, 16, generator=torch.Generator().manual_seed(0))
+    assert x.numel() > 5 * CHUNK
+    found = reduce(add, map(moments, x.contiguous(memory_format=memory_format).split(100)))
+    values = x.double().numpy().transpose(1, 0, 2, 3).reshape(20, -1)
+    assert found.count == values.shape[1]
+    np.testing.assert_allclose(found.mean_C, values.mean(1), rtol=1e-14)
+    np.testing.assert_allclose(found.squares_C / found.count, values.var(1), rtol=1e-11)
 
 
 @pytest.mark.parametrize("norm", ["identity", "calibrated"])
