@@ -1,10 +1,10 @@
 """From a command line to a plan: what every sweep file calls, and the `randteach` command."""
 
-import argparse
 import os
 import re
 import shlex
 import sys
+from argparse import Namespace
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -16,7 +16,7 @@ from rich.markup import escape
 
 import randteach
 from loaders.datasets import DataError
-from randteach import cluster, code, estimate, overrides, paths, security, study
+from randteach import cluster, code, estimate, options, overrides, paths, security, study
 from randteach.disk import ensure_writable
 from randteach.engine.progress import duration
 from randteach.jobs import Job
@@ -58,7 +58,7 @@ def guarded(action: Callable[[], int]) -> int:
 
 
 def _sweep(sweep: Study, argv: Sequence[str]) -> int:
-    args = _arguments(sweep).parse_intermixed_args(argv)
+    args = options.parser(sweep).parse_intermixed_args(argv)
     if args.name is not None and not re.fullmatch(r"\w[\w.-]*", args.name):
         raise UserError(f"--name {args.name}: it names a folder; letters, digits and . _ - are allowed")
     security.check_versions()
@@ -75,7 +75,7 @@ def _sweep(sweep: Study, argv: Sequence[str]) -> int:
     raw = axes.values.get("data.root", (None,))[0]
     root = out / "data" if raw is None else paths.absolute(raw, "data.root")
     plan = study.expand(sweep, axes, args.name)
-    store = Store(args.store or out / "store")
+    store = Store(out / "store" if args.store is None else args.store)
     store.check_format()
     missing = plan.missing(store)
     _show_plan(console, plan, missing, store)
@@ -107,7 +107,7 @@ def _sweep(sweep: Study, argv: Sequence[str]) -> int:
     return run(sweep, plan, missing, request, console)
 
 
-def _on_cluster(args: argparse.Namespace, console: Console) -> None:
+def _on_cluster(args: Namespace, console: Console) -> None:
     """On a node of a cluster, what is not said is the cluster's: Ray, store and MLflow."""
     there = cluster.here()
     if not there or args.local:
@@ -125,51 +125,7 @@ def _on_cluster(args: argparse.Namespace, console: Console) -> None:
         )
 
 
-def _arguments(sweep: Study) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        allow_abbrev=False,
-        description=sweep.question,
-        epilog="`randteach settings` lists all settings; commas sweep: alpha=0,0.5,1 seed=0,1",
-    )
-    parser.add_argument("--preset", choices=sorted(sweep.presets), default="paper")
-    parser.add_argument("--local", action="store_true", help="in this process, without Ray")
-    parser.add_argument("--dry-run", action="store_true", help="show the plan, run nothing")
-    parser.add_argument("--name", help=f"the study's name (default: {sweep.name})")
-    parser.add_argument("--out", default="out", help="folder for all that is written (default: out)")
-    parser.add_argument("--store", help="where artifacts are kept (default: OUT/store)")
-    parser.add_argument("--address", help="a running Ray cluster's address (default: start Ray here)")
-    parser.add_argument("--mlflow", help="MLflow's server (default: a database in OUT)")
-    parser.add_argument("--retry", type=_count, default=0, metavar="N", help="try a failed job N times more")
-    parser.add_argument("--max-failures", type=_some, metavar="N", help="stop when N jobs have failed")
-    parser.add_argument("--max-hours", type=_hours, metavar="H", help="stop after H hours")
-    parser.add_argument("--yes", action="store_true", help="run however long it takes")
-    parser.add_argument("settings", nargs="*", metavar="name=value", help="settings; commas sweep")
-    return parser
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text!r}: takes a whole number, 0 or more")
-    return int(text)
-
-
-def _some(text: str) -> int:
-    if not (count := _count(text)):
-        raise argparse.ArgumentTypeError(f"{text!r}: takes a whole number, 1 or more")
-    return count
-
-
-def _hours(text: str) -> float:
-    try:
-        hours = float(text)
-    except ValueError:
-        hours = -1.0
-    if not 0 <= hours < 1e6:
-        raise argparse.ArgumentTypeError(f"{text!r}: takes hours, e.g. 1.5")
-    return hours
-
-
-def _cluster(args: argparse.Namespace) -> "Cluster | None":
+def _cluster(args: Namespace) -> "Cluster | None":
     """What the cluster named has and can start; None where jobs run on this machine."""
     if not args.address or args.local:
         return None
@@ -226,7 +182,7 @@ def _check_room(missing: Sequence[Job], store: Store) -> None:
         )
 
 
-def _check_time(missing: Sequence[Job], args: argparse.Namespace, console: Console) -> None:
+def _check_time(missing: Sequence[Job], args: Namespace, console: Console) -> None:
     """Refuse days of training on a CPU, unless asked for."""
     asked = args.preset != "paper" or args.yes or args.address
     if asked or not missing or any(job.slot.gpus for job in missing):

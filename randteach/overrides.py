@@ -7,10 +7,9 @@ from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import cache
 from typing import Any
 
-import yaml
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 
+from randteach import reading
 from randteach.config import Config, settings
 from randteach.setting import Setting, UserError
 
@@ -43,7 +42,7 @@ def parse(preset: Mapping[str, str], pairs: Sequence[str]) -> Axes:
         if not equals or not name:
             raise UserError(f"{pair!r}: settings are given as name=value, e.g. alpha=0,0.5,1")
         if name not in known:
-            raise UserError(_unknown(name, known))
+            raise UserError(_unknown(name, known, preset))
         typed[name] = value
     merged = dict(preset)
     for one, other in (("distill.steps", "distill.epochs"), ("distill.epochs", "distill.steps")):
@@ -67,27 +66,8 @@ def with_values(record: Any, values: Mapping[str, Any]) -> Any:
     return replace(record, **own)
 
 
-def split_commas(text: str) -> list[str]:
-    """Parts between commas that stand outside brackets and quotes."""
-    parts, depth, quote = [""], 0, ""
-    for char in text:
-        if quote:
-            quote = "" if char == quote else quote
-        elif char in "\"'":
-            quote = char
-        elif char in "[{(":
-            depth += 1
-        elif char in "]})":
-            depth -= 1
-        if char == "," and not depth and not quote:
-            parts.append("")
-        else:
-            parts[-1] += char
-    return [part.strip() for part in parts]
-
-
 def _axis(item: Setting, text: str) -> tuple[Any, ...]:
-    parts = split_commas(text)
+    parts = reading.axis(item, text)
     if len(parts) > 1 and not item.key:
         raise UserError(
             f"{item.name}={text}: can't be swept, since it isn't part of a result's identity; "
@@ -96,25 +76,17 @@ def _axis(item: Setting, text: str) -> tuple[Any, ...]:
                 if item.name.startswith("distill.")
                 else "give one value"
                 + (", a list in square brackets" if item.type.startswith("list") else "")
+                + (", a comma of its own in quotes" if item.type.startswith("str") else "")
             )
         )
-    if "" in parts:
-        raise UserError(f"{item.name}={text}: a value is missing beside a comma or behind the '='")
     values = [_typed(item, part) for part in parts]
     return tuple({repr(value): value for value in values}.values())
 
 
 def _typed(item: Setting, text: str) -> Any:
-    if "???" in text or "${" in text:
-        raise UserError(f"{item.name}={text}: takes a value, no reference and no placeholder")
-    checked = _schema()
-    try:
-        given = OmegaConf.select(OmegaConf.from_dotlist([f"{item.name}={text}"]), item.name)
-        OmegaConf.update(checked, item.name, given, merge=False)
-        value = OmegaConf.select(checked, item.name)
-    except (OmegaConfBaseException, yaml.YAMLError):
-        raise UserError(f"{item.name}={text}: takes a value of type {item.type}") from None
-    return OmegaConf.to_object(value) if OmegaConf.is_config(value) else value
+    value = reading.value(item, text)
+    OmegaConf.update(_schema(), item.name, value, merge=False)
+    return value
 
 
 @cache
@@ -123,9 +95,23 @@ def _schema() -> DictConfig:
     return OmegaConf.structured(Config)
 
 
-def _unknown(name: str, known: Mapping[str, Setting]) -> str:
-    leaves = {full.rpartition(".")[2]: full for full in known}
-    near = difflib.get_close_matches(name, known, 1, 0.6)
-    near += [leaves[leaf] for leaf in difflib.get_close_matches(name.rpartition(".")[2], leaves, 1, 0.7)]
-    hint = f"did you mean {near[0]}?" if near else "`randteach settings` lists all of them"
+def _unknown(name: str, known: Mapping[str, Setting], preset: Mapping[str, str]) -> str:
+    """All settings of the name that will have been meant, first those that the sweep itself sets."""
+    own = {section_of(full) for full in preset}
+    ranked = sorted(known, key=lambda full: (full not in preset, section_of(full) not in own))
+    leaves: dict[str, list[str]] = {}
+    for full in ranked:
+        leaves.setdefault(full.rpartition(".")[2], []).append(full)
+    near = leaves.get(name, []) or difflib.get_close_matches(name, ranked, 1, 0.6)
+    if not near:
+        leaf = name.rpartition(".")[2]
+        near = [full for one in difflib.get_close_matches(leaf, leaves, 1, 0.7) for full in leaves[one]]
+    *others, last = near or [""]
+    meant = f"{', '.join(others)} or {last}" if others else last
+    hint = f"did you mean {meant}?" if near else "`randteach settings` lists all of them"
     return f"{name}: no such setting; {hint}"
+
+
+def section_of(name: str) -> str:
+    """What stands before a setting's own name."""
+    return name.rpartition(".")[0]

@@ -65,10 +65,14 @@ class Setting:
         if self.choices and value not in self.choices:
             raise UserError(f"{self.name}={value}: allowed are {', '.join(self.choices)}")
         if isinstance(value, int | float) and not (math.isfinite(value) and self._within(value)):
-            bounds = f"from {self.low:g}"
-            bounds += "" if self.high is None else f" to {self.high}"
-            bounds += "" if self.below is None else f" to below {self.below:g}"
-            raise UserError(f"{self.name}={value}: allowed are numbers {bounds}")
+            raise UserError(f"{self.name}={value}: allowed are {self.allowed}")
+
+    @property
+    def allowed(self) -> str:
+        """What a number may be, in words."""
+        bounds = f"numbers from {self.low:g}"
+        bounds += "" if self.high is None else f" to {self.high}"
+        return bounds + ("" if self.below is None else f" to below {self.below:g}")
 
     def _within(self, value: float) -> bool:
         return (

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from randteach import cli, cluster, code
+from randteach import cli, cluster, code, options
 from randteach.setting import UserError
 from tests.studies import STUDY
 
@@ -41,7 +41,7 @@ def test_a_broken_file_is_one_message(config: Path, text: str) -> None:
 
 def test_a_sweep_on_a_node_takes_what_was_not_said(config: Path, tmp_path: Path) -> None:
     config.write_text(f"store: {tmp_path}/shared\naddress: 127.0.0.1:1\nmlflow: http://127.0.0.1:2\n")
-    parser = cli._arguments(STUDY)
+    parser = options.parser(STUDY)
 
     def taken(*argv: str) -> tuple[str | None, ...]:
         args = parser.parse_args([*argv])

@@ -9,11 +9,11 @@ import pytest
 import torch
 
 from loaders import DATASETS
-from randteach import cli, estimate
+from randteach import cli, estimate, options
 from randteach.config import settings
 from randteach.engine import connection
 from randteach.engine.placement import Cluster, Node
-from randteach.overrides import Axes, parse, split_commas
+from randteach.overrides import Axes, parse
 from randteach.storage.folder import Folder
 
 STUDY = importlib.import_module("sweeps.init_distance").STUDY
@@ -67,7 +67,7 @@ def fails(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Fails:
 
 
 def test_options_and_settings_are_frozen() -> None:
-    parser = cli._arguments(STUDY)
+    parser = options.parser(STUDY)
     assert [name for action in parser._actions for name in action.option_strings] == OPTIONS.split()
     defaults = {
         "preset": "paper",
@@ -209,13 +209,6 @@ def test_a_dry_run_counts_and_writes_nothing(tmp_path: Path, capsys: pytest.Capt
     ]
     assert "to store; time unknown, no past jobs" in lines[3] and len(lines) == 4
     assert not any(tmp_path.iterdir())
-
-
-def test_commas_brackets_and_quotes() -> None:
-    assert split_commas("a, b ,c") == ["a", "b", "c"]
-    assert split_commas("[1,2],[3,[4,5]],x") == ["[1,2]", "[3,[4,5]]", "x"]
-    assert split_commas("'a,b',\"c,'d\",{e,f},(g,h)") == ["'a,b'", '"c,\'d"', "{e,f}", "(g,h)"]
-    assert split_commas("") == [""] and split_commas("a,") == ["a", ""]
 
 
 def values(*pairs: str) -> Axes:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from loaders import datasets
-from randteach import cli, commands, overrides
+from randteach import commands, options, overrides
 from randteach.commands import settings
 from randteach.study import expand
 from tests.studies import STUDY
@@ -41,14 +41,14 @@ def test_commands_of_the_readme_are_understood(typed: str) -> None:
 
 @pytest.mark.parametrize("typed", STARTS)
 def test_starts_of_the_page_on_studies_are_understood(typed: str) -> None:
-    args = cli._arguments(STUDY).parse_intermixed_args(["--preset", "mini", *typed.split()])
+    args = options.parser(STUDY).parse_intermixed_args(["--preset", "mini", *typed.split()])
     assert expand(STUDY, overrides.parse(STUDY.presets["mini"], args.settings), args.name).jobs
 
 
 @pytest.mark.parametrize(("page", "line"), SWEEPS, ids=" ".join)
 def test_commands_of_the_sweeps_pages_are_understood(page: str, line: str) -> None:
     study = importlib.import_module(f"sweeps.{page}").STUDY
-    args = cli._arguments(study).parse_intermixed_args(shlex.split(line, comments=True))
+    args = options.parser(study).parse_intermixed_args(shlex.split(line, comments=True))
     assert expand(study, overrides.parse(study.presets[args.preset], args.settings), args.name).jobs
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from rich.console import Console
 
 from randteach import cluster, paths
+from randteach.options import count, given
 from randteach.store import Store
 
 OUT = "out"
@@ -16,9 +17,9 @@ MLFLOW = "MLflow's server (default: the cluster's, else the database in OUT)"
 def run(argv: Sequence[str]) -> int:
     """Parse and run; the exit code."""
     args = _parser().parse_args(argv)
-    for name, given in PATHS.items():
+    for name, shown in PATHS.items():
         if name in args:
-            setattr(args, name, paths.absolute(getattr(args, name), given))
+            setattr(args, name, paths.absolute(getattr(args, name), shown))
     console = Console(soft_wrap=True)
     if args.action == "settings":
         from randteach.commands import settings
@@ -97,7 +98,7 @@ def _parser() -> argparse.ArgumentParser:
         if store or name == "ui":
             action.add_argument("--out", default=OUT, help="folder that a sweep wrote to (default: out)")
         if store:
-            action.add_argument("--store", help="where artifacts are kept (default: OUT/store)")
+            action.add_argument("--store", type=given, help="where artifacts are kept (default: OUT/store)")
         return action
 
     ls = add("ls", "list what is made; name=value filters, by any setting that a result keeps")
@@ -116,18 +117,20 @@ def _parser() -> argparse.ArgumentParser:
     gc.add_argument("--yes", action="store_true", help="remove it")
     track = add("track", "write to MLflow what it lacks, from the store")
     track.add_argument("study", nargs="?", help="(default: all studies)")
-    track.add_argument("--mlflow", help=MLFLOW)
+    track.add_argument("--mlflow", type=given, help=MLFLOW)
     keys = add("keys", "count and digest of the keys of all plans, by kind", store=False)
     keys.add_argument("--since", metavar="REV", help="name the keys of a git revision that are lost instead")
     ui = add("ui", "open MLflow's UI on this machine's loopback address", store=False)
-    ui.add_argument("--port", type=int, default=5000)
+    ui.add_argument("--port", type=count, default=5000)
     serve = add("serve", "MLflow's server for a cluster, on this machine's loopback address")
-    serve.add_argument("--port", type=int, default=5000)
+    serve.add_argument("--port", type=count, default=5000)
     doctor = add(
         "doctor", "try all that a sweep needs, here and on every node; exit code 1 if some is broken"
     )
-    doctor.add_argument("--address", help="a running Ray cluster's address (default: that of this node)")
-    doctor.add_argument("--mlflow", help=MLFLOW)
+    doctor.add_argument(
+        "--address", type=given, help="a running Ray cluster's address (default: that of this node)"
+    )
+    doctor.add_argument("--mlflow", type=given, help=MLFLOW)
     add("token", "make the token that keeps strangers out of Ray, where there is none", store=False)
     add("settings", "list all settings, as docs/settings.md does", store=False)
     add("datasets", "list all data sets, as docs/datasets.md does", store=False)
