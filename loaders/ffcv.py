@@ -43,9 +43,10 @@ class FFCVSplit:
         indices: Indices | None = None,
         seed: int | None = None,
         drop_last: bool = False,
+        purpose: int = 0,
     ) -> Reader:
         """A reader of some of the samples."""
-        return FFCVReader(self.path, plan(self.count, batch_size, indices, seed, drop_last))
+        return FFCVReader(self.path, plan(self.count, batch_size, indices, seed, drop_last, purpose))
 
 
 class FFCVReader:

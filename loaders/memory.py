@@ -34,9 +34,10 @@ class MemorySplit:
         indices: Indices | None = None,
         seed: int | None = None,
         drop_last: bool = False,
+        purpose: int = 0,
     ) -> Reader:
         """A reader of some of the samples."""
-        return MemoryReader(self, plan(self.count, batch_size, indices, seed, drop_last))
+        return MemoryReader(self, plan(self.count, batch_size, indices, seed, drop_last, purpose))
 
 
 class MemoryReader:

@@ -10,11 +10,15 @@ from loaders.streams import stream
 Indices = NDArray[np.int64]
 
 
-def permutation(indices: Indices, seed: int | None, epoch: int) -> Indices:
-    """The order of an epoch, literally `default_rng([seed, epoch])`; as they come without a seed."""
+def permutation(indices: Indices, seed: int | None, epoch: int, purpose: int = 0) -> Indices:
+    """The order of an epoch, literally `default_rng([seed, epoch])`; as they come without a seed.
+
+    For another purpose than 0 it is `default_rng([seed, epoch, purpose])`. Seeds and epochs below 2^32 each
+    have orders of their own; a purpose of 0 would be no other stream, since numpy pads with zeros.
+    """
     if seed is None:
         return indices
-    return np.random.default_rng([seed, epoch]).permutation(indices)
+    return np.random.default_rng([seed, epoch, purpose] if purpose else [seed, epoch]).permutation(indices)
 
 
 def balanced(labels: Indices, count: int, holdout: int = 0) -> Indices:

@@ -27,6 +27,7 @@ class Plan:
     batch_size: int
     seed: int | None
     drop_last: bool
+    purpose: int
 
     def __len__(self) -> int:
         full, rest = divmod(len(self.indices), self.batch_size)
@@ -34,7 +35,7 @@ class Plan:
 
     def order(self, epoch: int, start: int) -> Indices:
         """The samples of an epoch from batch `start` on."""
-        order = permutation(self.indices, self.seed, epoch)
+        order = permutation(self.indices, self.seed, epoch, self.purpose)
         return order[start * self.batch_size : len(self) * self.batch_size]
 
 
@@ -69,15 +70,18 @@ class Split(Protocol):
         indices: Indices | None = None,
         seed: int | None = None,
         drop_last: bool = False,
+        purpose: int = 0,
     ) -> Reader:
-        """A reader of some of the samples."""
+        """A reader of some of the samples; `purpose` tells orders of one seed apart."""
 
 
-def plan(count: int, batch_size: int, indices: Indices | None, seed: int | None, drop_last: bool) -> Plan:
+def plan(
+    count: int, batch_size: int, indices: Indices | None, seed: int | None, drop_last: bool, purpose: int
+) -> Plan:
     """A checked plan; DataError for no samples, or for an index that the split does not have."""
     chosen = np.arange(count) if indices is None else np.asarray(indices, dtype=np.int64)
     if not len(chosen):
         raise DataError("a reader needs at least one sample")
     if chosen.min() < 0 or chosen.max() >= count:
         raise DataError(f"sample {chosen.min()} to {chosen.max()} asked for: there are 0 to {count - 1}")
-    return Plan(chosen, batch_size, seed, drop_last)
+    return Plan(chosen, batch_size, seed, drop_last, purpose)

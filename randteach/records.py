@@ -6,12 +6,14 @@ from typing import Any, ClassVar
 from randteach.config import Distill, Head, Net, Train
 
 
-def corrected(absent: Any, why: str) -> Any:
+def corrected(absent: Any, why: str, *, now: Any = None) -> Any:
     """A field that the record sets itself, in place of the `absent` value that older keys stand for.
 
-    `why` says to people which older results it makes inapplicable.
+    `why` says to people which older results it makes inapplicable. `now` is its value where that is the same
+    in all records; else `__post_init__` sets it where it differs.
     """
-    return field(default=absent, init=False, metadata={"absent": absent, "why": why})
+    value = absent if now is None else now
+    return field(default=value, init=False, metadata={"absent": absent, "why": why})
 
 
 REESTIMATED = "re-estimated statistics of norm layers were made of each batch's float32 ones"
@@ -139,7 +141,8 @@ class TrainSpec:
     """Supervised training of a network and a linear classifier, of unmasked weights alone.
 
     From a training's own snapshot it goes on at that epoch of the schedule, with the classifier that it
-    had there, and with the momentum where that is restored. `mask` is the key of a mask.
+    had there, and with the momentum where that is restored. `mask` is the key of a mask. `order` is the
+    purpose that tells its orders from distillation's of the same seed.
     """
 
     start: Network
@@ -151,6 +154,9 @@ class TrainSpec:
     seed_augment: int | None
     mask: str | None
     momentum: bool
+    order: int = corrected(
+        0, "supervised trainings took their samples in distillation's order of the same seed", now=1
+    )
 
     @property
     def reads(self) -> Reads:

@@ -64,10 +64,10 @@ PINNED: dict[tuple[str, ...], tuple[str, ...]] = {
 }
 # The last job of each kind of the other sweeps' plans.
 PINNED_LAST = {
-    ("lottery_tickets", "mini"): ("8bc9182c500be4637e6ea567", "cdeb35747a9dc90eea01504d"),
-    ("lottery_tickets", "paper"): ("336f9150c1e06dafdfe9e976", "729df1bdf85e07cc4ded9d5d"),
-    ("mode_connectivity", "mini"): ("574b7985d3430ee7e096ae61", "4534ab8da6e91084bc9900c4"),
-    ("mode_connectivity", "paper"): ("0623253a7583cd0dea00ffe4", "6e99cf8abb16b7025fff5bba"),
+    ("lottery_tickets", "mini"): ("b521bdf8d08b01f6665fab00", "3a2e79ee4d7d01818ccc312f"),
+    ("lottery_tickets", "paper"): ("62098ee44bde15e299f8fc14", "47358e5977360d0996147395"),
+    ("mode_connectivity", "mini"): ("3d6b3d04fc9610127f615a2d", "84a453af979a303920af9cd1"),
+    ("mode_connectivity", "paper"): ("2c1001675d1cf6a797ac391d", "7bbdabb51d3883cfbb5333d2"),
     ("loss_landscape", "mini"): ("e24e6b11d58975627d613ebc", "2bfc761df0a584d93a97b110"),
     ("loss_landscape", "paper"): ("dcb3b478cc9d1b2b8ff6b9e6", "ab2cb3b534a688e00447bf48"),
     ("restart", "mini"): ("882337c88fe9faf00db45d2e", "66a3d56f6ba0d6c545d44f6a"),

@@ -82,7 +82,9 @@ class Training(Trajectory):
             weight_decay=config.weight_decay,
             fused=True,
         )
-        self.reader = data.reader(config.batch_size, indices=indices, seed=spec.seed_order)
+        self.reader = data.reader(
+            config.batch_size, indices=indices, seed=spec.seed_order, purpose=spec.order
+        )
         self.samples = len(indices)
         named = dict(self.model.named_parameters())
         self.masked: list[torch.Tensor] = [named[name] for name in masks or {}]

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from loaders import Batch, DataError, LoaderError, Reader, Split, ffcv_available, open_split
-from loaders.order import balanced, held_out
+from loaders.order import balanced, held_out, permutation
 
 needs_ffcv = pytest.mark.skipif(not ffcv_available(), reason="FFCV is not installed")
 
@@ -50,14 +50,20 @@ def _within(seconds: float, read: Callable[[], None]) -> None:
 @pytest.mark.parametrize("subset", [None, 37])
 @pytest.mark.parametrize("seed", [None, 3])
 @pytest.mark.parametrize("drop_last", [False, True])
-@pytest.mark.parametrize(("epoch", "start"), [(0, 0), (2, 0), (1, 2), (0, 99)])
+@pytest.mark.parametrize(("epoch", "start", "purpose"), [(0, 0, 0), (2, 0, 1), (1, 2, 0), (0, 99, 0)])
 def test_ffcv_equals_memory(
-    splits: dict[str, Split], subset: int | None, seed: int | None, drop_last: bool, epoch: int, start: int
+    splits: dict[str, Split],
+    subset: int | None,
+    seed: int | None,
+    drop_last: bool,
+    epoch: int,
+    start: int,
+    purpose: int,
 ) -> None:
     indices = None if subset is None else balanced(splits["memory"].labels, subset)
     found = []
     for loader in ("memory", "ffcv"):
-        reader = splits[loader].reader(16, indices=indices, seed=seed, drop_last=drop_last)
+        reader = splits[loader].reader(16, indices=indices, seed=seed, drop_last=drop_last, purpose=purpose)
         found.append(list(reader.epoch(epoch, start)))  # held: a reused buffer would show
         assert len(found[-1]) == max(0, len(reader) - start)
     _same(found[1], found[0])
@@ -224,6 +230,19 @@ def test_a_damaged_file_is_written_anew(tmp_path: Path, splits: dict[str, Split]
 def test_order_is_literally_default_rng(splits: dict[str, Split]) -> None:
     order = torch.cat([batch.index_B for batch in splits["memory"].reader(64, seed=7).epoch(3)])
     assert np.array_equal(order.numpy(), np.random.default_rng([7, 3]).permutation(1000))
+
+
+def test_orders_of_two_purposes_have_nothing_in_common() -> None:
+    """No training takes its samples in the order of any distillation, of any seed and epoch."""
+    samples = np.arange(100)
+    orders = [
+        tuple(permutation(samples, seed, epoch, purpose))
+        for purpose in (0, 1)
+        for seed in (0, 1, 2, 2**32 - 1)
+        for epoch in (0, 1, 2)
+    ]
+    assert len(set(orders)) == 2 * 4 * 3
+    assert orders[12] == tuple(np.random.default_rng([0, 0, 1]).permutation(100))
 
 
 def test_subsets_are_balanced_nested_and_apart(splits: dict[str, Split]) -> None:
