@@ -91,10 +91,15 @@ def made_of(*references: Reference, head: bool = False) -> tuple[Artifact, ...]:
     return tuple(found)
 
 
+def steps_an_epoch(config: Config) -> int:
+    """Optimiser steps of one pass over a resolved point's samples."""
+    size, batch = config.data.train_size or 0, config.distill.batch_size
+    return size // batch if config.distill.drop_last else -(-size // batch)
+
+
 def _steps(config: Config) -> dict[int, float]:
     """Optimiser step -> epoch, for each snapshot of a trajectory."""
-    size, batch, distill = config.data.train_size or 0, config.distill.batch_size, config.distill
-    epoch = size // batch if distill.drop_last else -(-size // batch)
+    distill, epoch = config.distill, steps_an_epoch(config)
     last = distill.steps if distill.steps is not None else (distill.epochs or 0) * epoch
     steps: dict[int, float] = {e * epoch: e for e in sorted(config.probe.at) if e * epoch <= last}
     steps.setdefault(last, last // epoch if last % epoch == 0 else last / epoch)

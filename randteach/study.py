@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from randteach import contradictions
 from randteach.config import Config, get, settings
 from randteach.jobs import Entry, Job
 from randteach.overrides import Axes
@@ -112,6 +113,7 @@ def below_diverged(jobs: Sequence[AnyJob], store: Store) -> tuple[set[str], list
 
 def expand(study: Study, axes: Axes, name: str | None = None) -> Plan:
     """The plan of a study's points: equal jobs made one, the steps wanted of a trajectory united."""
+    contradictions.check(axes)
     merged: dict[str, Job] = {}
     seeds: dict[tuple[Any, ...], int] = {}
     swept = [name for name in axes.swept if name not in COLUMNS]

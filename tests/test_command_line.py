@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from loaders import DATASETS
-from randteach import cli, estimate, options
+from randteach import cli, estimate, machines, options
 from randteach.config import settings
-from randteach.engine import connection
+from randteach.engine import connection, placement
 from randteach.engine.placement import Cluster, Node
 from randteach.overrides import Axes, parse
 from randteach.storage.folder import Folder
@@ -47,6 +47,7 @@ def plain(monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither a GPU here nor the environment changes what is printed; nothing is ever run."""
     monkeypatch.setattr("randteach.run.run", lambda *_: pytest.fail("it was run"))
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr("os.sched_getaffinity", lambda process: {0, 1})
     for name in ("FORCE_COLOR", "COLUMNS"):
         monkeypatch.delenv(name, raising=False)
 
@@ -133,6 +134,36 @@ MISTAKES = [
     ("data.train_size=100 distill.drop_last=true", "distill.batch_size=128: with drop_last, 100 samples"),
     ("distill.epochs=1 distill.steps=2", "distill.epochs=1 and distill.steps=2: set one of the two"),
     ("distill.epochs=null", "distill.epochs", "distill.steps", "set one of the two, e.g. distill.epochs=10"),
+    # What belongs to nothing in the study.
+    ("probe.at=[0,50]", "probe.at=50: lies beyond distill.epochs=10; give earlier ones, or train longer"),
+    ("distill.epochs=2 probe.at=[3]", "probe.at=3: lies beyond distill.epochs=2"),
+    ("distill.steps=100 probe.at=[1,2]", "probe.at=2: lies beyond distill.steps=100, which are 1.266 epochs"),
+    (
+        "downstream=[tickets] tickets.at=[11]",
+        "tickets.at=[11]: the student has snapshots at epochs 0, 1, 2, 5, 10",
+    ),
+    ("downstream=[connect] connect.at=[0,20]", "connect.at=[20]: the student has snapshots at epochs"),
+    ("tickets.alphas=[0]", "tickets.alphas=0: no student has this alpha", "alpha=1e-10,0.3,0.6,0.8,1"),
+    ("alpha=0,1 connect.alphas=[1,0.5]", "connect.alphas=0.5: no student has this alpha", "alpha=0,1"),
+    ("train.epochs=4,8 train.milestones=[4,9]", "train.milestones=9: lies beyond train.epochs=8"),
+    ("data.sigma=2", "data.sigma=2: belongs to data.name=gaussian, and here data.name=fashion_mnist"),
+    ("data.name=mnist,mnist5k data.sigma=1", "data.sigma=1: belongs to data.name=gaussian", "mnist,mnist5k"),
+    ("data.like=cifar10", "data.like=cifar10: belongs to data.name=gaussian"),
+    (
+        "net.arch=vgg11 data.size=32 distill.teacher_norm=identity,batch",
+        "distill.teacher_norm=batch: net.arch",
+    ),
+    # Resources that are not there.
+    ("resources.distill.gpus=1", "resources.distill: cpus=1 gpus=1 never fit", "has 2 CPUs and 0 GPUs"),
+    ("resources.distill.gpus=0.5 --dry-run", "resources.distill: cpus=1 gpus=0.5 never fit"),
+    ("resources.probe.cpus=3 --dry-run", "resources.probe: cpus=3 gpus=0 never fit", "has 2 CPUs"),
+    # Names that are something else's, or no folder's.
+    ("--name Default", "--name Default: is the name of something else in OUT or MLflow"),
+    ("--name STORE", "--name STORE: is the name of something else"),
+    ("--name data", "--name data: is the name of something else"),
+    ("--name mlflow-artifacts", "--name mlflow-artifacts: is the name of something else"),
+    ("--name mlflow.db-wal", "--name mlflow.db-wal: is the name of something else"),
+    ("--name " + "x" * 101, ": it names a folder; letters, digits and . _ - are allowed, 100 at most"),
     (
         "--store http://host/x",
         "--store http://host/x: a folder, s3://BUCKET/PATH or gs://BUCKET/PATH can be a store",
@@ -176,7 +207,7 @@ def test_a_store_of_a_newer_version(fails: Fails, tmp_path: Path) -> None:
 def test_days_on_a_cpu_have_to_be_asked_for(
     fails: Fails, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seconds = [2 * cli.DAY + 7200]
+    seconds = [2 * machines.DAY + 7200]
     monkeypatch.setattr(estimate, "measured_seconds", lambda jobs, threads: seconds[0])
     message = fails(preset="paper")
     assert "--preset paper: takes about 2 days 2 h" in message
@@ -187,9 +218,11 @@ def test_days_on_a_cpu_have_to_be_asked_for(
     assert "are free" in fails("--yes", preset="paper")
     monkeypatch.setattr(connection, "cluster", lambda address: Cluster({Node(8): 1}))
     assert "are free" in fails("--address", "auto", preset="paper")
-    assert "are free" in fails("resources.distill.gpus=1", preset="paper")
-    seconds[0] = cli.DAY
+    seconds[0] = machines.DAY
     assert "are free" in fails(preset="paper")
+    seconds[0] = 2 * machines.DAY
+    monkeypatch.setattr(placement, "machine", lambda: Cluster({Node(8, 1): 1}))
+    assert "are free" in fails("resources.distill.gpus=1", preset="paper")
 
 
 def dry_run(folder: Path, capsys: pytest.CaptureFixture[str], *argv: str) -> str:
@@ -209,6 +242,42 @@ def test_a_dry_run_counts_and_writes_nothing(tmp_path: Path, capsys: pytest.Capt
     ]
     assert "to store; time unknown, no past jobs" in lines[3] and len(lines) == 4
     assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "distill.epochs=2",  # the preset's probe.at goes on to 10
+        "distill.epochs=2 downstream=[probe,tickets] train.epochs=8 rounds=1 seed=0 alpha=0.3",
+        "distill.steps=158 probe.at=[0,2]",
+        "data.name=gaussian,fashion_mnist data.sigma=2",
+        "data.name=mnist5k data.like=mnist5k",
+        "net.arch=resnet18,vgg11 data.size=32 distill.teacher_norm=batch",
+        "net.arch=vgg11 data.size=32 distill.teacher_norm=identity",
+        "resources.distill.cpus=2",
+    ],
+)
+def test_what_fits_some_of_a_study_is_no_mistake(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], typed: str
+) -> None:
+    assert " missing" in dry_run(tmp_path, capsys, *typed.split())
+
+
+@pytest.mark.parametrize("there", ["store/studies/Main", "out/Main"])
+def test_names_that_some_disks_take_for_the_same(fails: Fails, tmp_path: Path, there: str) -> None:
+    (tmp_path / there).mkdir(parents=True)
+    message = fails("--store", str(tmp_path / "store"), "--name", "main")
+    assert "--name main: there is 'Main', which some disks take for the same; give that name" in message
+
+
+def test_a_containers_share_of_cores_is_what_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda process: set(range(64)))
+    for text, cpus in (("max 100000", 64), ("250000 100000", 2), ("50000 100000", 1)):
+        (tmp_path / "cpu.max").write_text(text)
+        monkeypatch.setattr(placement, "LIMIT", tmp_path / "cpu.max")
+        assert placement.machine() == Cluster({Node(cpus): 1})
 
 
 def values(*pairs: str) -> Axes:

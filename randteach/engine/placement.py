@@ -4,8 +4,10 @@ Counted node by node, since a job needs one node that has all it asks for. What 
 Ray's own launcher was told; it leaves that file on the head, where a submitted sweep runs.
 """
 
+import os
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -16,6 +18,7 @@ from randteach.jobs import Job
 from randteach.setting import UserError
 
 BOOTSTRAP = Path("~/ray_bootstrap_config.yaml")
+LIMIT = Path("/sys/fs/cgroup/cpu.max")  # a container's CPU time, and of what
 PENDING = 100  # most jobs of a shape that wait for nodes to be started, bounded for Tune
 
 
@@ -114,6 +117,18 @@ def _largest(cluster: Cluster, gpus: bool) -> str:
 
     said = f"the largest that is there has {most(cluster.here)}" if cluster.here else "there is none"
     return said + (f", the largest that can be started {most(cluster.types)}" if cluster.types else "")
+
+
+def machine() -> Cluster:
+    """This machine alone, with the cores that this process may use."""
+    import torch
+
+    cpus = len(os.sched_getaffinity(0))
+    with suppress(OSError, ValueError):  # "max 100000" where a container is not limited
+        quota, period = map(int, LIMIT.read_text().split())
+        cpus = max(1, min(cpus, quota // period))
+    gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    return Cluster({Node(float(cpus), float(gpus)): 1})
 
 
 def read(nodes: Iterable[Mapping[str, Any]], config: Mapping[str, Any] | None = None) -> Cluster:
