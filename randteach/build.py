@@ -7,7 +7,7 @@ from randteach import identity
 from randteach.config import Config
 from randteach.jobs import Artifact, Job
 from randteach.records import DistillSpec, Draw, Network, Pixels, ProbeSpec, Reference, Snapshot
-from randteach.resolve import distilled, probed
+from randteach.resolve import distilled, probed, snapshots
 
 
 def teacher_of(config: Config) -> Draw:
@@ -30,7 +30,7 @@ def distill_job(config: Config, before: Job | None = None, *, head: bool = False
     The student that `before` ends with is its teacher, else the point's draw. `head`: its last
     snapshot is to come with its head, as later teachers and planes need it.
     """
-    seeds, steps = config.seeds, _steps(config)
+    seeds, steps = config.seeds, snapshots(config)
     assert seeds.student is not None and seeds.order is not None
     teacher: Network = last(before, config) if before else teacher_of(config)
     number = before.labels["round"] + 1 if before else 1
@@ -89,21 +89,6 @@ def made_of(*references: Reference, head: bool = False) -> tuple[Artifact, ...]:
             kinds = (item.kind, "state") if head else (item.kind,)
             found += (Artifact(kind, item.key, item.step) for kind in kinds)
     return tuple(found)
-
-
-def steps_an_epoch(config: Config) -> int:
-    """Optimiser steps of one pass over a resolved point's samples."""
-    size, batch = config.data.train_size or 0, config.distill.batch_size
-    return size // batch if config.distill.drop_last else -(-size // batch)
-
-
-def _steps(config: Config) -> dict[int, float]:
-    """Optimiser step -> epoch, for each snapshot of a trajectory."""
-    distill, epoch = config.distill, steps_an_epoch(config)
-    last = distill.steps if distill.steps is not None else (distill.epochs or 0) * epoch
-    steps: dict[int, float] = {e * epoch: e for e in sorted(config.probe.at) if e * epoch <= last}
-    steps.setdefault(last, last // epoch if last % epoch == 0 else last / epoch)
-    return dict(sorted(steps.items()))
 
 
 def probe_job(config: Config, reference: Reference, parent: Job | None = None) -> Job:

@@ -7,11 +7,10 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from loaders import DATASETS
-from randteach.build import steps_an_epoch
 from randteach.config import settings
 from randteach.labels import label
 from randteach.overrides import Axes
-from randteach.resolve import resolve
+from randteach.resolve import resolve, steps_an_epoch
 from randteach.setting import UserError
 
 NORMED = ("resnet18",)  # encoders with norm layers

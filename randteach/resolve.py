@@ -1,6 +1,7 @@
-"""A point's open values filled in, and every value that can't work refused before anything starts."""
+"""A point's nulls filled in, and every value that can't work refused before anything starts."""
 
 from dataclasses import replace
+from typing import Any
 
 from loaders import DATASETS
 from loaders.datasets import Dataset
@@ -11,7 +12,7 @@ from randteach.setting import UserError
 
 
 def resolve(config: Config, typed: frozenset[str] = frozenset()) -> Config:
-    """Seeds, shapes and sizes as numbers; sizes that the user did not type are ceilings."""
+    """Everything that a user may leave null as what it stands for; sizes that nobody typed are ceilings."""
     check(config)
     config = _seeds(config)
     config = _shape(config)
@@ -20,7 +21,7 @@ def resolve(config: Config, typed: frozenset[str] = frozenset()) -> Config:
     if problem := nets.check_shape(config.net, config.data.size or 0):
         raise UserError(problem)
     _check_batches(config)
-    return config
+    return _trials(config, typed)
 
 
 def distilled(config: Config) -> Samples:
@@ -92,15 +93,15 @@ def _shape(config: Config) -> Config:
                 f"data.channels={channels}: {item.name} ({setting}) has {item.shape[0]} channels, which "
                 f"can't be made fewer; set data.channels={item.shape[0]}"
             )
-    data = replace(data, size=data.size or shaped.shape[1], channels=channels)
+    data = replace(data, size=data.size or shaped.shape[1], channels=channels, like=data.like or data.name)
     return replace(config, data=data, probe=replace(config.probe, data=probe_data))
 
 
 def _probe_sizes(config: Config, typed: frozenset[str]) -> Config:
     probe, known = config.probe, DATASETS[str(config.probe.data)]
     most = known.train - round(known.train * probe.val_fraction)
-    train = _size("probe.train_size", probe.train_size, most, known, typed)
-    test = _size("probe.test_size", probe.test_size, known.test, known, typed)
+    train = _size("probe.train_size", probe.train_size, most, probe.data, typed)
+    test = _size("probe.test_size", probe.test_size, known.test, probe.data, typed)
     if probe.neighbours > train:
         raise UserError(
             f"probe.neighbours={probe.neighbours}: there are {train} training samples; give at most that"
@@ -116,15 +117,50 @@ def _train_size(config: Config, typed: frozenset[str]) -> Config:
         most = known.train
         if config.probe.data == data.name:
             most -= held_out(config)
-        count = _size("data.train_size", data.train_size, most, known, typed)
+        count = _size("data.train_size", data.train_size, most, data.name, typed)
     return replace(config, data=replace(data, train_size=count))
 
 
-def _size(setting: str, wanted: int | None, most: int, known: Dataset, typed: frozenset[str]) -> int:
+def _trials(config: Config, typed: frozenset[str]) -> Config:
+    """The student's length; which students have trials, else the point's own at its end; samples of these."""
+    sizes = {"train_size": config.probe.train_size or 0, "test_size": config.probe.test_size or 0}
+    steps = snapshots(config)
+    last = max(steps)
+    filled: dict[str, Any] = {"steps": last, "epochs": steps[last]}
+    filled = {"distill": replace(config.distill, **filled)}
+    for stage in ("tickets", "connect", "plane"):
+        given = getattr(config, stage)
+        own: dict[str, Any] = {"at": [steps[last]], "alphas": [config.alpha]}
+        own = {name: value for name, value in own.items() if getattr(given, name, ()) is None}
+        own |= {
+            name: _size(f"{stage}.{name}", getattr(given, name), most, "the probe", typed)
+            for name, most in sizes.items()
+            if hasattr(given, name)
+        }
+        filled[stage] = replace(given, **own)
+    return replace(config, **filled)
+
+
+def steps_an_epoch(config: Config) -> int:
+    """Optimiser steps of one pass over a resolved point's samples."""
+    size, batch = config.data.train_size or 0, config.distill.batch_size
+    return size // batch if config.distill.drop_last else -(-size // batch)
+
+
+def snapshots(config: Config) -> dict[int, float]:
+    """Optimiser step -> epoch of a resolved point's student: each probed epoch and the last."""
+    distill, epoch = config.distill, steps_an_epoch(config)
+    last = distill.steps if distill.steps is not None else (distill.epochs or 0) * epoch
+    steps: dict[int, float] = {e * epoch: e for e in sorted(config.probe.at) if e * epoch <= last}
+    steps.setdefault(last, last // epoch if last % epoch == 0 else last / epoch)
+    return dict(sorted(steps.items()))
+
+
+def _size(setting: str, wanted: int | None, most: int, whose: str | None, typed: frozenset[str]) -> int:
     if wanted is None:
         return most
     if wanted > most and setting in typed:
-        raise UserError(f"{setting}={wanted}: {known.name} has {most} such samples; give at most that")
+        raise UserError(f"{setting}={wanted}: {whose} has {most} such samples; give at most that")
     return min(wanted, most)
 
 

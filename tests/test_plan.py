@@ -11,20 +11,25 @@ import pytest
 
 from loaders import DATASETS
 from randteach import build, overrides, plans, study
-from randteach.config import Config
+from randteach.config import Config, get, settings
 from randteach.jobs import Artifact, Entry, Job
-from randteach.records import DistillSpec, ProbeSpec, Samples
+from randteach.records import ConnectSpec, DistillSpec, ProbeSpec, Samples
 from randteach.resolve import distilled, probed, resolve
 from randteach.setting import UserError
 from randteach.store import Store
 from randteach.study import Plan
 from sweeps.init_distance import STUDY
+from sweeps.mode_connectivity import STUDY as LINES
 
 STEPS = {0: 0, 79: 1, 158: 2, 395: 5, 790: 10}  # of the mini preset: ceil(10,000 / 128) = 79 an epoch
 
 
 def plan(*pairs: str) -> Plan:
     return study.expand(STUDY, overrides.parse(STUDY.presets["mini"], pairs))
+
+
+def lines(*pairs: str) -> Plan:
+    return study.expand(LINES, overrides.parse(LINES.presets["mini"], pairs))
 
 
 def point(*pairs: str) -> Config:
@@ -196,6 +201,32 @@ def test_sizes_of_a_preset_are_ceilings_and_typed_ones_exact() -> None:
             point("data.name=mnist5k", name)
     noise = point("data.name=gaussian", "data.train_size=150000")  # there is always more of it
     assert distilled(noise) == Samples("gaussian", "v1", 1, 16, 150_000, 0, 1.0)
+
+
+@pytest.mark.parametrize(
+    "pairs", [(), ("distill.steps=100",), ("data.name=gaussian", "probe.at=[]"), ("probe.val_fraction=0.1",)]
+)
+def test_no_null_is_left_in_a_resolved_point(pairs: tuple[str, ...]) -> None:
+    """But for the folder of raw data, which is no part of a result."""
+    nulls = [f"{name}=null" for name, item in settings().items() if "null" in item.type]
+    open_ = [pair for pair in nulls if not pair.startswith(("distill.", "data.like"))]
+    config = point(*open_, *pairs)
+    assert [name for name in settings() if get(config, name) is None] == ["data.root"]
+
+
+def test_a_null_and_a_number_are_two_values_of_one_setting() -> None:
+    pairs = ("connect.test_size=null,50", "connect.at=null", "seed=0", "alpha=0.3")
+    jobs = lines(*pairs).jobs
+    assert {job.labels["connect.test_size"] for job in jobs if job.kind == "connect"} == {50, 5000}
+    # A preset's sizes are ceilings for trials too, typed ones are exact.
+    few = [*pairs[1:], "data.name=mnist5k"]
+    (line, *_) = (j for j in lines(*few).jobs if j.kind == "connect")
+    assert isinstance(line.spec, ConnectSpec) and (line.spec.samples.count, line.spec.test_count) == (
+        2000,
+        1000,
+    )
+    with pytest.raises(UserError, match=r"connect\.test_size=2000: the probe has 1000 such samples"):
+        lines(*few, "connect.test_size=2000")
 
 
 @pytest.mark.parametrize("size", ["null", "10000"])

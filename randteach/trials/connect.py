@@ -1,6 +1,7 @@
 """Mode connectivity: children of one checkpoint and the lines between them (Figure 9)."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from itertools import combinations
 from typing import Any
 
@@ -8,8 +9,9 @@ from randteach.build import last, made_of
 from randteach.config import Config
 from randteach.jobs import Job
 from randteach.records import ConnectSpec, TrainSpec
+from randteach.resolve import probed
 from randteach.setting import UserError
-from randteach.trials.train import checkpoints, drawn, evaluated, train_job
+from randteach.trials.train import checkpoints, drawn, train_job
 
 
 def connect_jobs(config: Config, student: Job) -> Iterator[Job]:
@@ -28,9 +30,10 @@ def connect_jobs(config: Config, student: Job) -> Iterator[Job]:
 def connect_job(config: Config, one: Job, other: Job, labels: Mapping[str, Any]) -> Job:
     """The line between two trainings; UserError where their networks differ."""
     ends = (last(one, config), last(other, config))
-    samples, test_count = evaluated("connect", config.connect.train_size, config.connect.test_size, config)
+    assert config.connect.train_size and config.connect.test_size
+    samples = replace(probed(config), count=config.connect.train_size)
     for end in (one.spec, other.spec):
         if not isinstance(end, TrainSpec) or end.start.net != config.net:
             raise UserError(f"net={config.net}: children of different networks have no line between them")
-    spec = ConnectSpec(ends, samples, test_count, config.connect.points)
+    spec = ConnectSpec(ends, samples, config.connect.test_size, config.connect.points)
     return Job("connect", spec, {}, made_of(*ends), config.resources.connect, (3,), labels)

@@ -8,8 +8,8 @@ from randteach.config import Config
 from randteach.jobs import Job
 from randteach.labels import label
 from randteach.records import Network, PlaneSpec
+from randteach.resolve import probed
 from randteach.setting import UserError
-from randteach.trials.train import evaluated
 
 
 def plane_jobs(config: Config) -> Iterator[Job]:
@@ -27,13 +27,14 @@ def plane_jobs(config: Config) -> Iterator[Job]:
         raise UserError("distill.epochs=0: untrained students span no plane; train them")
     yield from students
     corners: tuple[Network, ...] = (teacher, *(last(student, config) for student in students))
-    samples, test_count = evaluated("plane", settings.train_size, settings.test_size, config)
-    if samples.count < config.probe.neighbours:
+    assert settings.train_size and settings.test_size
+    if settings.train_size < config.probe.neighbours:
         raise UserError(
-            f"plane.train_size={samples.count}: kNN takes probe.neighbours={config.probe.neighbours} of "
-            "them; give at least that many"
+            f"plane.train_size={settings.train_size}: kNN takes "
+            f"probe.neighbours={config.probe.neighbours} of them; give at least that many"
         )
-    probe = replace(probe_spec(config, teacher), samples=samples, test_count=test_count)
+    samples = replace(probed(config), count=settings.train_size)
+    probe = replace(probe_spec(config, teacher), samples=samples, test_count=settings.test_size)
     labels = {name: value for name, value in students[0].labels.items() if name not in ("alpha", "round")}
     labels |= {"at": float(students[0].steps[max(students[0].steps)]), "probed_on": config.probe.data}
     for row, columns in [(None, ()), *grid(settings.resolution, flat=len(corners) == 2)]:

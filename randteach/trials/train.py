@@ -1,13 +1,13 @@
 """Checkpoints that trials start from, and supervised trainings of them."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from randteach.build import bare, draw_id, made_of, reference_id, snapshot, teacher_of
 from randteach.config import Config
 from randteach.jobs import Artifact, Job
-from randteach.records import Network, Samples, Snapshot, TrainSpec
+from randteach.records import Network, Snapshot, TrainSpec
 from randteach.resolve import probed
 from randteach.setting import UserError
 
@@ -21,11 +21,10 @@ class Checkpoint:
 
 
 def checkpoints(setting: str, epochs: Sequence[int] | None, config: Config, student: Job) -> list[Checkpoint]:
-    """A student at some of its epochs, at its last where none are named; UserError for one it can't have."""
-    end = max(student.steps)
+    """A student at some of its epochs; UserError for one it can't have."""
+    assert epochs is not None
     at = {epoch: step for step, epoch in student.steps.items()}
-    wanted = [student.steps[end]] if epochs is None else epochs
-    if missing := [epoch for epoch in wanted if epoch not in at]:
+    if missing := [epoch for epoch in epochs if epoch not in at]:
         has = ", ".join(f"{epoch:g}" for epoch in sorted(at))
         raise UserError(
             f"{setting}={missing}: the student has snapshots at epochs {has}; name these, or add to probe.at"
@@ -35,7 +34,7 @@ def checkpoints(setting: str, epochs: Sequence[int] | None, config: Config, stud
             snapshot(student, at[epoch], config),
             {**student.labels, "at": float(epoch), "probed_on": config.probe.data},
         )
-        for epoch in wanted
+        for epoch in epochs
     ]
 
 
@@ -103,15 +102,3 @@ def train_job(
 
 def _goes_on(start: Network) -> bool:
     return isinstance(start, Snapshot) and start.kind == "train"
-
-
-def evaluated(stage: str, train: int | None, test: int | None, config: Config) -> tuple[Samples, int]:
-    """The probe's samples, or fewer of them where a stage asks for that; UserError where it asks for more."""
-    samples, test_count = probed(config), config.probe.test_size
-    assert test_count
-    for name, wanted, most in (("train", train, samples.count), ("test", test, test_count)):
-        if wanted and wanted > most:
-            raise UserError(
-                f"{stage}.{name}_size={wanted}: the probe has {most} such samples; give at most that"
-            )
-    return replace(samples, count=train or samples.count), test or test_count
