@@ -6,7 +6,8 @@ from typing import Any
 
 from randteach.identity import NEVER
 
-SEED_MAX = 2**63 - 1  # a column of 64-bit integers holds it
+SEED_MAX = 2**32 - 1  # numpy splits larger ones into two words, of which the second takes an epoch's place
+WHOLE_MAX = 2**31 - 1  # of other whole numbers: a product of two, as steps are, fits 64 bits
 
 
 class UserError(ValueError):
@@ -23,13 +24,15 @@ def setting(
     below: float | None = None,
     key: bool = True,
     absent: Any = NEVER,
+    why: str = "",
 ) -> Any:
     """A documented field; `low` and `high` are inclusive, `below` is not; `key`: does it enter a key.
 
+    `why` says what the bounds are for, where that is not plain.
     A setting that is added later names its frozen `absent` value (see `identity`).
     """
     meta = {"about": about, "choices": choices, "low": low, "high": high, "below": below}
-    meta |= {"key": key, "absent": absent}
+    meta |= {"key": key, "absent": absent, "why": why}
     if isinstance(default, list):
         return field(default_factory=lambda: list(default), metadata=meta)
     return field(default=default, metadata=meta)
@@ -37,7 +40,9 @@ def setting(
 
 def seed(default: int | None, about: str) -> Any:
     """A documented seed."""
-    return setting(default, about, low=0, high=SEED_MAX)
+    return setting(
+        default, about, low=0, high=SEED_MAX, why="a larger seed would repeat another one's orders"
+    )
 
 
 def chosen(about: str, hint: str) -> Any:
@@ -59,24 +64,31 @@ class Setting:
     below: float | None
     key: bool
     absent: Any
+    why: str
 
     def check(self, value: Any) -> None:
         """UserError where one value lies outside what the setting allows."""
         if self.choices and value not in self.choices:
             raise UserError(f"{self.name}={value}: allowed are {', '.join(self.choices)}")
-        if isinstance(value, int | float) and not (math.isfinite(value) and self._within(value)):
+        if isinstance(value, int | float) and not self._within(value):
             raise UserError(f"{self.name}={value}: allowed are {self.allowed}")
 
     @property
     def allowed(self) -> str:
         """What a number may be, in words."""
         bounds = f"numbers from {self.low:g}"
-        bounds += "" if self.high is None else f" to {self.high}"
-        return bounds + ("" if self.below is None else f" to below {self.below:g}")
+        bounds += "" if self._high is None else f" to {self._high}"
+        bounds += "" if self.below is None else f" to below {self.below:g}"
+        return bounds + (f"; {self.why}" if self.why else "")
+
+    @property
+    def _high(self) -> float | None:
+        return WHOLE_MAX if self.high is None and "int" in self.type else self.high
 
     def _within(self, value: float) -> bool:
         return (
-            (self.low is None or self.low <= value)
-            and (self.high is None or value <= self.high)
+            abs(value) < math.inf  # a whole number too large for a float is no error here
+            and (self.low is None or self.low <= value)
+            and (self._high is None or value <= self._high)
             and (self.below is None or value < self.below)
         )

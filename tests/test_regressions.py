@@ -3,8 +3,10 @@
 import errno
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from loaders.order import permutation
 from randteach import cli, disk, identity, overrides, store
 from randteach.config import Config, Distill, check
 from randteach.jobs import Artifact
@@ -22,11 +24,33 @@ def test_a_value_that_is_no_yaml_or_no_value(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "pair", ["distill.beta1=1", "distill.beta2=1", f"seed={2**63}", "distill.batch_size=1"]
+    "pair",
+    [
+        "distill.beta1=1",
+        "distill.beta2=1",
+        f"seed={2**32}",
+        f"seeds.order={2**32}",
+        f"distill.epochs={2**31}",
+        f"net.width={10**400}",
+        "distill.batch_size=1",
+    ],
 )
 def test_a_value_that_would_fail_in_the_job(pair: str) -> None:
     with pytest.raises(UserError, match=pair.partition("=")[0]):
         resolve(next(overrides.parse(MINI, [pair]).points()))
+
+
+def test_a_seed_that_would_repeat_anothers_orders_is_refused() -> None:
+    """In 32-bit words seed 2^32 + s at epoch e is seed s, then 1: the order of another seed's epoch."""
+    samples = np.arange(100)
+    assert (permutation(samples, 2**32 + 7, 0) == permutation(samples, 7, 1)).all()
+    with pytest.raises(UserError) as refused:
+        resolve(next(overrides.parse(MINI, [f"seeds.train={2**32}"]).points()))
+    assert str(refused.value) == (
+        "seeds.train=4294967296: allowed are numbers from 0 to 4294967295; "
+        "a larger seed would repeat another one's orders"
+    )
+    assert resolve(next(overrides.parse(MINI, [f"seed={2**32 - 1}"]).points())).seeds.order == 2**32 - 1
 
 
 def test_a_share_that_rounds_up_twice() -> None:

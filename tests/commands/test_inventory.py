@@ -2,13 +2,17 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from randteach import plans
+from randteach.jobs import Job
 from randteach.lookup import FILTERS, Lookup, made
+from randteach.records import DistillSpec, Draw
 from randteach.store import Store, folder
+from tests.artifacts import commit
 from tests.commands.conftest import Command, planned
 
 
@@ -99,6 +103,18 @@ def test_a_planned_job_is_shown_before_it_is_made(command: Command, store: Store
     assert "no log" in command("logs", later.key[:10])
 
 
+def test_a_result_of_a_seed_that_is_refused_now_is_still_read(command: Command, store: Store) -> None:
+    large = 2**63 - 25
+    job = next(job for job in planned().jobs if job.kind == "distill")
+    assert isinstance(job.spec, DistillSpec) and isinstance(job.spec.teacher, Draw)
+    teacher = replace(job.spec.teacher, seed=large)
+    spec = replace(job.spec, seed_student=large, seed_order=large, teacher=teacher)
+    older = Job("distill", spec, {0: 0}, labels={**job.labels, "seed": large})
+    commit(store, older, [{"step": 0, "epoch": 0, "loss": 1.0}], step=0)
+    assert f"seed {large}" in command("ls", f"seed={large}") and f"seed {large}" in command("show", older.key)
+    assert f"seed_order = {large}" in command("show", older.key)
+
+
 def test_a_job_tells_how_it_was_made(command: Command) -> None:
     student = next(job for job in planned().jobs if job.kind == "distill")
     printed = command("logs", student.key[:8])
@@ -125,9 +141,9 @@ def test_several_keys_that_begin_alike(command: Command, store: Store) -> None:
 
 
 def test_a_damaged_job_is_named_and_not_shown(command: Command, store: Store) -> None:
-    job = planned().jobs[0]
+    job = next(job for job in planned().jobs if job.labels["role"] == "input")
     path = next((store.root / folder(job.artifacts[-1])).glob("*/config.json"))
-    path.write_bytes(path.read_bytes().replace(b"0.3", b"0.4"))
+    path.write_bytes(path.read_bytes().replace(b"0.001", b"0.002"))
     assert f"{path}: its content is not what was written" in command("show", job.key, code=2)
     printed = command("ls", code=1)
     assert f"damaged: {path}" in printed and printed.endswith("9 jobs, 1 damaged\n")

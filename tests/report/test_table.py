@@ -2,6 +2,7 @@
 
 import importlib
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -148,6 +149,27 @@ def test_what_is_damaged_is_missing_where_somebody_is_told(store: Store) -> None
     assert len(told) == 1 and told[0].artifact == last
     assert frame[frame.step == 128].status.unique().tolist() == ["missing"]
     assert frame.dropna(subset="value").step.max() == 64
+
+
+def test_whole_numbers_stay_whole_beside_empty_cells(store: Store, tmp_path: Path) -> None:
+    """Also those of older stores, which took larger seeds; pixels have none."""
+    plan = planned("init_distance")
+    large = 2**63 - 25
+    swept = {"seed": large, "seeds.order": large - 2, "distill.drop_last": True}
+    entries = [job.entry for job in plan.jobs if job.labels["role"] != "input"]
+    entries = [replace(entry, labels={**entry.labels, **swept}) for entry in entries]
+    pixels = [job.entry for job in only(plan, "probe", "input")]
+    frame = table.build(store, "s", [*entries, *pixels], plan.settings)
+    table.write(frame, tmp_path)
+    parquet = pd.read_parquet(tmp_path / "results.parquet")
+    pd.testing.assert_frame_equal(parquet, frame)
+    text = pd.read_csv(tmp_path / "results.csv", dtype_backend="numpy_nullable")
+    for found in (frame, parquet, text):
+        for name, value in (("seed", large), ("seeds.order", large - 2), ("width", 8), ("step", 128)):
+            column = found[name]
+            assert str(column.dtype) == "Int64" and column.isna().any() and column.max() == value
+        assert found["distill.drop_last"].dropna().all()
+    assert f",{large}," in (tmp_path / "results.csv").read_text()
 
 
 def test_draw_names_the_first_teacher_without_its_norm_mode() -> None:
