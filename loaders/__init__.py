@@ -25,6 +25,7 @@ __all__ = [
     "Split",
     "arrays",
     "ffcv_available",
+    "open_images",
     "open_split",
     "prepared_name",
 ]
@@ -35,7 +36,6 @@ def ffcv_available() -> bool:
     return importlib.util.find_spec("ffcv") is not None
 
 
-@cache
 def open_split(
     name: str,
     split: str,
@@ -48,18 +48,34 @@ def open_split(
     device: str = "cpu",
     count: int | None = None,
     sigma: float = 1.0,
+    seed: int = 0,
     depot: Depot | None = None,
 ) -> Split:
-    """A split ("train" or "test") at (channels, size, size), opened once a process.
+    """A split ("train" or "test") at (channels, size, size), of images opened once a process.
 
     `loader` is "ffcv", "memory", or "device", which holds all samples on `device`. `root` holds raw
-    data, `cache` FFCV files; `count` and `sigma` are those of random inputs. What a `depot` has is taken
-    from there, without raw data. Raises DataError where the set is unknown, missing or corrupt.
+    data, `cache` FFCV files; `count`, `sigma` and `seed` are those of random inputs. What a `depot` has is
+    taken from there, without raw data. Raises DataError where the set is unknown, missing or corrupt.
     """
-    known = find(name)
-    if known.noise:
+    if find(name).noise:
         assert count is not None, "random inputs have as many samples as one asks for"
-        return gaussian(count, channels, size, sigma, device)
+        return gaussian(count, channels, size, sigma, seed, device)
+    return open_images(name, split, size, channels, loader, root, cache, device, depot)
+
+
+@cache
+def open_images(
+    name: str,
+    split: str,
+    size: int,
+    channels: int,
+    loader: str,
+    root: Path,
+    cache: Path,
+    device: str,
+    depot: Depot | None,
+) -> Split:
+    """A split of images, kept open by the process."""
     about = prepared_name(name, split, size, channels)
 
     def source() -> Arrays:

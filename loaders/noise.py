@@ -1,4 +1,6 @@
-"""Random inputs: float32, already normalised, a function of (noise, index), without labels."""
+"""Random inputs: float32, already normalised, a function of (noise, seed, index), without labels."""
+
+from functools import lru_cache
 
 import torch
 
@@ -6,10 +8,13 @@ from loaders.memory import MemorySplit
 from loaders.streams import stream
 
 
-def gaussian(count: int, channels: int, size: int, sigma: float, device: str = "cpu") -> MemorySplit:
+@lru_cache(maxsize=1)  # what one job takes; another seed's draw is as large as a data set
+def gaussian(
+    count: int, channels: int, size: int, sigma: float, seed: int, device: str = "cpu"
+) -> MemorySplit:
     """`count` samples of N(0, sigma^2), nested in their number (paper, figure 4)."""
     images = torch.empty(count, channels, size, size)
     for index in range(count):
-        images[index].normal_(0.0, 1.0, generator=stream("gaussian", index))
+        images[index].normal_(0.0, 1.0, generator=stream("gaussian", seed, index))
     zeros, ones = (0.0,) * channels, (1.0,) * channels
     return MemorySplit("gaussian", "train", images.mul_(sigma), None, zeros, ones, device)

@@ -20,6 +20,7 @@ class Seeds:
     order: int | None = seed(None, "order of the samples (null: seed)")
     augment: int | None = seed(None, "augmentation (null: seed)")
     train: int | None = seed(None, "classifiers, random masks, re-initialised weights (null: seed)")
+    noise: int | None = seed(None, "random inputs (null: seed)")
     probe: int = seed(0, "the probe's initial weights and order")
 
 
@@ -199,7 +200,7 @@ class Config:
 
     alpha: float = setting(0.0, "the student's start: 0 at the teacher, 1 at a fresh draw", low=0.0, high=1)
     variance_preserving: bool = setting(True, "the mixed start is rescaled to keep the weights' variance")
-    seed: int = seed(0, "gives seeds.teacher, .student, .order, .augment and .train their value")
+    seed: int = seed(0, "gives seeds.teacher, .student, .order, .augment, .train and .noise their value")
     seeds: Seeds = field(default_factory=Seeds)
     net: Net = field(default_factory=Net)
     head: Head = field(default_factory=Head)

@@ -22,6 +22,7 @@ RENAMED = {
         "samples.channels": "data.channels",
         "samples.count": "data.train_size",
         "samples.sigma": "data.sigma",
+        "samples.seed": "seeds.noise",
         "augment": "data.augment",
         "teacher.net": "net",
         "teacher.norm": "distill.teacher_norm",

@@ -18,10 +18,12 @@ def corrected(absent: Any, why: str, *, now: Any = None) -> Any:
 
 REESTIMATED = "re-estimated statistics of norm layers were made of each batch's float32 ones"
 
+ONE_NOISE = "random inputs had no seed: all seeds learnt from one draw of them"
+
 
 @dataclass(frozen=True)
 class Samples:
-    """Inputs of one data set, as the network sees them: uint8 (channels, size, size), or noise."""
+    """Inputs of one data set, as the network sees them: uint8 (channels, size, size), or seeded noise."""
 
     name: str
     checksum: str
@@ -30,6 +32,7 @@ class Samples:
     count: int
     holdout: int = 0
     sigma: float | None = None
+    seed: int | None = field(default=None, metadata={"absent": None, "why": ONE_NOISE})
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,7 @@ def distilled(config: Config) -> Samples:
         count=data.train_size,
         holdout=held_out(config) if shared else 0,
         sigma=data.sigma if known.noise else None,
+        seed=config.seeds.noise if known.noise else None,
     )
 
 
@@ -71,7 +72,7 @@ def _seeds(config: Config) -> Config:
     given = config.seeds
     own = {
         name: config.seed if getattr(given, name) is None else getattr(given, name)
-        for name in ("teacher", "student", "order", "augment", "train")
+        for name in ("teacher", "student", "order", "augment", "train", "noise")
     }
     return replace(config, seeds=replace(given, **own))
 

@@ -21,7 +21,8 @@ STUDY = importlib.import_module("sweeps.init_distance").STUDY
 OPTIONS = "-h --help --preset --local --dry-run --name --out --store --address --mlflow "
 OPTIONS += "--retry --max-failures --max-hours --yes"
 SETTINGS = """
-alpha variance_preserving seed seeds.teacher seeds.student seeds.order seeds.augment seeds.train seeds.probe
+alpha variance_preserving seed seeds.teacher seeds.student seeds.order seeds.augment seeds.train
+seeds.noise seeds.probe
 net.arch net.width head.hidden_dims head.bottleneck_dim head.out_dim head.weight_norm
 data.name data.size data.channels data.train_size data.like data.sigma data.augment data.root
 distill.epochs distill.steps distill.batch_size distill.drop_last distill.lr distill.beta1 distill.beta2

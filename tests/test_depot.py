@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import loaders
-from loaders import DataError, open_split, prepared
+from loaders import DataError, open_images, open_split, prepared
 from randteach.depot import Depot
 from randteach.records import Samples
 from randteach.store import Store
@@ -42,7 +42,7 @@ def test_a_node_without_raw_files_reads_the_same(
     depot: Counting, tmp_path: Path, loader: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for split in ("train", "test"):
-        open_split.cache_clear()
+        open_images.cache_clear()
         here = open_split("mnist5k", split, loader="memory", root=tmp_path, cache=tmp_path, **FORM)
         about = {"loader": loader, "root": NOWHERE, "cache": tmp_path / "node", **FORM}
         with monkeypatch.context() as without:

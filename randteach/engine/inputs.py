@@ -37,6 +37,7 @@ def open_samples(samples: Samples, split: str, context: "Context", device: torch
         device=str(device) if context.loader == "device" else "cpu",
         count=samples.count if samples.sigma is not None else None,
         sigma=1.0 if samples.sigma is None else samples.sigma,
+        seed=samples.seed or 0,
         depot=context.depot,
     )
 

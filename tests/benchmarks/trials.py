@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 from timing import interleaved, rate, ratio
 from torch.utils.data import DataLoader, TensorDataset
 
-from loaders import Split, open_split
+from loaders import Split, open_images, open_split
 from loaders.order import balanced
 from randteach import nets, numerics
 from randteach.config import Head, Net, Train
@@ -42,7 +42,7 @@ class Quiet(Recorder):
 def opened(split: str, size: int = SIZE, channels: int = 1, fresh: bool = False) -> Split:
     """A split in memory; a fresh one is read and resized again."""
     if fresh:
-        open_split.cache_clear()
+        open_images.cache_clear()
     place = Path()
     return open_split(
         "fashion_mnist", split, size=size, channels=channels, loader="memory", root=place, cache=place
@@ -166,7 +166,7 @@ def run() -> None:
 
         def ours_lines() -> None:
             held.clear()
-            open_split.cache_clear()
+            open_images.cache_clear()
             states = [load_file(path) for path in paths]
             for one, other in pairs:
                 ends = (Snapshot(str(one), 1, NET, 1, "train"), Snapshot(str(other), 1, NET, 1, "train"))
@@ -179,7 +179,7 @@ def run() -> None:
 
         def ours_points() -> None:
             held.clear()
-            open_split.cache_clear()
+            open_images.cache_clear()
             draws = tuple(Draw("child", number, NET, 1) for number in range(CHILDREN))
             judged = ProbeSpec(draws[0], SAMPLES, COUNT, 10, 256, 1e-3, 0.01, 20, 0)
             places = tuple(point / (POINTS - 1) for point in range(POINTS))

@@ -46,7 +46,7 @@ def spec_of(*pairs: str) -> DistillSpec:
 def opened(spec: DistillSpec, loader: str = "memory", folder: Path = Path("/none")) -> tuple[Any, np.ndarray]:
     about, where = spec.samples, {"loader": loader, "root": folder, "cache": folder}
     shape = {"size": about.size, "channels": about.channels}
-    noise = {} if about.sigma is None else {"count": about.count, "sigma": about.sigma}
+    noise = {} if about.sigma is None else {"count": about.count, "sigma": about.sigma, "seed": about.seed}
     data = open_split(about.name, "train", **shape, **where, **noise)  # type: ignore[arg-type]
     return data, np.arange(about.count) if data.labels is None else balanced(data.labels, about.count)
 
