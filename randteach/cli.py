@@ -1,6 +1,5 @@
 """From a command line to a plan: what every sweep file calls, and the `randteach` command."""
 
-import os
 import shlex
 import sys
 from argparse import Namespace
@@ -9,7 +8,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from rich.console import Console
-from rich.markup import escape
 
 import randteach
 from loaders.datasets import DataError
@@ -26,6 +24,7 @@ from randteach import (
     security,
     study,
 )
+from randteach.console import Terminal
 from randteach.engine.progress import duration
 from randteach.jobs import Job
 from randteach.setting import UserError
@@ -33,7 +32,6 @@ from randteach.store import Store
 from randteach.study import Plan, Study
 
 MISTAKE, STOPPED = 2, 130
-WIDTH = 120
 
 
 def main(sweep: Study, argv: Sequence[str] | None = None) -> None:
@@ -54,7 +52,9 @@ def guarded(action: Callable[[], int]) -> int:
     try:
         return action()
     except (UserError, DataError) as error:
-        Console(stderr=True, soft_wrap=True, emoji=False).print(f"[bold red]error:[/] {escape(str(error))}")
+        console = Terminal(stderr=True)
+        console.print("error:", style="bold red", end=" ")
+        console.print(" ".join(str(error).splitlines()))
         return MISTAKE
     except KeyboardInterrupt:  # before anything runs: nothing is lost
         return STOPPED
@@ -67,8 +67,7 @@ def _sweep(sweep: Study, argv: Sequence[str]) -> int:
     security.check_versions()
     paths.home()  # which Ray needs, and the cluster's file
     out = paths.absolute(args.out, "--out")
-    # A file has no width of its own; a terminal and COLUMNS have.
-    console = Console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else WIDTH)
+    console = Terminal()
     _on_cluster(args, console)
     axes = overrides.parse(sweep.presets[args.preset], args.settings)
     have = machines.there(None if args.local else args.address)
@@ -132,7 +131,7 @@ def _on_cluster(args: Namespace, console: Console) -> None:
 
 def _show_plan(console: Console, plan: Plan, missing: Sequence[Job], store: Store) -> None:
     todo, total = Counter(job.kind for job in missing), Counter(job.kind for job in plan.jobs)
-    console.print(f"[bold]{plan.study}[/]: {len(plan.jobs)} jobs, {len(missing)} missing")
+    console.print(f"{plan.study}: {len(plan.jobs)} jobs, {len(missing)} missing", style="bold")
     for kind, count in total.items():
         console.print(f"  {kind:8} {count:5}   done {count - todo[kind]:5}   missing {todo[kind]:5}")
     if missing:

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from randteach import cli, cluster, code, options
 from randteach.setting import UserError
@@ -45,7 +46,7 @@ def test_a_sweep_on_a_node_takes_what_was_not_said(config: Path, tmp_path: Path)
 
     def taken(*argv: str) -> tuple[str | None, ...]:
         args = parser.parse_args([*argv])
-        cli._on_cluster(args, cli.Console(quiet=True))
+        cli._on_cluster(args, Console(quiet=True))
         return args.address, args.store, args.mlflow
 
     assert taken() == ("127.0.0.1:1", f"{tmp_path}/shared", "http://127.0.0.1:2")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from rich.console import Console
 
 from randteach import cluster, paths
+from randteach.console import Terminal
 from randteach.options import count, given
 from randteach.store import Store
 
@@ -20,7 +21,7 @@ def run(argv: Sequence[str]) -> int:
     for name, shown in PATHS.items():
         if name in args:
             setattr(args, name, paths.absolute(getattr(args, name), shown))
-    console = Console(soft_wrap=True)
+    console = Terminal()
     if args.action == "settings":
         from randteach.commands import settings
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from randteach import cluster, code, paths, security
 from randteach.estimate import size
@@ -49,7 +50,7 @@ def run(store: str, address: str | None, server: str | None, console: Console) -
     table = Table(box=None, pad_edge=False)
     for heading in ("where", "what", "", "found", "what to do"):
         table.add_column(heading, overflow="fold")
-    words = {True: "[green]ok[/]", None: "[yellow]look[/]", False: "[bold red]broken[/]"}
+    words = {True: Text("ok", "green"), None: Text("look", "yellow"), False: Text("broken", "bold red")}
     for where, (what, well, text, todo) in found:
         table.add_row(where, what, words[well], text, "" if well else todo)
     console.print(table, highlight=False)

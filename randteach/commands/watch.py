@@ -22,17 +22,17 @@ def status(store: Store, console: Console) -> int:
         about = sessions.about(token)
         where = f"{about.get('study')} on {about.get('host')}, process {about.get('pid')}"
         if not sessions.alive(token):
-            console.print(f"{where}: died", style="red", highlight=False, soft_wrap=True)
+            console.print(f"{where}: died", style="red")
             continue
         note = f", no sign of life for {2 * often:g} s" if token in silent else ""
-        console.print(f"[bold]{where}[/]{note}: {about.get('counts', 'starts')}", highlight=False)
+        console.print(f"{where}{note}: {about.get('counts', 'starts')}", style="bold")
         table = Table(box=None, pad_edge=False, show_header=False)
         for item in about.get("running", []):
             epochs = f"epoch {item['epoch'] or 0:g} / {item['epochs']:g}" if item["epochs"] else ""
             loss = f"loss {item['loss']:.4g}" if item["loss"] is not None else ""
             table.add_row("  " + item["key"][:12], item["title"], epochs, loss, duration(item["seconds"]))
         if table.row_count:
-            console.print(table, highlight=False, soft_wrap=True)
+            console.print(table)
     if not tokens:
         console.print("nothing runs")
     failed = set(work.failures(store))
@@ -41,7 +41,7 @@ def status(store: Store, console: Console) -> int:
         missing = {entry.key for entry in study.missing(entries, store)}
         broken = len(missing & failed)
         text = f"{name}: {len(entries)} jobs, {len(entries) - len(missing)} done, {len(missing)} missing"
-        console.print(text + (f", {broken} of them failed" if broken else ""), highlight=False)
+        console.print(text + (f", {broken} of them failed" if broken else ""))
     return 0
 
 
@@ -66,7 +66,7 @@ def logs(store: Store, prefix: str, console: Console) -> int:
             with damage_told():
                 lines = store.json(artifact, "provenance").get("log", [])
     for line in lines:
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        console.print(line, markup=False)
     if not lines:
         console.print(f"{key}: no log; it has not begun, or was made before there were any")
     return 0

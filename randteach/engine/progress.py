@@ -51,12 +51,12 @@ class Progress:
         return Counter(self.ended.values())
 
     def __enter__(self) -> "Progress":
-        if self.console.is_terminal:
+        if self.console.is_interactive:  # not on a dumb one, which can't move its cursor
             self.live.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self.console.is_terminal:
+        if self.console.is_interactive:  # not on a dumb one, which can't move its cursor
             self.live.stop()
 
     def handle(self, event: Event) -> None:
@@ -90,7 +90,7 @@ class Progress:
         return now - self.running.pop(key, now)
 
     def _say(self, key: str, status: str, took: float) -> None:
-        if self.console.is_terminal and status == "done":
+        if self.console.is_interactive and status == "done":
             return
         left = f", {duration(self.left())} left" if self.left() else ""
         spent = f" in {duration(took)}" if took else ""
@@ -129,7 +129,7 @@ class Progress:
     def _render(self) -> RenderableType:
         table = Table(box=None, pad_edge=False)
         for name in ("running", "epoch", "loss", "KL", "moved", "since"):
-            table.add_column(name, justify="left" if name == "running" else "right")
+            table.add_column(name, justify="left" if name == "running" else "right", overflow="fold")
         for key, since in list(self.running.items()):
             job, row = self.jobs[key], self.rows.get(key, {})
             epochs = f"{max(job.steps.values()):g}" if job.steps else ""
