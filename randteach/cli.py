@@ -3,7 +3,6 @@
 import shlex
 import sys
 from argparse import Namespace
-from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -15,21 +14,20 @@ from randteach import (
     cluster,
     code,
     disk,
-    estimate,
     machines,
     options,
     overrides,
     paths,
     plans,
+    preview,
+    remake,
     security,
     study,
 )
 from randteach.console import Terminal
-from randteach.engine.progress import duration
-from randteach.jobs import Job
 from randteach.setting import UserError
 from randteach.store import Store
-from randteach.study import Plan, Study
+from randteach.study import Study
 
 MISTAKE, STOPPED = 2, 130
 
@@ -81,11 +79,14 @@ def _sweep(sweep: Study, argv: Sequence[str]) -> int:
     store.check_format()
     with disk.writing(out, "--out"):
         options.check_name(name, [*plans.studies(store), *disk.names(out)])
-    missing = plan.missing(store)
-    _show_plan(console, plan, missing, store)
+    again = remake.remake(plan.jobs, store) if args.remake else remake.NOTHING
+    missing = plan.missing(store, again.artifacts)
+    preview.show(console, plan, missing, store, again)
     have.check(missing)
     if args.dry_run:
         return 0
+    if again and not args.yes:
+        raise UserError(f"{again.text}, which `aside/` in the store keeps; add --yes to have it done")
     if args.preset == "paper" and not args.yes and not args.address:
         machines.check_time(missing, console)
     machines.check_room(missing, store)
@@ -97,6 +98,7 @@ def _sweep(sweep: Study, argv: Sequence[str]) -> int:
     request = Request(
         out=out,
         store=store,
+        again=again,
         root=root,
         loader=axes.values["loader"][0],
         checkpoint_every=plan.settings["checkpoint_every"][0],
@@ -127,14 +129,3 @@ def _on_cluster(args: Namespace, console: Console) -> None:
             highlight=False,
             soft_wrap=True,
         )
-
-
-def _show_plan(console: Console, plan: Plan, missing: Sequence[Job], store: Store) -> None:
-    todo, total = Counter(job.kind for job in missing), Counter(job.kind for job in plan.jobs)
-    console.print(f"{plan.study}: {len(plan.jobs)} jobs, {len(missing)} missing", style="bold")
-    for kind, count in total.items():
-        console.print(f"  {kind:8} {count:5}   done {count - todo[kind]:5}   missing {todo[kind]:5}")
-    if missing:
-        seconds = estimate.past_seconds(plan.jobs, missing, store)
-        spent = f"about {duration(seconds)} of one worker" if seconds else "time unknown, no past jobs"
-        console.print(f"  {estimate.size(estimate.storage(missing))} to store; {spent}", highlight=False)

@@ -2,13 +2,13 @@
 
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from statistics import mean
 
 import torch
 
-from randteach import nets
+from randteach import nets, study
 from randteach.config import Head, Net
 from randteach.jobs import Artifact, Job
 from randteach.marker import Damaged
@@ -61,12 +61,16 @@ def parameters(net: Net, head: Head | None, channels: int, size: int) -> tuple[i
     return sum(p.numel() for p in encoder.parameters()), sum(p.numel() for p in own.parameters())
 
 
-def past_seconds(jobs: Sequence[Job], missing: Sequence[Job], store: Store) -> float | None:
+def past_seconds(
+    jobs: Sequence[Job], missing: Sequence[Job], store: Store, gone: Collection[Artifact] = ()
+) -> float | None:
     """Seconds of one worker that the missing jobs take, by what this plan's jobs of their kinds took.
 
-    None where a kind has nothing to go by. A trajectory's time goes with its steps.
+    None where a kind has nothing to go by. A trajectory's time goes with its steps. What is to be `gone`
+    can still be gone by.
     """
-    done = {kind: store.done(kind) for kind in {job.kind for job in jobs}}
+    kinds = {job.kind for job in jobs}
+    done, left = study.done(kinds, store), study.done(kinds, store, gone)
     past: defaultdict[str, list[float]] = defaultdict(list)
     for job in jobs:
         made = [artifact for artifact in job.artifacts if artifact.name in done[job.kind]]
@@ -77,7 +81,7 @@ def past_seconds(jobs: Sequence[Job], missing: Sequence[Job], store: Store) -> f
                 past[job.kind].append(seconds / _length(made))
     if any(not past[job.kind] for job in missing):
         return None
-    return sum(mean(past[job.kind]) * _left(job, done[job.kind]) for job in missing)
+    return sum(mean(past[job.kind]) * _left(job, left[job.kind]) for job in missing)
 
 
 def _left(job: Job, done: set[str]) -> int:

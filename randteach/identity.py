@@ -18,6 +18,8 @@ from typing import Any
 
 # Raised when a kind's meaning changes; every older result of the kind is then another result.
 REVISIONS = {"distill": 1, "state": 1, "probe": 1, "train": 1, "mask": 1, "connect": 1, "plane": 1}
+# Why a kind was raised to its second revision, its third, and so on.
+REVISED: dict[str, tuple[str, ...]] = {}
 KEY_DIGITS = 24  # 96 bits: a collision among 10^9 results has a chance below 10^-10
 NEVER = object()  # equals no value: a field that is always in the key
 
@@ -33,9 +35,9 @@ def canonical(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [canonical(item) for item in value]
     if is_dataclass(value) and not isinstance(value, type):
-        tag, kept = _layout(type(value))
+        tag, kept = layout(type(value))
         record = {"is": tag} if tag else {}
-        for name, absent in kept:
+        for name, absent, _ in kept:
             content = getattr(value, name)
             if content != absent:
                 record[name] = canonical(content)
@@ -44,18 +46,19 @@ def canonical(value: Any) -> Any:
 
 
 @cache
-def _layout(record: type) -> tuple[str | None, list[tuple[str, Any]]]:
-    """A record's tag, and the fields that enter a key with their absent values."""
+def layout(record: type) -> tuple[str | None, list[tuple[str, Any, str]]]:
+    """A record's tag, and the fields that enter a key: name, absent value, and why a correction set it."""
     kept = [item for item in fields(record) if item.metadata.get("key", True)]
-    return getattr(record, "tag", None), [(item.name, item.metadata.get("absent", NEVER)) for item in kept]
+    about = ((item.name, item.metadata.get("absent", NEVER), item.metadata.get("why", "")) for item in kept)
+    return getattr(record, "tag", None), list(about)
 
 
-_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False).encode
+encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False).encode
 
 
 def dumps(value: Any) -> str:
     """The canonical form as text: sorted keys, no spaces, shortest float that reads back the same."""
-    return _encode(canonical(value))
+    return encode(canonical(value))
 
 
 def digest(text: str, digits: int = KEY_DIGITS) -> str:

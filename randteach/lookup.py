@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -159,9 +159,8 @@ class Lookup:
     def job(self, artifact: Artifact) -> Known:
         """The job that made an artifact; Damaged where its config is not what was written."""
         config = self._config(artifact)
-        reference, above = origin(config), None
-        if reference.get("is") == "snapshot" and self.store.has(snapshot(reference)):
-            above = self.job(snapshot(reference))
+        reference = origin(config)
+        above = self._above(snapshot(reference)) if reference.get("is") == "snapshot" else None
         values = dict(above.settings if above else {}) | _settings(artifact.kind, config)
         seeds = {values.get(f"seeds.{name}") for name in ("teacher", "student", "order")}
         if len(seeds) == 1:
@@ -178,6 +177,18 @@ class Lookup:
         steps = {} if artifact.step is None else {artifact.step: 0.0}
         entry = Entry(artifact.kind, artifact.key, steps, tuple(_parents(config)), labels)
         return Known(entry, values, config)
+
+    def _above(self, artifact: Artifact) -> Known | None:
+        """The job of a parent; of a damaged snapshot by another one of its training."""
+        if not self.store.has(artifact):
+            return None
+        try:
+            return self.job(artifact)
+        except Damaged:
+            for other in self.store.find(artifact.key, artifact.kind):
+                with suppress(Damaged, KeyError):
+                    return self.job(other)
+            raise
 
     def _config(self, artifact: Artifact) -> dict[str, Any]:
         if artifact.key not in self._configs:

@@ -34,7 +34,12 @@ def parser(sweep: Study) -> argparse.ArgumentParser:
     found.add_argument("--retry", type=count, default=0, metavar="N", help="try a failed job N times more")
     found.add_argument("--max-failures", type=_some, metavar="N", help="stop when N jobs have failed")
     found.add_argument("--max-hours", type=_hours, metavar="H", help="stop after H hours")
-    found.add_argument("--yes", action="store_true", help="run however long it takes")
+    found.add_argument(
+        "--remake", action="store_true", help="set aside what other code made, and all below; make it again"
+    )
+    found.add_argument(
+        "--yes", action="store_true", help="run however long it takes, and set aside what --remake says"
+    )
     found.add_argument("settings", nargs="*", metavar="name=value", help="settings; commas sweep")
     return found
 

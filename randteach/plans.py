@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import PurePath
 from typing import Any
 
-from randteach import identity
+from randteach import code, identity
 from randteach.jobs import Entry
 from randteach.setting import UserError
 from randteach.storage import read_json
@@ -25,22 +25,23 @@ def project(plan: Plan, question: str) -> dict[str, Any]:
     return {"study": plan.study, "question": question, "settings": dict(plan.settings), "jobs": jobs}
 
 
-def record(store: Store, plan: Plan, question: str, about: Mapping[str, Any]) -> None:
+def record(store: Store, plan: Plan, question: str, about: Mapping[str, Any]) -> code.Start:
     """Keep a plan, and that it is run now."""
-    keep(store, plan.study, json.dumps(project(plan, question)).encode(), about)
+    return keep(store, plan.study, json.dumps(project(plan, question)).encode(), about)
 
 
-def keep(store: Store, study: str, content: bytes, about: Mapping[str, Any]) -> None:
-    """Keep a plan's text as the one that the study has run last."""
+def keep(store: Store, study: str, content: bytes, about: Mapping[str, Any]) -> code.Start:
+    """Keep a plan's text as the one that the study has run last, and by which code."""
     folder, digest = f"studies/{study}", identity.digest(content.decode(), 16)
     with suppress(FileExistsError):
         store.storage.create(f"{folder}/{digest}.json", content)
-    start = json.dumps({"plan": digest, **about}).encode()
     while True:
         number = int(PurePath(max(store.storage.names(f"{folder}/runs"), default="0")).stem) + 1
+        start = code.started(f"{study}/{number:06d}")
+        content = json.dumps({"plan": digest, **about, **vars(start)}).encode()
         with suppress(FileExistsError):
-            store.storage.create(f"{folder}/runs/{number:06d}.json", start)
-            return
+            store.storage.create(f"{folder}/runs/{number:06d}.json", content)
+            return start
 
 
 def studies(store: Store) -> list[str]:

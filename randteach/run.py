@@ -21,6 +21,7 @@ from randteach.jobs import Job
 from randteach.marker import Damaged
 from randteach.projector import Projector
 from randteach.records import Samples
+from randteach.remake import Remake
 from randteach.report import closing, table
 from randteach.session import Session, Sessions
 from randteach.setting import UserError
@@ -37,6 +38,7 @@ class Request:
 
     out: Path
     store: Store
+    again: Remake  # what is set aside first
     root: Path
     loader: str
     checkpoint_every: float
@@ -87,9 +89,10 @@ class Run:
     def run(self, missing: Sequence[Job]) -> int:
         """Make what is missing and report it, again where something was found damaged; the exit code."""
         with ExitStack() as stack:
-            if missing:
+            if missing or self.request.again:
                 with self.store.writing():
                     self._begin(stack)
+                    self.request.again.set_aside(self.store, self.session.token)
                 missing = self.plan.missing(self.store)  # as it is now, with the plan on record
             else:
                 with suppress(OSError):  # nothing to make: a store that can only be read is good enough
@@ -116,7 +119,8 @@ class Run:
 
     def _begin(self, stack: ExitStack) -> None:
         """Put the plan on record, so that nobody takes what it needs for garbage; then be seen to run."""
-        plans.record(self.store, self.plan, self.sweep.question, {"command": self.request.command})
+        about = {"command": self.request.command, "session": self.session.token}
+        self.context.start = plans.record(self.store, self.plan, self.sweep.question, about)
         Sessions(self.store).remove_dead()
         stack.enter_context(self.session)
 
@@ -151,6 +155,7 @@ class Run:
                     request.checkpoint_every,
                     code.digest(),
                     depot=context.depot is not None,
+                    start=context.start,
                 )
                 tune.run(queue, options, request.address, self.say)
 

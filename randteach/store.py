@@ -3,6 +3,7 @@
     objects/KIND/ab/KEY[@STEP]/ATTEMPT/...   an attempt's files
     done/KIND/ab/KEY[@STEP].json             the commit: names, sizes and checksums of the winner's files
     aside/KIND/KEY[@STEP]/ATTEMPT...         commits and files of artifacts that were found damaged
+    code/DIGEST/KIND/ab/KEY[@STEP].json      an empty note: this code has made the result
     reports/NAME/...                         tables and figures of sweeps that ran on a cluster
     studies/NAME/DIGEST.json, runs/N.json    each plan, and the starts that ran it, recorded before they run
 
@@ -24,7 +25,7 @@ import safetensors
 import safetensors.torch
 import torch
 
-from randteach import disk, identity, storage
+from randteach import code, disk, identity, storage
 from randteach.jobs import Artifact
 from randteach.marker import Damaged, Marker, sealed, unsealed
 from randteach.setting import UserError
@@ -129,12 +130,16 @@ class Store:
         seconds: float,
         numerics: str,
         session: str = "",
+        made_with: str | None = None,
     ) -> bool:
         """Write the files and the marker; False where another attempt was first.
 
         `session` is the driver's: by it others know whether an attempt without a marker may still get one.
+        `made_with` is the digest of the code that made the files, by default of this process's; empty where
+        nobody knows.
         """
-        attempt = f"{session}-{secrets.token_hex(8)}" if session else secrets.token_hex(8)
+        made_with = code.digest() if made_with is None else made_with
+        attempt = (f"{session}-" if session else "") + made_with + secrets.token_hex(8)
         at, marker_at = f"{folder(artifact)}/{attempt}", marker_name(artifact)
         try:
             for name, content in files.items():
@@ -162,7 +167,25 @@ class Store:
             if isinstance(error, FileExistsError):
                 return False
             raise
+        self.note(artifact, made_with)
         return True
+
+    def note(self, artifact: Artifact, made_with: str) -> None:
+        """Note which code has made a result, so that plans can count without reading markers.
+
+        The attempt's name says the same, and is what counts: a note that is lost is written again.
+        """
+        if made_with and artifact.kind != "state":
+            with suppress(OSError):
+                self.storage.replace(note_name(artifact, made_with), b"")
+
+    def notes(self) -> dict[str, set[str]]:
+        """Digests of code by KIND/NAME of the results that it has made, by one listing."""
+        found: dict[str, set[str]] = {}
+        for path in self.storage.walk("code", 4):
+            digest, kind, _, name = path.split("/")
+            found.setdefault(f"{kind}/{name.removesuffix('.json')}", set()).add(digest)
+        return found
 
     def _names(self, artifact: Artifact, attempt: str) -> bool:
         """Whether the marker names an attempt, as far as can be seen."""
@@ -221,6 +244,8 @@ class Store:
             self.storage.move(marker_name(artifact), f"{aside}/{attempt or secrets.token_hex(8)}.json")
             if attempt:
                 self.storage.move(f"{folder(artifact)}/{attempt}", f"{aside}/{attempt}")
+        digests = [code.made_with(attempt)] if attempt else self.storage.names("code")
+        self.storage.remove(*(note_name(artifact, digest) for digest in digests if digest))
 
     def _still(self, damage: Damaged) -> bool:
         """Whether the commit is the one that was found damaged."""
@@ -274,6 +299,11 @@ def folder(artifact: Artifact) -> str:
 def marker_name(artifact: Artifact) -> str:
     """An artifact's commit."""
     return f"done/{artifact.kind}/{artifact.key[:2]}/{artifact.name}.json"
+
+
+def note_name(artifact: Artifact, digest: str) -> str:
+    """The note that a code has made a result."""
+    return f"code/{digest}/{artifact.kind}/{artifact.key[:2]}/{artifact.name}.json"
 
 
 def _wrong(artifact: Artifact, name: str, content: bytes, expected: Mapping[str, Any]) -> str:

@@ -2,14 +2,14 @@
 
 import gc
 import importlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from randteach import contradictions
 from randteach.config import Config, get, settings
-from randteach.jobs import Entry, Job
+from randteach.jobs import Artifact, Entry, Job
 from randteach.overrides import Axes
 from randteach.resolve import resolve
 from randteach.store import Store
@@ -86,23 +86,32 @@ class Plan:
     jobs: Sequence[Job]
     settings: Mapping[str, Any] = field(default_factory=dict)
 
-    def missing(self, store: Store) -> list[Job]:
-        """The jobs with an artifact that the store lacks, in order; none below a diverged student."""
-        return missing(self.jobs, store)
+    def missing(self, store: Store, gone: Collection[Artifact] = ()) -> list[Job]:
+        """The jobs with an artifact that the store lacks, in order; none below a diverged student.
+
+        As if the artifacts that are `gone` were not there any more.
+        """
+        return missing(self.jobs, store, gone)
 
 
-def missing(jobs: Sequence[AnyJob], store: Store) -> list[AnyJob]:
+def missing(jobs: Sequence[AnyJob], store: Store, gone: Collection[Artifact] = ()) -> list[AnyJob]:
     """Those of some jobs, or of their entries, that the store lacks; none below a diverged network."""
-    skipped, lacking = below_diverged(jobs, store)
+    skipped, lacking = below_diverged(jobs, store, gone)
     return [job for job in lacking if job.key not in skipped]
 
 
-def below_diverged(jobs: Sequence[AnyJob], store: Store) -> tuple[set[str], list[AnyJob]]:
+def done(kinds: Iterable[str], store: Store, gone: Collection[Artifact] = ()) -> dict[str, set[str]]:
+    """Names of what the store holds of some kinds, less what is to be gone."""
+    return {kind: store.done(kind) - {a.name for a in gone if a.kind == kind} for kind in set(kinds)}
+
+
+def below_diverged(
+    jobs: Sequence[AnyJob], store: Store, gone: Collection[Artifact] = ()
+) -> tuple[set[str], list[AnyJob]]:
     """Keys of jobs that are never made since something above them diverged; all jobs not made."""
-    kinds = {artifact.kind for job in jobs for artifact in job.artifacts}
-    done = {kind: store.done(kind) for kind in kinds}
-    lacking = [job for job in jobs if any(a.name not in done[a.kind] for a in job.artifacts)]
-    parents = {p for job in lacking for p in job.parents if p.name in done.get(p.kind, ())}
+    made = done((artifact.kind for job in jobs for artifact in job.artifacts), store, gone)
+    lacking = [job for job in jobs if any(a.name not in made[a.kind] for a in job.artifacts)]
+    parents = {p for job in lacking for p in job.parents if p.name in made.get(p.kind, ())}
     diverged = {parent for parent in parents if store.diverged(parent)}
     skipped: set[str] = set()
     for job in lacking:  # parents first

@@ -21,6 +21,7 @@ from typing import Any
 
 import safetensors.torch
 
+from randteach import code
 from randteach.jobs import Job
 from randteach.marker import sealed, unsealed
 from randteach.session import Sessions
@@ -95,8 +96,13 @@ class Claims:
 
 def claimed(store: Store, key: str, sessions: Sessions) -> bool:
     """Whether a live sweep is at a job."""
+    return sessions.alive(owner(store, key))
+
+
+def owner(store: Store, key: str) -> str:
+    """The session that has a job, dead or alive; nothing where none has."""
     folder = f"work/{key}"
-    return sessions.alive(_owner(store.storage, folder, _last_claim(store.storage, folder)))
+    return _owner(store.storage, folder, _last_claim(store.storage, folder))
 
 
 def _owner(storage: Storage, folder: str, number: int) -> str:
@@ -118,7 +124,7 @@ class Attempt:
 
     def __init__(self, store: Store, key: str, session: str) -> None:
         self.storage, self.key = store.storage, key
-        self.folder = f"work/{key}/{session}-{secrets.token_hex(4)}"
+        self.folder = f"work/{key}/{session}-{code.digest()}{secrets.token_hex(4)}"
         self.began = self.shown = time.monotonic()
         self.lines: list[str] = []
         self._new = 0  # lines that the file has not yet

@@ -19,7 +19,7 @@ from randteach.storage.folder import Folder
 STUDY = importlib.import_module("sweeps.init_distance").STUDY
 # Names that scripts, stores and papers rely on: add to these, change none.
 OPTIONS = "-h --help --preset --local --dry-run --name --out --store --address --mlflow "
-OPTIONS += "--retry --max-failures --max-hours --yes"
+OPTIONS += "--retry --max-failures --max-hours --remake --yes"
 SETTINGS = """
 alpha variance_preserving seed seeds.teacher seeds.student seeds.order seeds.augment seeds.train
 seeds.noise seeds.probe
@@ -81,7 +81,7 @@ def test_options_and_settings_are_frozen() -> None:
         "retry": 0,
     }
     defaults |= {"max_failures": None, "max_hours": None}
-    flags = {"local": False, "dry_run": False, "yes": False, "settings": []}
+    flags = {"local": False, "dry_run": False, "remake": False, "yes": False, "settings": []}
     assert vars(parser.parse_args([])) == defaults | flags
     assert set(STUDY.presets) == {"mini", "paper"}
     assert list(settings()) == SETTINGS.split()

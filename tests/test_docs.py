@@ -67,7 +67,7 @@ def test_commands_of_the_documents_are_understood(typed: str) -> None:
 
 
 def test_the_page_on_studies_has_them_all() -> None:
-    assert len(STARTS) == 10
+    assert len(STARTS) == 13
     actions = {typed.split()[0] for typed in COMMANDS}
     assert actions == {"status", "ls", "show", "logs", "verify", "gc", "export", "import", "track", "keys"}
 

@@ -62,7 +62,7 @@ def test_what_is_committed_is_read(any_store: Store, artifact: Artifact) -> None
     assert marker.size == sum(len(content) for content in FILES.values())
     assert {name: again.read(artifact, name) for name in marker.files} == FILES
     assert again.rows(artifact) == [{"a": 1}, {"a": None}] and again.read(artifact, "config.json") == CONFIG
-    assert {name.split("/")[0] for name in files_of(any_store)} == {"format.json", "objects", "done"}
+    assert {name.split("/")[0] for name in files_of(any_store)} == {"format.json", "objects", "done", "code"}
 
 
 def test_weights_come_back_bit_for_bit_and_contiguous(any_store: Store) -> None:

@@ -70,7 +70,7 @@ def _on_store(args: argparse.Namespace, store: Store, console: Console) -> int:
         return archive.import_(store, args.file, console)
     store.check_there()
     if args.action == "ls":
-        return inventory.ls(store, args.study, args.filters, console)
+        return inventory.ls(store, args.study, args.filters, console, other_code=args.other_code)
     if args.action == "show":
         return inventory.show(store, args.key, console)
     if args.action == "status":
@@ -104,6 +104,7 @@ def _parser() -> argparse.ArgumentParser:
 
     ls = add("ls", "list what is made; name=value filters, by any setting that a result keeps")
     ls.add_argument("--study", help="only what a study consists of")
+    ls.add_argument("--other-code", action="store_true", help="only what other code made, with its commit")
     ls.add_argument("filters", nargs="*", metavar="name=value", help="e.g. alpha=0.3,1 net.arch=vgg11")
     add("show", "a job: config, parents, children, provenance, numbers").add_argument("key")
     add("status", "what runs now and how far it is, and how much of each study is made")

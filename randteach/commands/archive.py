@@ -22,7 +22,7 @@ from typing import Any
 
 from rich.console import Console
 
-from randteach import disk, identity, paths, plans, work
+from randteach import code, disk, identity, paths, plans, work
 from randteach.estimate import size
 from randteach.jobs import Artifact, Entry
 from randteach.lookup import damage_told
@@ -119,6 +119,7 @@ def import_(store: Store, source: Path, console: Console) -> int:
             mine[match["file"]] = _content(source, tar, member)
             if len(mine) == len(commit["files"]):
                 about = {name: commit[name] for name in ("status", "seconds", "numerics")}
+                about["made_with"] = code.made_with(commit["attempt"])
                 taken += store.commit(artifact, files.pop(artifact), session=session.token, **about)
                 work.forget_failure(store, artifact.key)
     names = ", ".join(sorted({study for study, _ in found.plans}))

@@ -6,14 +6,14 @@ from typing import Any
 
 from rich.console import Console
 
-from randteach import identity, overrides, plans, work
+from randteach import code, identity, overrides, plans, work
 from randteach.config import settings
 from randteach.engine.progress import duration
 from randteach.estimate import size
 from randteach.jobs import Artifact, Entry
 from randteach.labels import label
 from randteach.lookup import FILTERS, Lookup, damage_told, flat, key_of, made, results, studies_of, text
-from randteach.marker import Damaged
+from randteach.marker import Damaged, Marker
 from randteach.setting import UserError
 from randteach.store import Store
 
@@ -21,24 +21,32 @@ DIGITS = 12
 NEAR = 5  # values that are named where no job has the one asked for
 
 
-def ls(store: Store, study: str | None, filters: Sequence[str], console: Console) -> int:
-    """List made jobs, those whose settings fit all filters; 1 where some can't be read."""
+def ls(
+    store: Store, study: str | None, filters: Sequence[str], console: Console, *, other_code: bool = False
+) -> int:
+    """List made jobs, those whose settings fit all filters; 1 where some can't be read.
+
+    `other_code`: those alone of which this code has not made all, and what has.
+    """
     wanted = [_filter(pair) for pair in filters]
     keys = set(plans.every_entry(store, study)) if study else None
     lookup, damaged = Lookup(store), 0
     there: dict[str, dict[str, Any]] = {name: {} for name, _ in wanted}  # values by their text
-    lines = [("key", "job", "steps", "status", "size", "seconds")]
+    lines = [("key", "job", "steps", "status", "size", "seconds", *(["made by"] if other_code else []))]
     for key, artifacts in made(store).items():
         if keys is not None and key not in keys:
             continue
         try:
             job = lookup.job(artifacts[-1])
             markers = [store.marker(artifact) for artifact in artifacts]
+            codes = _other_code(store, markers) if other_code else []
         except KeyError:
             continue  # set aside meanwhile
         except Damaged as damage:
             console.print(f"damaged: {damage}", style="red", markup=False, highlight=False, soft_wrap=True)
             damaged += 1
+            continue
+        if other_code and not codes:
             continue
         for name in there.keys() & job.settings.keys():
             there[name][label(job.settings[name])] = job.settings[name]
@@ -46,7 +54,9 @@ def ls(store: Store, study: str | None, filters: Sequence[str], console: Console
             steps = ",".join(str(a.step) for a in artifacts if a.step is not None)
             space = size(sum(marker.size for marker in markers))
             seconds = f"{sum(marker.seconds for marker in markers):.1f}"
-            lines.append((key[:DIGITS], _title(job.entry), steps, markers[-1].status, space, seconds))
+            made_by = [", ".join(codes)] if codes else []
+            about = (key[:DIGITS], _title(job.entry), steps, markers[-1].status, space, seconds)
+            lines.append((*about, *made_by))
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     for line in lines if len(lines) > 1 else []:
         text = "  ".join(item.ljust(width) for item, width in zip(line, widths, strict=True))
@@ -56,6 +66,18 @@ def ls(store: Store, study: str | None, filters: Sequence[str], console: Console
             console.print(_instead(name, values, there[name]), markup=False, highlight=False, soft_wrap=True)
     console.print(f"{len(lines) - 1} jobs" + (f", {damaged} damaged" if damaged else ""), highlight=False)
     return 1 if damaged else 0
+
+
+def _other_code(store: Store, markers: Sequence[Marker]) -> list[str]:
+    """The commits of other code that made some artifacts, or its digest where there is no commit."""
+    found = dict[str, str]()
+    for marker in markers:
+        digest = code.made_with(marker.attempt)
+        if digest != code.digest() and digest not in found:
+            about = store.json(marker.artifact, "provenance")
+            commit = str(about.get("commit") or "")[:DIGITS] + (" and changes" if about.get("dirty") else "")
+            found[digest] = commit or (f"code {digest}, no commit" if digest else "unknown code")
+    return list(found.values())
 
 
 def _filter(pair: str) -> tuple[str, tuple[object, ...]]:

@@ -11,7 +11,7 @@ from randteach.estimate import size
 from randteach.marker import Damaged
 from randteach.session import SILENCE, Sessions, beat
 from randteach.setting import UserError
-from randteach.store import Store, folder, marker_name
+from randteach.store import Store, folder, marker_name, note_name
 
 
 def verify(store: Store, set_aside: bool, console: Console) -> int:
@@ -82,16 +82,19 @@ def _garbage(store: Store, sessions: Sessions) -> Iterator[tuple[str, list[str]]
     entries = plans.every_entry(store).values()
     wanted = {artifact for entry in entries for artifact in (*entry.artifacts, *entry.parents)}
     keys = {entry.key for entry in entries}
-    made = dict.fromkeys(store.all())
+    made, notes = dict.fromkeys(store.all()), store.notes()
     for artifact in made:
         if artifact not in wanted and not (artifact.kind == "state" and artifact.key in keys):
-            yield "artifacts of no recorded study", [marker_name(artifact), folder(artifact)]
+            noted = [
+                note_name(artifact, digest) for digest in notes.get(f"{artifact.kind}/{artifact.name}", ())
+            ]
+            yield "artifacts of no recorded study", [marker_name(artifact), folder(artifact), *noted]
     for artifact, attempts in store.attempts().items():
         if artifact in wanted or artifact.kind == "state" or artifact not in made:
             for path in store.abandoned(artifact, sessions.alive, attempts):
                 yield "attempts that were never committed", [path]
     for path in sorted(store.storage.walk("aside", 2)):
-        yield "damaged artifacts that were set aside", [f"aside/{path}"]
+        yield "artifacts that were set aside", [f"aside/{path}"]
     unfinished = {entry.key for entry in entries if not made.keys() >= set(entry.artifacts)}
     for key in store.storage.names("work"):
         if key not in unfinished and not work.claimed(store, key, sessions):

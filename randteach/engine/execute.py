@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 
 from loaders import Depot
+from randteach.code import Start
 from randteach.engine import kinds
 from randteach.engine.keeper import Event, Keeper
 from randteach.engine.queue import DONE, FAILED, POSTPONED, STOPPED
@@ -34,6 +35,7 @@ class Context:
     checkpoint_every: float = 0.0
     stop: Callable[[], bool] = lambda: False
     depot: Depot | None = None  # where data sets are that this machine may lack
+    start: Start | None = None  # which makes the job
 
 
 class Postponed(Exception):

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from randteach import identity, numerics
+from randteach import code, identity, numerics
 from randteach.jobs import Artifact, Job
 from randteach.marker import Damaged
 from randteach.stages.recorder import Result, Row, State, Stopped
@@ -102,6 +102,7 @@ class Keeper:
     def _provenance(self) -> dict[str, Any]:
         spent = time.monotonic() - self.clock
         return {
+            **vars(self.context.start or code.started()),
             "versions": VERSIONS,
             "python": platform.python_version(),
             "host": platform.node(),

@@ -32,8 +32,9 @@ class Options:
     session: str
     study: str
     checkpoint_every: float
-    code: str
+    digest: str  # of the driver's code
     depot: bool = False  # data sets are in the store
+    start: code.Start | None = None
 
     def context(self) -> Context:
         """The context of a worker's process."""
@@ -48,6 +49,7 @@ class Options:
             checkpoint_every=self.checkpoint_every,
             stop=stop_asked(store, self.session),
             depot=Depot(store) if self.depot else None,
+            start=self.start,
         )
 
 
@@ -59,8 +61,8 @@ def _ready(options: Options) -> tuple[Context | None, str]:
     store it would make what nobody sees.
     """
     node = platform.node()
-    if code.digest() != options.code:
-        other = f"{node} runs other code ({code.digest()}) than the driver ({options.code})"
+    if code.digest() != options.digest:
+        other = f"{node} runs other code ({code.digest()}) than the driver ({options.digest})"
         return None, f"code: {other}. {MEND}"
     if why := stranger(options.store, options.session):
         return None, f"--store {options.store}: {node} {why}; {MOUNT}"

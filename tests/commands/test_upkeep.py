@@ -71,7 +71,7 @@ def test_verify_reports_and_sets_aside_when_asked(command: Command, out: Path, s
     assert "15 artifacts" in command("verify")
     aside = store.root / "aside" / "distill" / job.artifacts[-1].name
     assert {item.suffix for item in aside.iterdir()} == {"", ".json"}
-    assert "1 damaged artifacts that were set aside" in command("gc", "--yes") and not aside.exists()
+    assert "1 artifacts that were set aside" in command("gc", "--yes") and not aside.exists()
 
 
 def test_status_shows_what_runs_and_what_is_made(command: Command, store: Store) -> None:

@@ -1,0 +1,48 @@
+"""A plan as it is shown before it runs: what is done, what is missing, and which results are older."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from rich.console import Console
+
+from randteach import estimate, moved, remake
+from randteach.engine.progress import duration
+from randteach.jobs import Job
+from randteach.remake import Remake
+from randteach.store import Store
+from randteach.study import Plan
+
+
+def show(console: Console, plan: Plan, missing: Sequence[Job], store: Store, again: Remake) -> None:
+    """Print it; `again` is what is set aside first."""
+    todo, total = Counter(job.kind for job in missing), Counter(job.kind for job in plan.jobs)
+    console.print(f"{plan.study}: {len(plan.jobs)} jobs, {len(missing)} missing", style="bold")
+    for kind, count in total.items():
+        console.print(f"  {kind:8} {count:5}   done {count - todo[kind]:5}   missing {todo[kind]:5}")
+    if missing:
+        seconds = estimate.past_seconds(plan.jobs, missing, store, again.artifacts)
+        spent = f"about {duration(seconds)} of one worker" if seconds else "time unknown, no past jobs"
+        console.print(f"  {estimate.size(estimate.storage(missing))} to store; {spent}")
+    for line in (*_other_code(plan, store, again), *_older(plan, missing, store)):
+        console.print(f"  {line}")
+
+
+def _other_code(plan: Plan, store: Store, again: Remake) -> Iterator[str]:
+    """Results that other code has made."""
+    if again:
+        yield again.text
+        return
+    others, unknown = remake.other_code(plan.jobs, store)
+    if keys := {artifact.key for artifact in (*others, *unknown)}:
+        nobodys = len({artifact.key for artifact in unknown})
+        of_these = f" ({nobodys} by code that is not on record)" if nobodys else ""
+        yield (
+            f"other code has made {len(keys)} of these jobs{of_these}: "
+            "`randteach ls --other-code` lists them, --remake makes them again"
+        )
+
+
+def _older(plan: Plan, missing: Sequence[Job], store: Store) -> Iterator[str]:
+    """Results whose keys have moved since they were made."""
+    for reasons, count in moved.older(plan.jobs, missing, store).items():
+        yield f"{count} older results no longer apply: {'; '.join(reasons)}"
