@@ -236,17 +236,20 @@ def network(store: Store, artifact: Artifact) -> tuple[Net, int, int]:
 
 def _settings(kind: str, config: Mapping[str, Any]) -> dict[str, Any]:
     """A record's values under the names of settings; what no setting decides alone is left out."""
-    known, renamed = settings(), RENAMED.get(kind, {})
-    values = {}
+    return {name: value for name, value in renamed(kind, config).items() if name in settings()}
+
+
+def renamed(kind: str, config: Mapping[str, Any]) -> dict[str, Any]:
+    """A record's values, those that a setting decides alone under its name."""
+    names, values = RENAMED.get(kind, {}), {}
     for path, value in flat(config).items():
         parts = path.split(".")
         for cut in range(len(parts), 0, -1):
             head = ".".join(parts[:cut])
-            if head in renamed:
-                path = ".".join([renamed[head], *parts[cut:]])
+            if head in names:
+                path = ".".join([names[head], *parts[cut:]])
                 break
-        if path in known:
-            values[path] = value
+        values[path] = value
     return values
 
 

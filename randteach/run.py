@@ -197,8 +197,8 @@ class Run:
             self.console.print(
                 "numbers were made on machines or thread counts that differ in their last bits"
             )
-        self.sweep.figure(frame, folder)
-        for shown in self.sweep.summary(frame):
+        self.sweep.figure(frame, self.plan.settings, folder)
+        for shown in self.sweep.summary(frame, self.plan.settings):
             self.console.print(shown)
         files = sorted(folder / name for name in disk.names(folder))
         if self.request.address:

@@ -1,13 +1,12 @@
 """A study: from points to jobs with their parents, and which of them the store lacks."""
 
 import gc
-import importlib
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from randteach import contradictions
+from randteach import contradictions, report
 from randteach.config import Config, get, settings
 from randteach.jobs import Artifact, Entry, Job
 from randteach.overrides import Axes
@@ -16,7 +15,9 @@ from randteach.store import Store
 
 if TYPE_CHECKING:
     import pandas as pd
-    from rich.table import Table
+
+    from randteach.report.grid import Grid
+    from randteach.report.results import Results
 
 # Swept settings that have a column of their own in the table.
 COLUMNS = {
@@ -63,19 +64,20 @@ class Study:
     report: Sequence[str]  # modules of `randteach.report`: the first draws figure.png, others NAME.png
     unused: Mapping[str, str] = field(default_factory=dict)  # settings without effect, and what to set
 
-    def figure(self, table: "pd.DataFrame", folder: Path) -> None:
-        """Draw all that the table has numbers for."""
+    def figure(self, table: "pd.DataFrame", settings: Mapping[str, Sequence[Any]], folder: Path) -> None:
+        """Draw all that a plan's table has numbers for; `settings` are the plan's."""
         for number, name in enumerate(self.report):
-            _report(name).draw(table, folder, name if number else "figure")
+            report.module(name).draw(self._results(table, settings), folder, name if number else "figure")
 
-    def summary(self, table: "pd.DataFrame") -> "list[Table]":
+    def summary(self, table: "pd.DataFrame", settings: Mapping[str, Sequence[Any]]) -> "list[Grid]":
         """The same as tables for the terminal."""
-        return [shown for name in self.report for shown in _report(name).show(table)]
+        results = self._results(table, settings)
+        return [shown for name in self.report for shown in report.module(name).show(results)]
 
+    def _results(self, table: "pd.DataFrame", settings: Mapping[str, Sequence[Any]]) -> "Results":
+        from randteach.report.results import Results  # with pandas, which a plan need not wait for
 
-def _report(name: str) -> Any:
-    """Imported where it is needed: figures take seconds that a plan need not wait for."""
-    return importlib.import_module(f"randteach.report.{name}")
+        return Results(table, settings, self.presets.get("paper", {}))
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from randteach.report import features, rows, statistics
 from randteach.stages.recorder import Recorder
 
 SMALL = [
@@ -39,3 +40,10 @@ def sweep(out: Path, *args: str) -> str:
 
 def values(out: Path) -> pd.DataFrame:
     return pd.read_csv(out / "init_distance" / "results.csv")
+
+
+def gains(out: Path) -> pd.Series:
+    """Students' gains over their own teachers at the last epoch, by measure, alpha and seed."""
+    found = rows.records(values(out))
+    over = statistics.gains(features.students(found), features.tested(found, "teacher"))
+    return pd.DataFrame(over).set_index(["measure", "alpha", "seed"]).value

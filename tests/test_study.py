@@ -11,8 +11,7 @@ from mlflow import MlflowClient
 
 import randteach
 from randteach.engine import execute
-from randteach.report import summary
-from tests.studies import SMALL, STUDY, sweep, values
+from tests.studies import SMALL, STUDY, gains, sweep, values
 
 pytestmark = pytest.mark.usefixtures("threads")
 
@@ -58,12 +57,12 @@ def test_ray_memory_and_a_lengthened_run_give_the_same_bits(two_epochs: Path, tm
 def test_students_pass_their_teacher_and_near_ones_more(tmp_path: Path) -> None:
     """The paper's claim, in four epochs on 10,000 images under Ray: two seeds, both ends of alpha."""
     sweep(tmp_path, "alpha=1e-10,1", "distill.epochs=4", "probe.at=[4]")
-    gains = summary.gains(values(tmp_path)).set_index(["measure", "alpha", "seed"]).gain
-    assert (gains["linear"] > 0).all()
+    found = gains(tmp_path)
+    assert (found["linear"] > 0).all()
     for measure in ("linear", "linear_std", "knn"):
-        mean = gains[measure].groupby("alpha").mean()
+        mean = found[measure].groupby("alpha").mean()
         assert mean[1e-10] > mean[1]
-    assert gains["linear"].groupby("alpha").mean()[1e-10] > 5
+    assert found["linear"].groupby("alpha").mean()[1e-10] > 5
 
 
 def test_a_notebook_reads_students_and_table(two_epochs: Path) -> None:

@@ -1,31 +1,22 @@
 """Mode connectivity: errors along lines between children, and their barriers (paper, Figure 9)."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
-import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from rich.table import Table
 
 from randteach.labels import label
-from randteach.report.style import (
-    STYLE,
-    TEACHER,
-    bars,
-    graded,
-    matching,
-    networks,
-    number_of,
-    panels,
-    save,
-    seeds_of,
-    spread,
-)
-from randteach.report.summary import number, settings, table
+from randteach.report.grid import Grid
+from randteach.report.results import Results
+from randteach.report.rows import NETWORK, Cells, Row, cells, panels, settings, several, where, within
+from randteach.report.statistics import Estimate, estimates, nested, sample
+from randteach.report.style import TEACHER, band, barred, bars_of, curve, graded, networks, page, save
+from randteach.report.summary import number, spread, spread_told
 
-AXES = ("probed_on", "arch", "width")
+START = ("role", "alpha", "at")
+HEIGHTS = ("barrier_error", "barrier_loss")
 BN = {
     "interpolated": "BatchNorm statistics interpolated",
     "reestimated": "BatchNorm statistics re-estimated",
@@ -33,121 +24,143 @@ BN = {
 }
 
 
-def lines(frame: pd.DataFrame) -> pd.DataFrame:
-    """All numbers of lines between children."""
-    return frame[(frame.kind == "connect")].dropna(subset="value")
+@dataclass(frozen=True)
+class Panel:
+    """What is drawn of one setting and mode of norm layers; a start is (role, alpha, epoch)."""
+
+    cells: Cells  # on the networks' and the settings' axes, and the mode of norm layers
+    title: str
+    along: Mapping[Cells, Mapping[float, Estimate]]  # test error by start, then by gamma
+    lines: Mapping[Cells, list[list[tuple[float, float]]]]  # single lines: (gamma, error)
+    teacher: Estimate  # barrier
+    students: Mapping[float, Mapping[float, Estimate]]  # barriers by alpha, then by epoch
 
 
-def starts(ours: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
-    """Checkpoints by name, the teacher first, then students by alpha and epoch."""
-    found = []
-    many = ours[ours.role == "student"].alpha.nunique() > 1
-    for (role, alpha, at), rows in ours.groupby(["role", "alpha", "at"], dropna=False, sort=True):
-        name = "teacher" if role == "teacher" else f"student after {at:g} epoch{'s' if at != 1 else ''}"
-        name += f", alpha {label(alpha)}" if many and role == "student" else ""
-        found.append((role, name, rows))
-    return [(name, rows) for _, name, rows in sorted(found, key=lambda item: item[0] != "teacher")]
+def rows_of(results: Results, measure: str, split: str | None = "test") -> list[Row]:
+    """The rows of one measure of lines."""
+    return where(results.rows, kind="connect", measure=measure, split=split)
 
 
-def barriers(frame: pd.DataFrame, measure: str = "barrier_error") -> pd.DataFrame:
-    """A family's mean over its pairs, a row a checkpoint, seed, mode of norm layers and split."""
-    family = ["role", "teacher", "seed", "alpha", "at", "bn", "split", *AXES, *settings(frame)]
-    made = lines(frame)
-    made = made[made.measure == measure]
-    return made.groupby(family, dropna=False, as_index=False).value.mean()
+def contents(results: Results) -> list[Panel]:
+    """A panel a setting and mode of norm layers that has a number."""
+    error, barrier = rows_of(results, "error"), rows_of(results, "barrier_error")
+    axes, found = [*NETWORK, *settings(results.rows)], []
+    for values in panels(barrier, axes):
+        ours, height = within(error, axes, values), within(barrier, axes, values)
+        for bn in BN:
+            points, heights = where(ours, bn=bn), where(height, bn=bn)
+            if not any("value" in row for row in heights):
+                continue
+            along = nested(estimates(points, [*START, "gamma"]))
+            by_start = estimates(heights, START)
+            over = f"{sample(heights, START)}{bars_of(by_start.values())}"
+            students = {alpha: line for (role, alpha), line in nested(by_start).items() if role == "student"}
+            teacher = estimates(where(heights, role="teacher"), ["role"]).get(("teacher",), Estimate())
+            title = f"{networks(axes, values)}: {BN[bn]} ({over})"
+            first = sorted(along, key=lambda start: start[0] != "teacher")
+            along = {start: along[start] for start in first}
+            found.append(Panel((*values, bn), title, along, _single(points), teacher, students))
+    return found
 
 
-def draw(frame: pd.DataFrame, folder: Path, name: str = "figure") -> None:
+def _single(points: Sequence[Row]) -> dict[Cells, list[list[tuple[float, float]]]]:
+    """Each line by itself, by its start."""
+    lines: dict[Cells, dict[str, list[tuple[float, float]]]] = {}
+    for row in points:
+        if "value" in row:
+            line = lines.setdefault(cells(row, START), {}).setdefault(row["key"], [])
+            line.append((row["gamma"], row["value"]))
+    return {start: [sorted(line) for line in own.values()] for start, own in lines.items()}
+
+
+def name_of(start: Cells, many: bool) -> str:
+    """A checkpoint for people; `many`: students differ in alpha."""
+    role, alpha, at = start
+    if role == "teacher":
+        return "teacher"
+    text = f"student after {label(at)} epoch{'' if at == 1 else 's'}"
+    return text + (f", alpha {label(alpha)}" if many else "")
+
+
+def draw(results: Results, folder: Path, name: str = "figure") -> None:
     """Left test error along gamma, right barriers along distillation, a row a mode of norm layers."""
-    made = lines(frame)
-    if not len(made):
+    found = contents(results)
+    if not found:
         return
-    axes = [*AXES, *settings(frame)]
-    rows = []
-    for values in panels(made, axes):
-        ours = matching(made, axes, values)
-        height = matching(barriers(frame), axes, values)
-        rows += [(networks(axes, values), ours, height, bn) for bn in BN if (ours.bn == bn).any()]
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(11.0, 3.9 * len(rows)), layout="constrained")
-        places: Any = figure.subplots(len(rows), 2, squeeze=False, width_ratios=(1.25, 1))
-        for (title, ours, height, bn), (left, right) in zip(rows, places, strict=True):
-            left.set_title(f"{title}: {BN[bn]}", fontsize=9, fontweight="bold", loc="left")
-            _along(left, ours[ours.bn == bn])
-            right.set_title(f"barriers, means over pairs ({seeds_of(ours)})", fontsize=9, loc="left")
-            _by_epoch(right, height[(height.bn == bn) & (height.split == "test")])
+    with page(11.0, 3.9 * len(found)) as figure:
+        parts: Any = figure.subfigures(len(found), 1, squeeze=False)
+        for part, panel in zip(parts[:, 0], found, strict=True):
+            part.suptitle(panel.title, fontsize=9, fontweight="bold")
+            left, right = part.subplots(1, 2, width_ratios=(1.25, 1))
+            _along(left, panel)
+            _by_epoch(right, panel)
         save(figure, folder, name)
 
 
-def _along(panel: Axes, ours: pd.DataFrame) -> None:
-    points = ours[(ours.measure == "error") & (ours.split == "test")]
-    found = starts(points)
-    for at, (name, rows) in enumerate(found):
+def _along(panel: Axes, content: Panel) -> None:
+    many = len(content.students) > 1
+    for at, (start, points) in enumerate(content.along.items()):
         style: dict[str, Any] = {"color": TEACHER, "linestyle": "--", "marker": "s"}
-        if rows.role.iloc[0] == "student":
-            style = graded(at, len(found))
-        for _, line in rows.groupby("key"):
-            panel.plot(line.gamma, line.value, color=style["color"], alpha=0.2, linewidth=0.8)
-        mean = rows.groupby("gamma").value.mean()
-        panel.plot(mean.index, mean, label=name, **style | {"linewidth": 2, "markersize": 4})
+        if start[0] == "student":
+            style = graded(at, len(content.along))
+        for line in content.lines.get(start, []):
+            panel.plot(*zip(*line, strict=True), color=style["color"], alpha=0.2, linewidth=0.8)
+        style |= {"linewidth": 2, "markersize": 4, "label": name_of(start, many)}
+        curve(panel, points, **style)
     panel.set_xlabel("gamma, from one child (0) to the other (1)")
     panel.set_ylabel("test error (%)")
     panel.set_ylim(bottom=0)
     panel.legend(fontsize=8)
 
 
-def _by_epoch(panel: Axes, height: pd.DataFrame) -> None:
+def _by_epoch(panel: Axes, content: Panel) -> None:
     """Barriers in points of error; the teacher's as a line."""
-    teacher = height[height.role == "teacher"].value
-    if len(teacher):
-        low, high = spread(teacher) if len(teacher) > 1 else (0, 0)
-        panel.axhline(teacher.mean(), color=TEACHER, linestyle="--", label="teacher")
-        panel.axhspan(teacher.mean() - low, teacher.mean() + high, color=TEACHER, alpha=0.12, lw=0)
-    students = height[height.role == "student"]
-    alphas = sorted(students.alpha.unique())
-    for number_, alpha in enumerate(alphas):
-        points = students[students.alpha == alpha].groupby("at").value
-        mean = points.mean()
-        style = graded(number_, len(alphas))
-        name = f"student, alpha {label(float(alpha))}"
-        panel.errorbar(mean.index, mean, yerr=bars(points), capsize=3, label=name, **style)
+    band(panel, content.teacher, TEACHER, "--", "teacher")
+    for at, (alpha, points) in enumerate(content.students.items()):
+        barred(panel, points, label=f"student, alpha {label(alpha)}", **graded(at, len(content.students)))
     panel.set_xlabel("epochs of distillation before the children")
     panel.set_ylabel("barrier (points of test error)")
     panel.set_ylim(bottom=0)
     panel.legend(fontsize=8)
 
 
-def show(frame: pd.DataFrame) -> list[Table]:
+def show(results: Results) -> list[Grid]:
     """Barriers, the children's errors, distance and cosine, a row a checkpoint and mode of norm layers."""
-    made = lines(frame)
-    if not len(made):
+    barrier = rows_of(results, "barrier_error")
+    if not barrier:
         return []
-    shown = table(
-        f"Lines between children of one checkpoint, means over pairs and seeds ({number_of(made)})",
-        "errors in % of the test split; barriers in points (in brackets: lowest … highest seed)",
+    students = where(barrier, role="student")
+    extra = several(students or barrier, (*NETWORK, *settings(results.rows)))
+    by = [*extra, *START]
+    heights, losses = (estimates(rows_of(results, name), [*by, "bn"]) for name in HEIGHTS)
+    ends = estimates([row for row in rows_of(results, "error") if row.get("gamma") in (0, 1)], [*by, "bn"])
+    shapes = {name: estimates(rows_of(results, name, None), by) for name in ("distance", "cosine")}
+    many = bool(several(students, ["alpha"]))
+    heads = ["checkpoint", *extra, "norm layers", "n", "lines", "children", "barrier", "spread", "of loss"]
+    shown = Grid(
+        f"Lines between children of one checkpoint ({sample(barrier, [*by, 'bn'])})",
+        [*heads, "distance", "cosine"],
+        2 + len(extra),
+        "Children: error in % of the test split. Barrier: in points of error; of loss: in nats. Means over "
+        "teachers, lines of a teacher averaged first. Spread of the barrier: "
+        f"{spread_told(heights.values())}.",
     )
-    axes = [*AXES, *settings(frame)]
-    extra = [name for name in axes if made[name].nunique() > 1]
-    heads = ["checkpoint", *extra, "norm layers", "pairs", "children", "barrier", "of loss"]
-    for name in [*heads, "distance", "cosine"]:
-        shown.add_column(name, justify="left" if name in ("checkpoint", "norm layers") else "right")
-    for values in panels(made, extra or ["study"]):
-        for name, rows in starts(matching(made, extra or ["study"], values)):
-            shape = {m: rows[rows.measure == m].value.mean() for m in ("distance", "cosine")}
-            test = rows[rows.split == "test"]
-            for bn in (bn for bn in BN if (test.bn == bn).any()):
-                own = test[test.bn == bn]
-                ends = own[(own.measure == "error") & own.gamma.isin([0, 1])].value.mean()
-                families = own[own.measure == "barrier_error"].groupby("seed").value.mean()
-                shown.add_row(
-                    name,
-                    *(label(value) for value in values[: len(extra)]),
-                    bn,
-                    str(own.key.nunique()),
-                    number(ends),
-                    f"{families.mean():.1f} ({families.min():.1f} … {families.max():.1f})",
-                    number(own[own.measure == "barrier_loss"].value.mean(), ".2f"),
-                    number(shape["distance"]),
-                    number(shape["cosine"], ".3f"),
-                )
+    for *values, role, alpha, at, bn in sorted(heights, key=lambda group: group[-4] != "teacher"):
+        start = (*values, role, alpha, at)
+        height, none = heights[*start, bn], Estimate()
+        shown.rows.append(
+            [
+                name_of((role, alpha, at), many),
+                *map(label, values),
+                label(bn),
+                height.count,
+                str(height.made),
+                number(ends.get((*start, bn), none).mean),
+                number(height.mean),
+                spread(height),
+                number(losses.get((*start, bn), none).mean, ".2f"),
+                number(shapes["distance"].get(start, none).mean),
+                number(shapes["cosine"].get(start, none).mean, ".3f"),
+            ]
+        )
     return [shown]

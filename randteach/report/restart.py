@@ -1,113 +1,117 @@
 """Restarts: accuracy round after round, the student as the next teacher (paper, Figure 18)."""
 
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
-import pandas as pd
-from matplotlib.figure import Figure
-from rich.table import Table
+from matplotlib.axes import Axes
 
 from randteach.labels import label
-from randteach.report.style import (
-    INPUT,
-    STYLE,
-    TITLES,
-    bars,
-    graded,
-    matching,
-    networks,
-    number_of,
-    save,
-    seeds_of,
-)
-from randteach.report.summary import chosen, number, settings, table
-
-AXES = ("probed_on", "dataset", "arch", "width")
+from randteach.metrics import MEASURES
+from randteach.report import features
+from randteach.report.grid import Grid
+from randteach.report.results import Results
+from randteach.report.rows import NETWORK, Row, order, owners, panels, settings, several, where, within
+from randteach.report.statistics import Estimate, estimates, gains, nested, sample
+from randteach.report.style import INPUT, TITLES, band, barred, bars_of, graded, networks, page, save
+from randteach.report.summary import number, spread, spread_told, told
 
 
-def rounds(frame: pd.DataFrame) -> pd.DataFrame:
-    """Test accuracy of each round's student at its last epoch; round 0 is the random teacher."""
-    probes = frame[(frame.kind == "probe") & (frame.split == "test")].dropna(subset="value")
-    students = chosen(frame)
-    teachers = probes[probes.role == "teacher"].drop(columns=["round", "alpha", "dataset"])
-    first = students[students["round"] == 1]
-    alphas = first[
-        ["teacher", "measure", "probed_on", "alpha", "dataset", *settings(frame)]
-    ].drop_duplicates()
-    apart = [name for name in settings(frame) if teachers[name].isna().all()]
-    zero = teachers.drop(columns=apart).merge(
-        alphas, on=[n for n in ("teacher", "measure", "probed_on", *settings(frame)) if n not in apart]
-    )
-    return pd.concat([zero.assign(round=0), students], ignore_index=True)
+@dataclass(frozen=True)
+class Panel:
+    """What is drawn of one measure in one setting."""
+
+    measure: str
+    lines: Mapping[float, Mapping[float, Estimate]]  # by alpha, then by round
+    pixels: Estimate = field(default_factory=Estimate)
 
 
-def draw(frame: pd.DataFrame, folder: Path, name: str = "figure") -> None:
-    """Accuracy against rounds, a panel a probe, a line an alpha."""
-    made = rounds(frame)
-    if not len(made):
+def rounds(rows: Sequence[Row]) -> list[Row]:
+    """Each round's students at their last epoch; as round 0 the random teachers, under the first's labels."""
+    students = [row for row in features.students(rows) if "round" in row]
+    by = ["measure", *NETWORK, "alpha", *settings(rows)]
+    zero = owners(where(students, round=1), features.tested(rows, "teacher"), by)
+    return [*({**row, "round": 0} for row in zero), *students]
+
+
+def added(rows: Sequence[Row]) -> list[Row]:
+    """Students of the second round, each less the one that it copied."""
+    first, second = (where(features.students(rows), round=number) for number in (1, 2))
+    return gains(second, first, ("teacher", "round"))
+
+
+def contents(results: Results) -> Iterator[tuple[str, list[Panel]]]:
+    """Title and panels of each setting that has a number."""
+    made = rounds(results.rows)
+    axes = [*NETWORK, *settings(results.rows)]
+    for values in panels(made, axes):
+        ours = within(made, axes, values)
+        if not any("value" in row for row in ours):
+            continue
+        points = estimates(ours, ["measure", "alpha", "round"])
+        pixels = estimates(owners(ours, features.tested(results.rows, "input"), ["measure"]), ["measure"])
+        by_round = nested(points)
+        found = []
+        for measure in (name for name in MEASURES if where(ours, measure=name)):
+            lines = {alpha: line for (own, alpha), line in by_round.items() if own == measure}
+            found.append(Panel(measure, lines, pixels.get((measure,), Estimate())))
+        title = networks(axes, values)
+        yield f"{title} ({sample(ours, ['measure', 'alpha', 'round'])}{bars_of(points.values())})", found
+
+
+def draw(results: Results, folder: Path, name: str = "figure") -> None:
+    """Accuracy against rounds, a panel a measure, a line an alpha."""
+    parts = list(contents(results))
+    if not parts:
         return
-    axes = [*AXES, *settings(frame)]
-    groups = list(made.groupby(axes, dropna=False, sort=True))
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(10.5, 3.6 * len(groups)), layout="constrained")
-        parts: Any = figure.subfigures(len(groups), 1, squeeze=False)
-        for part, (values, ours) in zip(parts[:, 0], groups, strict=True):
-            title = networks(
-                [a for a in axes if a != "dataset"],
-                [v for a, v in zip(axes, values, strict=True) if a != "dataset"],
-            )
-            part.suptitle(f"{title} ({seeds_of(ours)})", fontsize=10, fontweight="bold")
-            panels: Any = part.subplots(1, len(TITLES), squeeze=False)
-            pixels = matching(frame[(frame.role == "input") & (frame.split == "test")], axes, values)
-            for panel, measure in zip(panels[0], TITLES, strict=True):
-                _panel(panel, ours[ours.measure == measure])
-                own = pixels[pixels.measure == measure].value.dropna()
-                if len(own):
-                    panel.axhline(own.mean(), color=INPUT, linestyle=":", label="raw pixels")
-                panel.set_title(TITLES[measure])
-            panels[0, 0].set_ylabel("test accuracy (%), last epoch")
-            panels[0, 0].legend(fontsize=8)
+    most = max(len(found) for _, found in parts)
+    with page(3.5 * most, 3.6 * len(parts)) as figure:
+        places: Any = figure.subfigures(len(parts), 1, squeeze=False)
+        for place, (title, found) in zip(places[:, 0], parts, strict=True):
+            place.suptitle(title, fontsize=10, fontweight="bold")
+            row = place.subplots(1, most, squeeze=False)[0]
+            for panel, content in zip(row, found, strict=False):
+                _draw(panel, content)
+            for unused in row[len(found) :]:
+                unused.set_axis_off()
+            row[0].set_ylabel("test accuracy (%), last epoch")
         save(figure, folder, name)
 
 
-def _panel(panel: Any, ours: pd.DataFrame) -> None:
-    alphas = sorted(ours.alpha.unique())
-    for at, alpha in enumerate(alphas):
-        points = ours[ours.alpha == alpha].groupby("round").value
-        mean = points.mean()
-        name = f"student, alpha {label(float(alpha))}"
-        panel.errorbar(
-            mean.index.astype(int), mean, yerr=bars(points), capsize=3, label=name, **graded(at, len(alphas))
-        )
-    panel.set_xticks(range(int(ours["round"].max()) + 1))
+def _draw(panel: Axes, content: Panel) -> None:
+    for at, (alpha, points) in enumerate(content.lines.items()):
+        barred(panel, points, label=f"student, alpha {label(alpha)}", **graded(at, len(content.lines)))
+    band(panel, content.pixels, INPUT, ":", "raw pixels")
+    panel.set_title(TITLES[content.measure])
+    panel.set_xticks(sorted({number for points in content.lines.values() for number in points}))
     panel.set_xlabel("round (0: the random teacher)")
+    panel.legend(fontsize=7)
 
 
-def show(frame: pd.DataFrame) -> list[Table]:
-    """Mean accuracies, a row a probe and alpha, a column a round, and what the second round adds."""
-    made = rounds(frame)
-    if not len(made):
+def show(results: Results) -> list[Grid]:
+    """Mean accuracies, a row a measure and alpha, a column a round, and what the second round adds."""
+    made, more = rounds(results.rows), added(results.rows)
+    if not made:
         return []
-    shown = table(
-        f"Test accuracy in %, student at its last epoch, round after round ({number_of(made)})",
-        "round 0 is the random teacher; in brackets by seed, from lowest to highest",
+    extra = several(made, (*NETWORK, "alpha", *settings(results.rows)))
+    by = ["measure", *extra]
+    points, gained = estimates(made, [*by, "round"]), estimates(more, by)
+    numbers = sorted({cells[-1] for cells in points})
+    heads = [*by, *(f"round {at}" for at in numbers)]
+    heads += ["second round adds", "spread"] if gained else []
+    caption = "Round 0 is the random teacher; in brackets n where students are lost."
+    if gained:
+        caption += f" Spread of what the second round adds: {spread_told(gained.values())}."
+    title = (
+        f"Test accuracy in %, student at its last epoch, round after round ({sample(made, [*by, 'round'])})"
     )
-    extra = [name for name in (*AXES, "alpha", *settings(frame)) if made[name].nunique(dropna=False) > 1]
-    last = int(made["round"].max())
-    heads = [*extra, "measure", *(f"round {r}" for r in range(last + 1))]
-    for head in [*heads, *(["second round adds"] if last > 1 else [])]:
-        shown.add_column(head, justify="right")
-    for measure in TITLES:
-        for values, ours in made[made.measure == measure].groupby(extra or ["study"], dropna=False):
-            by_round = ours.groupby("round").value.mean()
-            wide = ours.pivot_table(index="seed", columns="round", values="value")
-            gain = (wide[2] - wide[1]).dropna() if {1, 2} <= set(wide) else pd.Series(dtype=float)
-            added = f"{gain.mean():+.1f} ({gain.min():+.1f} … {gain.max():+.1f})" if len(gain) else "-"
-            shown.add_row(
-                *(label(value) for value in values[: len(extra)]),
-                measure,
-                *(number(by_round.get(r, float("nan"))) for r in range(last + 1)),
-                *([added] if last > 1 else []),
-            )
+    shown = Grid(title, heads, len(by), caption)
+    rows = {cells[:-1] for cells in points}
+    for cells in sorted(rows, key=lambda cells: (MEASURES.index(cells[0]), order(cells[1:]))):
+        row = [cells[0], *map(label, cells[1:])]
+        row += [told(points.get((*cells, at), Estimate())) for at in numbers]
+        gain = gained.get(cells, Estimate())
+        row += [number(gain.mean, "+.1f"), spread(gain, "+.1f")] if gained else []
+        shown.rows.append(row)
     return [shown]

@@ -1,20 +1,27 @@
 """How figures look: readable in print and in colour blindness; and how they are kept."""
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
 import numpy as np
-import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from loaders import DATASETS
 from randteach import disk
 from randteach.labels import label
-from randteach.report.summary import half_width
+from randteach.report.statistics import Estimate
 
-TITLES = {"linear": "linear probe", "linear_std": "linear probe, standardised", "knn": "kNN probe"}
+TITLES = {
+    "linear": "linear probe",
+    "linear_std": "linear probe, standardised",
+    "knn": "kNN probe",
+    "logistic": "logistic regression, converged",
+}
 INK, TEACHER, INPUT = "#222222", "#b35806", "#7f7f7f"
 MARKERS = "osD^vPX*<>h"
 STYLE: Any = {
@@ -27,6 +34,14 @@ STYLE: Any = {
     "legend.frameon": False,
     "pdf.fonttype": 42,
 }
+NEAR_ZERO, STEP = 1e-6, 0.09  # alphas below it are drawn at 0, and so far apart where there are several
+
+
+@contextmanager
+def page(width: float, height: float, **style: Any) -> Iterator[Figure]:
+    """An empty figure of that many inches, to be filled and saved within."""
+    with mpl.rc_context(STYLE | style):
+        yield Figure(figsize=(width, height), layout="constrained")
 
 
 def save(figure: Figure, folder: Path, name: str = "figure") -> None:
@@ -38,18 +53,6 @@ def save(figure: Figure, folder: Path, name: str = "figure") -> None:
         temporary.replace(path)
 
 
-def spread(values: pd.Series) -> tuple[float, float]:
-    """Lengths of the error bar below and above the mean: the range of two, else the 95 % interval."""
-    if len(values) > 2:
-        return half_width(values), half_width(values)
-    return values.mean() - values.min(), values.max() - values.mean()
-
-
-def bars(groups: Iterable[tuple[Any, pd.Series]]) -> np.ndarray:
-    """Lengths of the error bars below and above each group's mean: (2, groups)."""
-    return np.array([spread(values) for _, values in groups]).T
-
-
 def graded(number: int, count: int) -> dict[str, Any]:
     """Dark to light along an axis, and a marker of its own, so that grey print keeps them apart."""
     color = mpl.colormaps["viridis"](0.9 * number / max(1, count - 1))
@@ -57,45 +60,86 @@ def graded(number: int, count: int) -> dict[str, Any]:
     return {"color": color, "marker": marker, "markersize": 4.5, "linewidth": 1.4}
 
 
-def matching(frame: pd.DataFrame, axes: Sequence[str], values: Sequence[Any]) -> pd.DataFrame:
-    """Rows with these values on these axes, or with none: what an axis does not apply to fits all of it."""
-    for name, value in zip(axes, values, strict=True):
-        if not pd.isna(value):
-            frame = frame[frame[name].isna() | (frame[name] == value)]
-    return frame
+def curve(panel: Axes, points: Mapping[float, Estimate], **style: Any) -> None:
+    """A line through the means, by x; what has no mean is left out."""
+    shown = {x: point for x, point in points.items() if point.n}
+    panel.plot(list(shown), [point.mean for point in shown.values()], **style)
 
 
-def panels(frame: pd.DataFrame, axes: Sequence[str]) -> list[tuple[Any, ...]]:
-    """Values on these axes, a panel each; rows that some axes do not apply to fit the others' panels."""
-    combinations = frame[list(axes)].drop_duplicates().astype(object)
-    combinations = combinations.where(combinations.notna(), None).sort_values(list(axes), key=_as_text)
-    found = list(combinations.itertuples(index=False, name=None))
-    return [one for one in found if not any(other != one and _fits(one, other) for other in found)]
+def barred(panel: Axes, points: Mapping[float, Estimate], label: str = "", **style: Any) -> None:
+    """A line through the means with their bars; a named one says what is lost, and n beside such points."""
+    shown = {x: point for x, point in points.items() if point.n}
+    notes: Counter[str] = Counter()
+    for x, point in points.items():
+        notes.update(point.notes)
+        if label and 0 < point.n < point.planned:
+            place: Any = {"xytext": (5, 4), "textcoords": "offset points", "fontsize": 6.5}
+            panel.annotate(f"{point.n} of {point.planned}", (x, point.mean), color=style["color"], **place)
+    told = ", ".join(f"{count} {note}" for note, count in sorted(notes.items()))
+    name = f"{label} ({told})" if told else label
+    means = [point.mean for point in shown.values()]
+    panel.errorbar(list(shown), means, yerr=lengths(shown.values()), capsize=3, label=name or None, **style)
 
 
-def _as_text(column: pd.Series) -> pd.Series:
-    return column.map(lambda value: f"{value:012.4f}" if isinstance(value, int | float) else str(value))
+def lengths(points: Iterable[Estimate]) -> np.ndarray:
+    """Lengths of the bars below and above each mean, 0 where there is no bar: (2, points)."""
+    ends = [(point.mean - point.low, point.high - point.mean) for point in points]
+    return np.nan_to_num(np.array(ends).reshape(-1, 2).T)
 
 
-def _fits(one: tuple[Any, ...], other: tuple[Any, ...]) -> bool:
-    return all(mine is None or mine == theirs for mine, theirs in zip(one, other, strict=True))
+def band(panel: Axes, point: Estimate, color: str, line: str, name: str = "", width: float = 1.6) -> None:
+    """A mean as a horizontal line, with its bar as a band."""
+    if point.n:
+        panel.axhline(point.mean, color=color, linestyle=line, linewidth=width, label=name or None)
+        if point.bar:
+            panel.axhspan(point.low, point.high, color=color, alpha=0.12, lw=0)
+
+
+def bars_of(points: Iterable[Estimate]) -> str:
+    """What the bars of these points show, one after the other where they differ."""
+    found = list(dict.fromkeys(point.bar for point in points if point.bar))
+    return "; bars: " + ", or ".join(found) if found else ""
+
+
+def lost(panel: Axes, points: Mapping[float, Estimate]) -> None:
+    """What has to be said of points beside their means, in small upright text above the axis."""
+    for x, point in points.items():
+        if point.notes:
+            style: Any = {"rotation": 90, "fontsize": 6.5, "ha": "right", "color": INK}
+            panel.text(x, 0.02, f"n = {point.count}", transform=panel.get_xaxis_transform(), **style)
+
+
+def alpha_places(alphas: Iterable[float]) -> dict[float, float]:
+    """Where on the axis alphas are drawn: at their values, but those near to 0 apart from each other."""
+    found = sorted(set(alphas))
+    near = [alpha for alpha in found if alpha < NEAR_ZERO]
+    apart = {alpha: -STEP * (len(near) - 1 - number) for number, alpha in enumerate(near)}
+    return {alpha: apart.get(alpha, alpha) for alpha in found}
+
+
+def alpha_axis(panel: Axes, places: Mapping[float, float]) -> None:
+    """Ticks: "0", and "≈ 0" for what is nearly that; the values themselves where several are."""
+    near = [alpha for alpha in places if alpha < NEAR_ZERO]
+    tiny = [alpha for alpha in near if alpha]
+    names = {alpha: "≈ 0" if alpha and len(tiny) == 1 else label(alpha) for alpha in near}
+    ticks = {places[alpha]: name for alpha, name in names.items()} or {0.0: "0"}
+    ticks |= {tick: label(tick) for tick in (0.2, 0.4, 0.6, 0.8, 1.0)}
+    panel.set_xticks(list(ticks), list(ticks.values()))
+    for name, text in zip(ticks.values(), panel.get_xticklabels(), strict=True):
+        text.set(rotation=60 if len(name) > 3 else 0)
+    panel.set_xlim(min([0.0, *places.values()]) - 0.04, 1.04)
 
 
 def networks(axes: Sequence[str], values: Sequence[Any]) -> str:
-    """What a panel's networks are: "resnet18 at width 8 on Fashion-MNIST, scope=all"."""
-    named = {name: value for name, value in zip(axes, values, strict=True) if not pd.isna(value)}
-    text = f"{named.pop('arch')} at width {named.pop('width')} on {DATASETS[named.pop('probed_on')].title}"
+    """What a panel's networks are: "resnet18 at width 8 on Fashion-MNIST, tickets.scope=all"."""
+    named = {name: value for name, value in zip(axes, values, strict=True) if value is not None}
+    text = f"{named.pop('arch')} at width {named.pop('width')}"
+    dataset = named.pop("dataset", None)
+    if dataset and dataset != named["probed_on"]:
+        text += f", distilled on {_title(dataset)}, probed"
+    text += f" on {_title(named.pop('probed_on'))}"
     return text + "".join(f", {name}={label(value)}" for name, value in named.items())
 
 
-def seeds_of(frame: pd.DataFrame) -> str:
-    """Over how many seeds a panel's means are, and what its bars show."""
-    count = frame.seed.nunique()
-    bars = "95 % interval of the mean" if count > 2 else "from lowest to highest"
-    return number_of(frame) + (f"; bars: {bars}" if count > 1 else "")
-
-
-def number_of(frame: pd.DataFrame) -> str:
-    """Over how many seeds means are."""
-    count = frame.seed.nunique()
-    return f"n = {count} seed{'s' if count > 1 else ''}"
+def _title(dataset: str) -> str:
+    return DATASETS[dataset].title

@@ -1,149 +1,126 @@
 """What a study shows, in one small table: students, their own teachers, and the gain between them."""
 
 import math
-from collections.abc import Hashable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
-
-import pandas as pd
-from rich import box
-from rich.table import Table
 
 from randteach.labels import label
 from randteach.metrics import MEASURES
-from randteach.report import paper
-from randteach.report.table import COLUMNS
+from randteach.report import features, paper
+from randteach.report.grid import Grid
+from randteach.report.results import Results
+from randteach.report.rows import NETWORK, owners, settings, several, where
+from randteach.report.statistics import INTERVAL, RANGE, REPEATED, Estimate, estimates, gains, sample
 
-AXES = ("probed_on", "dataset", "arch", "width", "alpha")
-PLACE = ("seed", "teacher", "measure")  # with the axes: one student's curve along its epochs
-
-
-def swept(frame: pd.DataFrame) -> list[str]:
-    """Swept settings that have no column of their own."""
-    return [name for name in frame.columns if name not in COLUMNS]
+AXES = (*NETWORK, "alpha")
 
 
-def settings(frame: pd.DataFrame) -> list[str]:
-    """Of these the ones that make another experiment; single seeds only repeat one."""
-    return [name for name in swept(frame) if not name.startswith("seeds.")]
+@dataclass(frozen=True)
+class Row:
+    """The numbers of one measure of one experiment: each a mean over all draws that have it."""
+
+    cells: Mapping[str, Any]  # measure, and the values on all axes
+    pixels: Estimate
+    teacher: Estimate
+    student: Estimate
+    gain: Estimate  # over the student's own teacher
+    best: Mapping[str, Estimate]  # test accuracy at each student's best epoch, by the split it is best on
 
 
-def chosen(frame: pd.DataFrame, by: str = "last") -> pd.DataFrame:
-    """A row a student and measure: test accuracy at its `last` epoch, or its best one on `test` or `val`.
-
-    Of epochs that are equally good the earliest is taken.
-    """
-    probes = frame[(frame.role == "student") & (frame.kind == "probe")].dropna(subset="value")
-    curve = [*AXES, *PLACE, *swept(frame)]
-    test = probes[probes.split == "test"]
-    judged = (test if by == "last" else probes[probes.split == by]).sort_values("step", kind="stable")
-    grouped = judged.groupby(curve, dropna=False, sort=False)
-    at = grouped.tail(1) if by == "last" else judged.loc[grouped["value"].idxmax()]
-    return test.merge(at[[*curve, "step"]], on=[*curve, "step"])
-
-
-def gains(frame: pd.DataFrame, by: str = "last") -> pd.DataFrame:
-    """`chosen` rows beside the test accuracy of the student's own teacher, and the gain, in points."""
-    students = chosen(frame, by)
-    probes = frame[(frame.kind == "probe") & (frame.split == "test")]
-    teachers = probes[probes.role == "teacher"]
-    on = ["teacher", "probed_on", "measure", *(n for n in swept(frame) if teachers[n].notna().any())]
-    joined = students.merge(teachers[[*on, "value"]], on=on, how="left", suffixes=("", "_teacher"))
-    joined["gain"] = joined["value"] - joined["value_teacher"]
-    return joined
-
-
-def summarise(frame: pd.DataFrame) -> pd.DataFrame:
-    """Means over seeds with n, the gain's range, and the half-width of its 95 % interval (Student's t).
-
-    `student` and `gain` are those of the last epoch; `best_on_test`, and `best_on_val` where samples
-    were held out, are mean test accuracies at each student's best epoch.
-    """
-    axes = ["measure", *AXES, *settings(frame)]
-    result = (
-        gains(frame)
-        .groupby(axes, dropna=False, sort=True)
-        .agg(
-            n=("gain", "count"),
-            student=("value", "mean"),
-            teacher=("value_teacher", "mean"),
-            gain=("gain", "mean"),
-            lowest=("gain", "min"),
-            highest=("gain", "max"),
-            interval=("gain", half_width),
+def summarise(results: Results) -> list[Row]:
+    """The rows of the summary: by measure, then by axes."""
+    rows = results.rows
+    students = features.students(rows)
+    teachers, pixels = (features.tested(rows, role) for role in ("teacher", "input"))
+    splits = [one for one in ("test", "val") if where(features.probed(rows, "student"), split=one)]
+    by = ["measure", *AXES, *settings(rows)]
+    student, gain = estimates(students, by), estimates(gains(students, teachers), by)
+    above, below = estimates(owners(students, teachers, by), by), estimates(owners(students, pixels, by), by)
+    best = {split: estimates(features.best(rows, split), by) for split in splits}
+    return [
+        Row(
+            dict(zip(by, cells, strict=True)),
+            below.get(cells, Estimate()),
+            above.get(cells, Estimate()),
+            student[cells],
+            gain[cells],
+            {split: points[cells] for split, points in best.items()},
         )
-    )
-    for split in ("test", "val"):
-        if (frame.split == split).any():
-            best = chosen(frame, split).groupby(axes, dropna=False)["value"].mean()
-            result[f"best_on_{split}"] = best
-    rank = {measure: number for number, measure in enumerate(MEASURES)}
-    return result.reset_index().sort_values(
-        "measure", key=lambda names: names.map(rank), kind="stable", ignore_index=True
-    )
+        for measure in MEASURES
+        for cells in student
+        if cells[0] == measure
+    ]
 
 
-def half_width(values: Sequence[float]) -> float:
-    """Half of the 95 % interval of the mean; nan for fewer than two values."""
-    from scipy.special import stdtrit  # Student's t; scipy.stats takes over a second to import
-
-    series = pd.Series(values).dropna()
-    if len(series) < 2:
-        return math.nan
-    return float(stdtrit(len(series) - 1, 0.975) * series.sem())
-
-
-def show(frame: pd.DataFrame) -> list[Table]:
+def show(results: Results) -> list[Grid]:
     """The summary for the terminal, the paper's numbers beside ours where the setting is the paper's."""
-    if not len(chosen(frame)):
+    rows = summarise(results)
+    if not rows:
         return []
-    rows = summarise(frame)
-    axes = [name for name in (*AXES, *settings(frame)) if rows[name].nunique(dropna=False) > 1]
-    best = [name for name in ("best_on_test", "best_on_val") if name in rows]
-    theirs = [paper.beside(row) for row in rows.to_dict("records")]
-    shown = table(
-        "Test accuracy in %, means over n; student at its last epoch, gain over its own teacher",
-        "spread of the gain: lowest … highest of two, else ± the 95 % interval of the mean",
-    )
+    axes = several([row.cells for row in rows], (*AXES, *settings(results.rows)))
+    theirs = [paper.beside(results, row.cells) for row in rows]
     heads = ["measure", *axes, "n", "pixels", "teacher", "student", "gain", "spread"]
-    heads += [name.replace("_", " ") for name in best]
-    heads += ["paper: teacher", "student"] if any(theirs) else []
-    for name in heads:
-        shown.add_column(name, justify="left" if name == "measure" else "right", no_wrap=True)
-    pixels = frame[(frame.role == "input") & (frame.split == "test")]
-    pixels = pixels.groupby(["probed_on", "measure"])["value"].mean()
-    for row, beside in zip(rows.to_dict("records"), theirs, strict=True):
-        values = [pixels.get((row["probed_on"], row["measure"]), math.nan), row["teacher"], row["student"]]
-        shown.add_row(
-            str(row["measure"]),
-            *(label(row[name]) for name in axes),
-            str(row["n"]),
-            *(number(value) for value in values),
-            number(row["gain"], "+.1f"),
-            _spread(row),
-            *(number(row[name]) for name in best),
-            *((number(beside.teacher), number(beside.student)) if beside else ()),
+    heads += [f"best on {split}" for split in rows[0].best]
+    heads += ["paper: teacher", "paper: student"] if any(theirs) else []
+    shown = Grid(
+        f"Test accuracy in %, {sample(features.students(results.rows), list(rows[0].cells))}",
+        heads,
+        1 + len(axes),
+        _caption(results, rows),
+    )
+    for row, beside in zip(rows, theirs, strict=True):
+        numbers = [row.pixels, row.teacher, row.student]
+        stars = (number(beside.teacher), number(beside.student)) if beside else ("", "")
+        shown.rows.append(
+            [
+                str(row.cells["measure"]),
+                *(label(row.cells[name]) for name in axes),
+                row.student.count,
+                *(number(one.mean) for one in numbers),
+                number(row.gain.mean, "+.1f"),
+                spread(row.gain) + (f" (n = {row.gain.n})" if row.gain.n != row.student.n else ""),
+                *(number(one.mean) for one in row.best.values()),
+                *(stars if any(theirs) else ()),
+            ]
         )
     return [shown]
 
 
-def table(title: str, caption: str | None = None) -> Table:
-    """A table for the terminal, without rows."""
-    return Table(
-        title=title,
-        caption=caption,
-        box=box.SIMPLE_HEAD,
-        padding=(0, 1),
-        title_justify="left",
-        caption_justify="left",
-    )
+def _caption(results: Results, rows: Sequence[Row]) -> str:
+    lines = [
+        "Student at its last epoch; means over teachers, repeats within a teacher averaged first; gain over "
+        "the student's own teacher.",
+        f"Spread of the gain: {spread_told(row.gain for row in rows)}.",
+        paper.told(results, (row.cells for row in rows)),
+    ]
+    return "\n".join(line for line in lines if line)
 
 
-def _spread(row: dict[Hashable, Any]) -> str:
-    if row["n"] == 2:
-        return f"{number(row['lowest'])} … {number(row['highest'])}"
-    return f"± {number(row['interval'])}" if row["n"] > 2 else ""
+def spread(point: Estimate, form: str = ".1f") -> str:
+    """The bar of an estimate as text, with its kind."""
+    if point.bar == INTERVAL:
+        return f"± {number(point.high - point.mean, form.lstrip('+'))}"
+    ends = f"{number(point.low, form)} … {number(point.high, form)}"
+    return {RANGE: ends, REPEATED: f"{ends} (repeats)"}.get(point.bar, "")
+
+
+def spread_told(points: Iterable[Estimate]) -> str:
+    """What the spreads of these estimates are."""
+    found = {point.bar for point in points}
+    told = {
+        RANGE: "lowest … highest of two teachers",
+        INTERVAL: f"± the {INTERVAL}",
+        REPEATED: "of one teacher lowest … highest of its repeats",
+    }
+    return "; ".join(text for bar, text in told.items() if bar in found) or "none, n = 1"
 
 
 def number(value: float, form: str = ".1f") -> str:
     """A number, or a dash where there is none."""
     return "-" if math.isnan(value) else format(value, form)
+
+
+def told(point: Estimate, form: str = ".1f") -> str:
+    """A mean, and in brackets how many draws it is of where some are lost or something is to be said."""
+    return number(point.mean, form) + (f" ({point.count})" if point.notes or point.n < point.planned else "")

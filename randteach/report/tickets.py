@@ -1,32 +1,36 @@
 """Lottery tickets: accuracy against weights kept, and the table of it (paper, Figure 8)."""
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
-import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from rich.table import Table
 
 from randteach.labels import label
-from randteach.report.style import (
-    INK,
-    STYLE,
-    bars,
-    graded,
-    matching,
-    networks,
-    number_of,
+from randteach.report.grid import Grid
+from randteach.report.results import Results
+from randteach.report.rows import (
+    NETWORK,
+    Cells,
+    Row,
+    cells,
+    last,
+    owners,
     panels,
-    save,
-    seeds_of,
+    settings,
+    several,
+    where,
+    with_value,
+    within,
 )
-from randteach.report.summary import number, settings, table
+from randteach.report.statistics import Estimate, estimates, gains, nested, sample
+from randteach.report.style import INK, barred, bars_of, graded, networks, page, save
+from randteach.report.summary import number, spread, spread_told, told
+from randteach.stages.recorder import DIVERGED
 
-AXES = ("probed_on", "arch", "width")
+PLACE = ("role", "rewind", "alpha", "at", "control")
 CONTROLS = {
     "random_layers": "random mask, same layers",
     "random": "random mask",
@@ -35,90 +39,127 @@ CONTROLS = {
 }
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Line:
-    """One start's accuracies, a row a seed and round."""
+    """One start's accuracies by the share of weights kept, and its gains over the least rewound teacher."""
 
     name: str
-    role: str
-    control: str
-    rows: pd.DataFrame
+    start: Cells  # its values in PLACE
+    points: Mapping[float, Estimate]
+    gains: Mapping[float, Estimate]  # of students without a control, where there is a teacher
+
+    @property
+    def role(self) -> str:
+        """Whose weights are trained."""
+        return str(self.start[0])
+
+    @property
+    def control(self) -> str:
+        """What stands in place of the mask or the weights; empty for tickets."""
+        return self.start[-1] or ""
 
 
-def rounds(frame: pd.DataFrame) -> pd.DataFrame:
+@dataclass(frozen=True)
+class Panel:
+    """The starts of one setting: teachers by rewinding, students, controls."""
+
+    values: Cells  # on the networks' and the settings' axes
+    title: str
+    bars: str
+    lines: list[Line]
+
+
+def rounds(rows: Sequence[Row]) -> list[Row]:
     """Each ticket's test accuracy in percent at the end of its training, a row a round."""
-    made = frame[(frame.kind == "train") & frame["round"].notna()]
-    made = made[(made.measure == "error") & (made.split == "test")].dropna(subset="value")
-    return made.assign(
-        accuracy=100 - made.value, control=made.control.astype(object).where(made.control.notna(), "")
-    )
+    errors = where(rows, kind="train", measure="error", split="test")
+    made = last([row for row in errors if "round" in row])
+    # What a diverged training guesses is no result.
+    values = [math.nan if row["status"] == DIVERGED else row.get("value", math.nan) for row in made]
+    return [with_value(row, 100 - value) for row, value in zip(made, values, strict=True)]
 
 
-def groups(made: pd.DataFrame, frame: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame, list[Line]]]:
-    """Title, rows and lines for each setting: teachers by rewinding, students, controls."""
-    axes = [*AXES, *settings(frame)]
+def contents(results: Results) -> list[Panel]:
+    """A panel a setting; empty where there is no number."""
+    made = rounds(results.rows)
+    axes, found = [*NETWORK, *settings(results.rows)], []
     for values in panels(made, axes):
-        ours = matching(made, axes, values)
-        yield networks(axes, values), ours, list(_lines(ours))
+        ours = within(made, axes, values)
+        if any("value" in row for row in ours):
+            lines = list(_lines(ours))
+            bars = bars_of(point for line in lines for point in line.points.values())
+            title = f"{networks(axes, values)} ({sample(ours, [*PLACE, 'kept'])}"
+            found.append(Panel(values, title, bars, lines))
+    return found
 
 
-def _lines(ours: pd.DataFrame) -> Iterator[Line]:
-    place = ["role", "rewind", "alpha", "at", "control"]
-    dense = ours[ours["round"] == 0]
-    many = {name: ours[ours.role == "student"][name].nunique() > 1 for name in ("alpha", "at")}
-    for (role, rewind, alpha, at, control), rows in ours[ours["round"] > 0].groupby(place, dropna=False):
-        start = dense[dense.role == role]
-        name = f"teacher, epoch {rewind:g}" if role == "teacher" else "student"
-        if role == "student":
-            start = start[(start.alpha == alpha) & (start["at"] == at)]
+def _lines(ours: Sequence[Row]) -> Iterator[Line]:
+    later, dense = [row for row in ours if row["round"]], where(ours, round=0)
+    # A line begins at the dense training of its start, which rewinding and control don't apply to.
+    rows = [*owners(later, dense, PLACE, ("kept", "round")), *later]
+    points = _by_kept(rows)
+    teachers = [cells for cells in points if cells[0] == "teacher" and not cells[-1]]
+    many = several(where(ours, role="student"), ("alpha", "at"))
+    gained: dict[Cells, dict[float, Estimate]] = {}
+    if teachers:
+        theirs = where(rows, role="teacher", rewind=teachers[0][1], control=None)
+        students = where(rows, role="student", control=None)
+        gained = _by_kept(gains(students, theirs, ("role", "teacher", "rewind", "round")))
+    for start, line in points.items():
+        role, rewind, alpha, at, control = start
+        name = f"teacher, epoch {label(rewind)}" if role == "teacher" else "student"
         name += f": {CONTROLS[control]}" if control else ""
-        if not pd.isna(alpha):  # of the student, or of the one whose masks a teacher is under
-            name += f", alpha {label(alpha)}" if many["alpha"] else ""
-            name += f", distilled for {at:g} epochs" if many["at"] else ""
-        yield Line(name, role, control, pd.concat([start, rows]))
+        # Of the student, or of the one whose masks a teacher is under.
+        name += f", alpha {label(alpha)}" if alpha is not None and "alpha" in many else ""
+        name += f", distilled for {label(at)} epochs" if at is not None and "at" in many else ""
+        yield Line(name, start, line, gained.get(start, {}))
 
 
-def draw(frame: pd.DataFrame, folder: Path, name: str = "figure") -> None:
+def _by_kept(rows: Sequence[Row]) -> dict[Cells, dict[float, Estimate]]:
+    """By start, then by the share of weights kept, the most first."""
+    found = nested(estimates(rows, [*PLACE, "kept"]))
+    return {start: dict(sorted(line.items(), reverse=True)) for start, line in found.items()}
+
+
+def draw(results: Results, folder: Path, name: str = "figure") -> None:
     """Accuracy against weights kept: left the tickets, right the controls where there are any.
 
     Teachers are named by the epoch of their supervised training that they are rewound to.
     """
-    made = rounds(frame)
-    if not len(made):
+    found = contents(results)
+    if not found:
         return
-    found = list(groups(made, frame))
-    controls = any(line.control for *_, lines in found for line in lines)
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(6.8 * (1 + controls), 4.6 * len(found)), layout="constrained")
-        parts: Any = figure.subplots(len(found), 1 + controls, squeeze=False, sharey=True)
-        for (title, ours, lines), row in zip(found, parts, strict=True):
-            _panel(row[0], [line for line in lines if not line.control])
-            row[0].set_title(f"{title} ({seeds_of(ours)})", fontsize=9, fontweight="bold", loc="left")
+    controls = any(line.control for panel in found for line in panel.lines)
+    with page(6.8 * (1 + controls), 4.6 * len(found)) as figure:
+        parts: Any = figure.subfigures(len(found), 1, squeeze=False)
+        for panel, part in zip(found, parts[:, 0], strict=True):
+            lines = panel.lines
+            part.suptitle(f"{panel.title}{panel.bars})", fontsize=9, fontweight="bold")
+            row = part.subplots(1, 1 + controls, squeeze=False, sharey=True)[0]
+            _draw(row[0], [line for line in lines if not line.control])
             if controls:
                 roles = {line.role for line in lines if line.control}
-                first = next((x for x in lines if x.role == "teacher"), None)
+                first = [x for x in lines if x.role == "teacher" and not x.control][:1]
                 shown = [x for x in lines if x.control or (x.role in roles and x.role == "student")]
-                _panel(row[1], shown + ([first] if first and "teacher" in roles else []))
+                _draw(row[1], shown + (first if "teacher" in roles else []))
                 row[1].set_title("controls", fontsize=9, fontweight="bold", loc="left")
         save(figure, folder, name)
 
 
-def _panel(panel: Axes, lines: list[Line]) -> None:
+def _draw(panel: Axes, lines: list[Line]) -> None:
     teachers = [line for line in lines if line.role == "teacher" and not line.control]
     others = [line for line in lines if line not in teachers]
     for line in [*others, *teachers]:
-        points = line.rows.groupby("kept").accuracy
-        mean = points.mean()
         style: dict[str, Any] = {"color": INK, "marker": "o", "markersize": 5, "linewidth": 1.8}
         if line in teachers:
             style = graded(teachers.index(line), max(2, len(teachers))) | {"linestyle": "--"}
         elif line.control or others.index(line):
             at = others.index(line)
             style = graded(at, len(others)) | {"linestyle": ":" if line.control else "-"}
-        panel.errorbar(mean.index * 100, mean, yerr=bars(points), capsize=2, label=line.name, **style)
+        points = {100 * kept: point for kept, point in line.points.items()}
+        barred(panel, points, label=line.name, **style)
     panel.set_xscale("log")
-    kept = sorted({float(k) for line in lines for k in line.rows.kept}, reverse=True)
-    panel.set_xticks([100 * k for k in kept], [f"{100 * k:.3g}" for k in kept], fontsize=8)
+    kept = sorted({share for line in lines for share in line.points}, reverse=True)
+    panel.set_xticks([100 * share for share in kept], [f"{100 * share:.3g}" for share in kept], fontsize=8)
     panel.set_xticks([], minor=True)
     panel.invert_xaxis()
     panel.set_xlabel("weights kept (%)")
@@ -126,51 +167,33 @@ def _panel(panel: Axes, lines: list[Line]) -> None:
     panel.legend(fontsize=8, loc="best")
 
 
-def show(frame: pd.DataFrame) -> list[Table]:
-    """Mean accuracies by weights kept, a column a start, and the student's gain over the teacher's first."""
-    made, tables = rounds(frame), []
-    for title, ours, lines in groups(made, frame) if len(made) else ():
-        shown = table(f"Test accuracy in % after pruning: {title} ({number_of(ours)})")
-        for name in ("kept %", *(line.name for line in lines), *_gain_heads(lines)):
-            shown.add_column(name, justify="right", no_wrap="seed" in name)
-        for kept in sorted({float(k) for line in lines for k in line.rows.kept}, reverse=True):
-            shown.add_row(
-                f"{100 * kept:.3g}",
-                *(number(line.rows[line.rows.kept == kept].accuracy.mean()) for line in lines),
-                *_gains(lines, kept),
+def show(results: Results) -> list[Grid]:
+    """Mean accuracies by weights kept, a column a start, and students' gains over the teacher's first."""
+    tables = []
+    for panel in contents(results):
+        gained = [line for line in panel.lines if line.gains]
+        points = [point for line in gained for point in line.gains.values()]
+        heads = ["kept %", *(line.name for line in panel.lines)]
+        for line in gained:
+            heads += [f"{line.name}: gain", "spread"]
+        shown = Grid(f"Test accuracy in % after pruning: {panel.title})", heads, 1)
+        if gained:
+            shown.caption = (
+                "Gain: over the student's own teacher, least rewound, at as many weights. "
+                f"Spread of the gain: {spread_told(points)}."
             )
+        for kept in sorted({share for line in panel.lines for share in line.points}, reverse=True):
+            row = [f"{100 * kept:.3g}"]
+            row += [told(line.points.get(kept, Estimate())) for line in panel.lines]
+            for gain in (line.gains.get(kept, Estimate()) for line in gained):
+                row += [number(gain.mean, "+.1f"), spread(gain, "+.1f")]
+            shown.rows.append(row)
         tables.append(shown)
-    empty = frame[(frame.measure == "empty_layers") & (frame.value > 0)]
-    if len(empty):
-        shown = table("Layers pruned to nothing")
-        for name in ("role", "seed", "rewind", "control", "round", "layers"):
-            shown.add_column(name, justify="right")
-        for row in empty.itertuples():
-            values = (row.role, row.seed, row.rewind, row.control, row.round, row.value)
-            shown.add_row(*(label(value) for value in values))
+    empty = [row for row in where(results.rows, measure="empty_layers") if row.get("value", 0) > 0]
+    if empty:
+        extra = several(empty, (*NETWORK, "rewind", "alpha", "at", "control", *settings(results.rows)))
+        names = ["role", "seed", *extra, "round"]
+        shown = Grid("Layers pruned to nothing", [*names, "layers"], len(names))
+        shown.rows += [[label(cell) for cell in cells(row, [*names, "value"])] for row in empty]
         tables.append(shown)
     return tables
-
-
-def _pair(lines: list[Line]) -> tuple[Line, Line] | None:
-    """The first student's line and the least rewound teacher's."""
-    plain = [line for line in lines if not line.control]
-    student = next((line for line in plain if line.role == "student"), None)
-    teacher = next((line for line in plain if line.role == "teacher"), None)
-    return (student, teacher) if student and teacher else None
-
-
-def _gain_heads(lines: list[Line]) -> tuple[str, ...]:
-    return ("student's gain (by seed)",) if _pair(lines) else ()
-
-
-def _gains(lines: list[Line], kept: float) -> tuple[str, ...]:
-    """The student's accuracy less that of its own teacher, from lowest to highest."""
-    pair = _pair(lines)
-    if not pair:
-        return ()
-    rows = [line.rows[line.rows.kept == kept].groupby(["teacher", "seed"]).accuracy.mean() for line in pair]
-    gaps = (rows[0] - rows[1]).dropna()
-    if not len(gaps):
-        return ("-",)
-    return (f"{gaps.mean():+.1f} ({gaps.min():+.1f} … {gaps.max():+.1f})",)

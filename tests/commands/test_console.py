@@ -6,12 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from rich import box
 from rich.table import Table
 
 from randteach import cli, plans, work
 from randteach.console import Terminal, printable
 from randteach.engine.progress import Progress
-from randteach.report import summary
 from randteach.setting import UserError
 from randteach.store import Store
 from tests.commands.conftest import planned
@@ -45,7 +45,7 @@ def plain(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def numbers() -> Table:
-    shown = summary.table("means over n … ± the 95 % interval", "α ≈ 0 × 1 – 2")
+    shown = Table(title="means over n … ± the 95 % interval", caption="α ≈ 0 × 1 – 2", box=box.SIMPLE_HEAD)
     for number in range(12):
         shown.add_column(f"column {number}", no_wrap=True, justify="right")
     shown.add_row(*(f"{number}.{number:07d}" for number in range(12)))

@@ -22,6 +22,7 @@ from randteach.engine.execute import Context, attempt
 from randteach.jobs import Artifact
 from randteach.lookup import FILTERS, Lookup, made
 from randteach.report import tickets as tickets_report
+from randteach.report.results import Results
 from randteach.stages.mask import unpack
 from randteach.store import Store
 from randteach.study import expand
@@ -108,10 +109,10 @@ def test_each_sweep_ends_in_its_figure(name: str, tmp_path: Path, capsys: pytest
     pd.testing.assert_frame_equal(table(name, tmp_path), found)
     # A study stopped midway has a figure too.
     study, whole = importlib.import_module(f"sweeps.{name}").STUDY, randteach.table(name, tmp_path / "store")
-    some = whole.key.isin(whole.key.unique()[::3])
+    some, plan = whole.key.isin(whole.key.unique()[::3]), plans.last(Store(tmp_path / "store"), name)
     for part in (whole[:0], whole[whole.role != "student"], whole[whole.place == "corners"], whole[some]):
-        study.figure(part.reset_index(drop=True), tmp_path / name)
-        study.summary(part.reset_index(drop=True))
+        study.figure(part.reset_index(drop=True), plan["settings"], tmp_path / name)
+        study.summary(part.reset_index(drop=True), plan["settings"])
     # What the store knows without the plan is what was planned.
     store = Store(tmp_path / "store")
     planned, lookup = plans.every_entry(store), Lookup(store)
@@ -219,9 +220,9 @@ def test_momentum_restored_needs_its_state(tmp_path: Path) -> None:
     assert set(ends["tickets.momentum"]) == {"zero", "restored"} and ends.value.nunique() == 2
     # The student's rounds are of both, and stand in both panels, with what all began as.
     frame = randteach.table("lottery_tickets", tmp_path / "store")
-    panels = [lines for *_, lines in tickets_report.groups(tickets_report.rounds(frame), frame)]
-    assert [[line.role for line in lines] for lines in panels] == [["student", "teacher"]] * 2
-    assert all(list(line.rows["round"]) == [0, 1] for lines in panels for line in lines)
+    panels = tickets_report.contents(Results(frame, {}, {}))
+    assert [[line.role for line in panel.lines] for panel in panels] == [["student", "teacher"]] * 2
+    assert all([p.n for p in line.points.values()] == [1, 1] for panel in panels for line in panel.lines)
 
 
 def test_mlflow_nests_trials_and_draws_their_curves(tickets: Path) -> None:

@@ -1,0 +1,158 @@
+"""Statistics of a study's tidy table: the only module that groups rows, joins them and averages.
+
+The unit of n is the draw, that is the first teacher. The runs of one draw are averaged first; means, ranges
+and intervals are those over draws.
+"""
+
+import math
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from randteach.report.rows import OWN, Cells, Row, belonging, cells, is_repeat, order, with_value
+from randteach.stages.recorder import DIVERGED, SKIPPED, UNMOVED
+
+# What a bar or a spread shows.
+INTERVAL = "95 % interval of the mean"
+RANGE = "lowest to highest teacher"
+REPEATED = "lowest to highest repeat of one teacher"
+# How a run without a number is told; other statuses stand for themselves.
+NOTES = {SKIPPED: DIVERGED, "missing": "unfinished", "ok": "no number"}
+REPEAT_NAMES = {
+    "seeds.student": "fresh draw",
+    "seeds.train": "classifier",
+    "seeds.probe": "probe seed",
+    "seeds.noise": "noise draw",
+}
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean over draws, each the mean of its repeats; nan where no draw has a number.
+
+    `bar` names what `low` and `high` are: the 95 % interval (Student's t) of three or more draws, the
+    range of two, the range of one draw's repeats, or nothing.
+    """
+
+    mean: float = math.nan
+    low: float = math.nan
+    high: float = math.nan
+    bar: str = ""
+    draws: tuple[float, ...] = ()  # the number of each draw that has one
+    planned: int = 0  # draws
+    runs: int = 0  # planned repeats of all draws
+    made: int = 0  # of these, the ones with a number
+    notes: Mapping[str, int] = field(default_factory=dict)  # runs by what is to be said of them
+
+    @property
+    def n(self) -> int:
+        """Draws that have a number."""
+        return len(self.draws)
+
+    @property
+    def count(self) -> str:
+        """n, and what is to be said beside it: "3", or "1 of 2, 1 diverged"."""
+        of = f" of {self.runs}" if self.runs > self.planned else ""
+        notes = [f"{count}{of} {note}" for note, count in sorted(self.notes.items())]
+        return ", ".join([f"{self.n} of {self.planned}" if self.n < self.planned else str(self.n), *notes])
+
+
+def estimates(rows: Iterable[Row], by: Sequence[str]) -> dict[Cells, Estimate]:
+    """The estimate of each group of rows, by its values in the columns `by`, in the order of these.
+
+    Rows of a group with one draw and equal seeds are one run.
+    """
+    groups: dict[Cells, dict[Any, list[Row]]] = {}
+    for row in rows:
+        repeat = frozenset(item for item in row.items() if is_repeat(item[0]))
+        groups.setdefault(cells(row, by), {}).setdefault((row.get("draw"), repeat), []).append(row)
+    return {name: _estimate(groups[name]) for name in sorted(groups, key=order)}
+
+
+def _estimate(runs: Mapping[tuple[Any, Any], Sequence[Row]]) -> Estimate:
+    """Of runs by draw and repeat."""
+    draws: dict[Any, list[float]] = {}
+    notes: dict[str, int] = {}
+    for (draw, _), rows in runs.items():
+        own, value = draws.setdefault(draw, []), average(rows)
+        if not math.isnan(value):
+            own.append(value)
+        status = rows[0].get("status", "missing")
+        note = NOTES.get(status, status) if math.isnan(value) else status if status == UNMOVED else ""
+        if note:
+            notes[note] = notes.get(note, 0) + 1
+    made = [own for own in draws.values() if own]
+    means = tuple(_mean(own) for own in made)
+    low, high, bar = math.nan, math.nan, ""
+    mean = _mean(means)
+    if len(means) > 2:
+        low, high, bar = mean - half_width(means), mean + half_width(means), INTERVAL
+    elif len(means) == 2:
+        low, high, bar = min(means), max(means), RANGE
+    elif len(means) == 1 and len(made[0]) > 1:
+        low, high, bar = min(made[0]), max(made[0]), REPEATED
+    return Estimate(mean, low, high, bar, means, len(draws), len(runs), sum(map(len, made)), notes)
+
+
+def average(rows: Iterable[Row]) -> float:
+    """The mean of the values that there are; nan without any."""
+    return _mean([row["value"] for row in rows if "value" in row])
+
+
+def _mean(values: Sequence[float]) -> float:
+    return math.fsum(values) / len(values) if values else math.nan
+
+
+def half_width(values: Sequence[float]) -> float:
+    """Half of the 95 % interval of the mean of two values or more, by Student's t."""
+    from scipy.special import stdtrit  # scipy.stats takes over a second to import
+
+    count, mean = len(values), _mean(values)
+    variance = math.fsum((value - mean) ** 2 for value in values) / (count - 1)
+    return float(stdtrit(count - 1, 0.975)) * math.sqrt(variance / count)
+
+
+def gains(rows: Sequence[Row], found: Iterable[Row], without: Collection[str] = OWN) -> list[Row]:
+    """The rows, each value less the mean of those that belong to it."""
+    pairs = zip(rows, belonging(rows, found, without), strict=True)
+    return [with_value(row, row.get("value", math.nan) - average(theirs)) for row, theirs in pairs]
+
+
+def nested(points: Mapping[Cells, Estimate]) -> dict[Cells, dict[Any, Estimate]]:
+    """Estimates by all columns but the last, then by the last, where that has a value."""
+    found: dict[Cells, dict[Any, Estimate]] = {}
+    for (*group, at), point in points.items():
+        if at is not None:
+            found.setdefault(tuple(group), {})[at] = point
+    return found
+
+
+def lost(rows: Iterable[Row]) -> dict[str, int]:
+    """How many jobs have no number at all, by why."""
+    made = {row["key"] for row in rows if "value" in row}
+    found: dict[str, str] = {
+        row["key"]: row.get("status", "missing") for row in rows if row["key"] not in made
+    }
+    told = [NOTES.get(status, status) for status in found.values()]
+    return {note: told.count(note) for note in sorted(set(told))}
+
+
+def sample(rows: Iterable[Row], by: Sequence[str]) -> str:
+    """Over what the means of groups are taken: "n = 3 teachers x 2 orders"."""
+    found: dict[Cells, dict[Any, dict[str, set[Any]]]] = {}
+    for row in rows:
+        own = found.setdefault(cells(row, by), {}).setdefault(row.get("draw"), {})
+        for name in row:
+            if is_repeat(name) and name not in by:
+                own.setdefault(name, set()).add(row[name])
+    texts = {_sample(draws): len(draws) for draws in found.values()}
+    return "n = " + " or ".join(sorted(texts, key=lambda text: (-texts[text], text)))
+
+
+def _sample(draws: Mapping[Any, Mapping[str, set[Any]]]) -> str:
+    parts = [f"{len(draws)} teacher{'' if len(draws) == 1 else 's'}"]
+    for name in sorted({name for own in draws.values() for name in own}):
+        most = max(len(own.get(name, ())) for own in draws.values())
+        word = REPEAT_NAMES.get(name, name.removeprefix("seeds."))
+        parts += [f"{most} {word}s"] if most > 1 else []
+    return " x ".join(parts)
