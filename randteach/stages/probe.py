@@ -11,9 +11,8 @@ from loaders import Split
 from loaders.streams import stream
 from randteach.records import ProbeSpec
 from randteach.stages.embed import embed, inputs
+from randteach.stages.neighbours import knn
 from randteach.stages.recorder import Recorder, Result, Row
-
-KNN_CELLS = 1 << 24  # distances held at once
 
 
 def probe(
@@ -99,34 +98,3 @@ def linear_probe(
         lambda x: x @ raw_DC[:-1] + raw_DC[-1],
         lambda x: ((x - mean_D) / std_D) @ std_DC[:-1] + std_DC[-1],
     )
-
-
-def knn(
-    train_ND: torch.Tensor, y_N: torch.Tensor, test_MD: torch.Tensor, k: int, classes: int
-) -> torch.Tensor:
-    """Unweighted majority of the k nearest by L2, in float64: classes_M.
-
-    A tie in distance goes to the lower training index, a tie in votes to the smallest label.
-    """
-    train = train_ND.double()
-    norms_N = train.square().sum(1)
-    votes = []
-    for test in test_MD.split(max(1, KNN_CELLS // len(train))):
-        # |x - y|^2 less |x|^2, which is the same for all neighbours of a sample.
-        distance_MN = torch.addmm(norms_N, test.double(), train.T, alpha=-2)
-        near_MK = nearest(distance_MN, k)
-        ballots = torch.zeros(len(test), classes, dtype=torch.long, device=test.device)
-        ballots.scatter_add_(1, y_N[near_MK], torch.ones_like(near_MK))
-        votes.append(ballots.argmax(1))
-    return torch.cat(votes)
-
-
-def nearest(distance_MN: torch.Tensor, k: int) -> torch.Tensor:
-    """Columns of each row's k smallest values, the lower column first among equals."""
-    values, columns = distance_MN.topk(k, largest=False)
-    edge = values[:, -1:]
-    # topk picks freely among columns that tie at the edge; only such rows need a stable sort.
-    tied = (distance_MN <= edge).sum(1) > k
-    if tied.any():
-        columns[tied] = distance_MN[tied].argsort(dim=1, stable=True)[:, :k]
-    return columns

@@ -1,12 +1,11 @@
-"""Probes against scikit-learn-free references written out: one linear layer by torch, ties by hand."""
+"""Probes against scikit-learn-free references written out: one linear layer by torch."""
 
-import pytest
 import torch
 import torch.nn.functional as F
 
 from loaders.streams import stream
 from randteach.records import Pixels, ProbeSpec, Samples
-from randteach.stages.probe import knn, linear_probe, nearest
+from randteach.stages.probe import linear_probe
 from tests.studies import Quiet
 
 
@@ -44,32 +43,3 @@ def test_both_linear_probes_equal_a_layer_trained_alone() -> None:
     for probe, inputs in ((raw, x), (std, standard)):
         layer = reference(inputs, y, 4, 32, 3)
         torch.testing.assert_close(probe(x), layer(inputs).detach(), rtol=1e-4, atol=1e-5)
-
-
-def test_knn_by_hand() -> None:
-    train = torch.tensor([[0.0], [1.0], [2.0], [10.0], [11.0], [12.0]])
-    labels = torch.tensor([0, 0, 1, 1, 1, 0])
-    test = torch.tensor([[0.4], [11.5], [1.6]])
-    # neighbours: {0, 1, 2} -> 0, 0, 1; {4, 5, 3} -> 1, 0, 1; {2, 1, 0} -> 1, 0, 0
-    assert knn(train, labels, test, k=3, classes=2).tolist() == [0, 1, 0]
-
-
-def test_knn_tie_in_votes_goes_to_the_smallest_label() -> None:
-    train, labels = torch.tensor([[0.0], [1.0], [2.0], [3.0]]), torch.tensor([2, 1, 2, 1])
-    assert knn(train, labels, torch.tensor([[1.5]]), k=4, classes=3).tolist() == [1]
-
-
-def test_knn_tie_in_distance_goes_to_the_lower_index() -> None:
-    # All four lie at distance 1; of k = 3 the first three count, two of them of class 1.
-    train = torch.tensor([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0], [0.0, -1.0]])
-    labels = torch.tensor([1, 0, 1, 0])
-    assert knn(train, labels, torch.zeros(1, 2), k=3, classes=2).tolist() == [1]
-    assert knn(train, labels.flip(0), torch.zeros(1, 2), k=3, classes=2).tolist() == [0]
-
-
-@pytest.mark.parametrize("k", [1, 7, 20])
-def test_nearest_equals_a_stable_sort(k: int) -> None:
-    generator = torch.Generator().manual_seed(k)
-    distance = torch.randint(0, 15, (200, 60), generator=generator).double()
-    expected = distance.argsort(dim=1, stable=True)[:, :k]
-    assert torch.equal(nearest(distance, k).sort(dim=1).values, expected.sort(dim=1).values)
