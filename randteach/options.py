@@ -19,7 +19,7 @@ def parser(sweep: Study) -> argparse.ArgumentParser:
     found = argparse.ArgumentParser(
         allow_abbrev=False,
         description=sweep.question,
-        epilog="`randteach settings` lists all settings; commas sweep: alpha=0,0.5,1 seed=0,1",
+        epilog="`randteach settings` lists all settings; commas sweep: alpha=1e-10,0.5,1 seed=0,1",
     )
     found.add_argument("--preset", choices=sorted(sweep.presets), default="paper")
     found.add_argument("--local", action="store_true", help="in this process, without Ray")

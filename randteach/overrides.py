@@ -40,7 +40,7 @@ def parse(preset: Mapping[str, str], pairs: Sequence[str]) -> Axes:
     for pair in pairs:
         name, equals, value = pair.partition("=")
         if not equals or not name:
-            raise UserError(f"{pair!r}: settings are given as name=value, e.g. alpha=0,0.5,1")
+            raise UserError(f"{pair!r}: settings are given as name=value, e.g. alpha=1e-10,0.5,1")
         if name not in known:
             raise UserError(_unknown(name, known, preset))
         typed[name] = value

@@ -91,7 +91,7 @@ MISTAKES = [
     ("alhpa=0", "alhpa: no such setting; did you mean alpha?"),
     ("arch=vgg11", "arch: no such setting; did you mean net.arch?"),
     ("flavour=sour", "flavour: no such setting; `randteach settings` lists all of them"),
-    ("alpha", "'alpha': settings are given as name=value, e.g. alpha=0,0.5,1"),
+    ("alpha", "'alpha': settings are given as name=value, e.g. alpha=1e-10,0.5,1"),
     ("alpha=", "alpha=: a value is missing"),
     ("alpha=0,,1", "alpha=0,,1: a value is missing beside a comma"),
     ("net.width=x", "net.width=x: takes a value of type int"),
