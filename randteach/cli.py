@@ -1,5 +1,6 @@
 """From a command line to a plan: what every sweep file calls, and the `randteach` command."""
 
+import os
 import shlex
 import sys
 from argparse import Namespace
@@ -47,6 +48,7 @@ def command() -> None:
 
 def guarded(action: Callable[[], int]) -> int:
     """Run an action; a user's mistake is one message on stderr and exit code 2, no traceback."""
+    os.environ.pop("MPLBACKEND", None)  # a notebook's: matplotlib can't be imported with one that isn't there
     try:
         return action()
     except (UserError, DataError) as error:

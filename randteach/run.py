@@ -24,7 +24,6 @@ from randteach.records import Samples
 from randteach.remake import Remake
 from randteach.report import closing, table
 from randteach.session import Session, Sessions
-from randteach.setting import UserError
 from randteach.store import Store
 from randteach.study import Plan, Study
 
@@ -84,6 +83,7 @@ class Run:
         self.projector = Projector(request.out, request.store, self.say, request.mlflow)
         self.session = Session(request.store, {"study": plan.study, "command": request.command})
         self.progress = Progress(console, plan.jobs)
+        self.unshown: Exception | None = None
         self.gave_up = False  # for failures, or for a node that may take no jobs
 
     def run(self, missing: Sequence[Job]) -> int:
@@ -99,11 +99,10 @@ class Run:
                     self._begin(stack)
             stack.enter_context(stoppable(self.session, self.request.max_hours, self.say))
             self.projector.start(plans.project(self.plan, self.sweep.question))
-            files: list[Path] = []
             try:
                 for _ in range(ROUNDS):
                     self._make(missing)
-                    files = self.report()
+                    self.report()
                     again = self.progress.damaged or POSTPONED in self.progress.counts
                     missing = self.plan.missing(self.store) if again and not self.session.stopping else []
                     if not missing:
@@ -112,10 +111,10 @@ class Run:
                 self.session.stop("stopped at once by Ctrl-C")
                 self._close()
                 return STOPPED
-            except UserError:  # Ray or the resources asked for are not to be had
+            except Exception:  # Ray or the resources asked for are not to be had, or worse
                 self.projector.finish([], "FAILED")
                 raise
-            return self._end(files)
+            return self._end()
 
     def _begin(self, stack: ExitStack) -> None:
         """Put the plan on record, so that nobody takes what it needs for garbage; then be seen to run."""
@@ -182,13 +181,19 @@ class Run:
             self.gave_up = True
             self.session.stop(why)
 
-    def report(self) -> list[Path]:
-        """Table, figure and printed summary of what the store holds of the plan; the files written."""
-        with disk.writing(self.request.out, "--out"):
-            return self._report()
+    def report(self) -> None:
+        """Table, figure and printed summary of what the store holds of the plan.
 
-    def _report(self) -> list[Path]:
-        folder = self.request.out / self.plan.study
+        What goes wrong with them is raised at the end: what is made is to be seen in MLflow all the same.
+        """
+        self.unshown = None
+        try:
+            with disk.writing(self.request.out, "--out"):
+                self._report(self.request.out / self.plan.study)
+        except Exception as error:
+            self.unshown = error
+
+    def _report(self, folder: Path) -> None:
         entries = [job.entry for job in self.plan.jobs]
         frame = table.build(self.store, self.plan.study, entries, self.plan.settings, self._set_aside)
         table.write(frame, folder)
@@ -197,28 +202,35 @@ class Run:
             self.console.print(
                 "numbers were made on machines or thread counts that differ in their last bits"
             )
-        self.sweep.figure(frame, self.plan.settings, folder)
-        for shown in self.sweep.summary(frame, self.plan.settings):
-            self.console.print(shown)
-        files = sorted(folder / name for name in disk.names(folder))
+        try:
+            self.sweep.figure(frame, self.plan.settings, folder)
+        finally:
+            for shown in self.sweep.summary(frame, self.plan.settings):
+                self.console.print(shown)
         if self.request.address:
             with self.store.writing():
-                self.store.keep_report(self.plan.study, files)
-        return files
+                self.store.keep_report(self.plan.study, self._files())
+
+    def _files(self) -> list[Path]:
+        """What is there of a report."""
+        folder = self.request.out / self.plan.study
+        return sorted(folder / name for name in disk.names(folder))
 
     def _set_aside(self, damage: Damaged) -> None:
         with self.store.writing():
             self.store.set_aside(damage)
         self.progress.handle({"event": "damaged", "key": damage.artifact.key, "what": str(damage)})
 
-    def _end(self, files: Sequence[Path]) -> int:
+    def _end(self) -> int:
         failures, stopping = self.progress.failures, self.session.stopping
         whole = not self.plan.missing(self.store)
         stopped = stopping and not self.gave_up
         status = "FINISHED" if whole else "KILLED" if stopped else "FAILED"
-        if trouble := self.projector.finish(files, status):
+        if trouble := self.projector.finish(self._files(), status):
             self.say(f"MLflow was not written: {trouble}; `randteach track` writes it")
         self._close(whole)
+        if self.unshown:
+            raise self.unshown
         if whole and not failures:
             return OK
         return STOPPED if stopped else FAILED
