@@ -1,10 +1,15 @@
 """Students of random teachers, as studies that can be stopped, resumed, extended and trusted."""
 
+from importlib.util import find_spec
 from typing import Any
 
 __all__ = ["Study", "load", "main", "table"]
 
 _HOMES = {"Study": "study", "load": "api", "main": "cli", "table": "api"}
+
+
+if lacking := [name for name in ("numpy", "omegaconf", "rich", "torch") if find_spec(name) is None]:
+    raise ModuleNotFoundError(f"No module named {lacking[0]!r}")
 
 
 def __getattr__(name: str) -> Any:

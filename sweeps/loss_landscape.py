@@ -15,7 +15,11 @@ resolution of 25 keeps all points of 13. Cost: `--dry-run` says what is missing,
 
 from collections.abc import Iterator
 
-import randteach
+try:
+    import randteach
+except ModuleNotFoundError as error:
+    raise SystemExit(f"error: {error}; `source .venv/bin/activate` first, which `make setup` makes") from None
+
 from randteach import presets
 from randteach.config import Config
 from randteach.jobs import Job

@@ -14,7 +14,11 @@ Cost: `--dry-run` says what is missing, what it stores, and how long it takes by
 
 from collections.abc import Iterator
 
-import randteach
+try:
+    import randteach
+except ModuleNotFoundError as error:
+    raise SystemExit(f"error: {error}; `source .venv/bin/activate` first, which `make setup` makes") from None
+
 from randteach import presets
 from randteach.build import distill_job
 from randteach.config import Config
