@@ -97,7 +97,7 @@ def probe_job(config: Config, reference: Reference, parent: Job | None = None) -
     labels: dict[str, Any] = {"role": "input"}
     if isinstance(reference, Draw):
         labels = {"role": "teacher", "teacher": reference_id(reference), "draw": draw_id(reference)}
-        labels["seed"] = reference.seed
+        labels["seed"] = config.seed
         if reference.calibrated_on:
             labels["dataset"] = reference.calibrated_on.name
     if isinstance(reference, Snapshot):

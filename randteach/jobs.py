@@ -74,11 +74,12 @@ class Entry:
     def title(self) -> str:
         """What the job is, for people: "student alpha 0.3 seed 1", "probe of teacher seed 0"."""
         named = {name: value for name, value in self.labels.items() if value not in (None, "")}
-        role = {"input": "raw pixels"}.get(named["role"], named["role"])
+        role = {"input": "raw pixels", "random": "random weights"}.get(named["role"], named["role"])
         text = role if self.kind == "distill" else f"{TITLES.get(self.kind, self.kind)} of {role}"
         for name, word in SHOWN.items():
             if name in named and not (name == "probed_on" and (role == "student" or self.kind != "probe")):
                 text += f" {word}{label(named[name])}"
+        text += "".join(f" {name}={label(named[name])}" for name in sorted(named) if "." in name)
         return text
 
     def as_json(self) -> dict[str, Any]:

@@ -28,28 +28,6 @@ COLUMNS = {
     "data.name": "dataset",
     "probe.data": "probed_on",
 }
-# Swept settings, by their beginning, that numbers of these kinds alone depend on; the first that fits.
-OF_KINDS = {
-    ("probe.data", "probe.train_size", "probe.test_size", "probe.val_fraction"): (
-        "probe",
-        "train",
-        "mask",
-        "connect",
-        "plane",
-    ),
-    ("probe.", "seeds.probe"): ("probe", "plane"),
-    ("train.", "seeds.train"): ("train", "mask", "connect"),
-    ("tickets.",): ("train", "mask"),
-    ("connect.",): ("connect",),
-    ("plane.",): ("plane",),
-}
-# And that a number of this role can depend on; students: all.
-RELEVANT = {
-    "teacher": ("net.", "data.size", "data.channels", "seeds.teacher", "distill.teacher_norm"),
-    "input": ("data.size", "data.channels"),
-}
-CALIBRATION = ("data.train_size", "data.sigma")  # of a teacher whose norms saw the samples
-ORDERED = ("seeds.order", "seeds.augment")  # of a teacher's supervised training
 AnyJob = TypeVar("AnyJob", Job, Entry)
 
 
@@ -126,57 +104,56 @@ def expand(study: Study, axes: Axes, name: str | None = None) -> Plan:
     """The plan of a study's points: equal jobs made one, the steps wanted of a trajectory united."""
     contradictions.check(axes)
     merged: dict[str, Job] = {}
+    labels: dict[str, dict[frozenset[str], dict[str, Any]]] = {}
     seeds: dict[tuple[Any, ...], int] = {}
-    swept = [name for name in axes.swept if name not in COLUMNS]
+    swept = {name: COLUMNS.get(name, name) for name in axes.swept}
     gc.disable()  # nothing here becomes garbage, and looking at all of it again and again takes time
     for number, point in enumerate(axes.points()):
         config = resolve(point, axes.typed)
         seed = (config.seed, *vars(config.seeds).values())
         rank = seeds.setdefault(seed, len(seeds))
+        values = {column: _cell(get(config, name)) for name, column in swept.items()}
         for job in study.jobs(config):
-            labels = {**job.labels, **_swept_labels(job, config, swept)} if swept else job.labels
+            _label(labels.setdefault(job.key, {}), job.labels, values)
             have, at = merged.get(job.key), (rank, *job.rank, number)
             if have:
                 merged[job.key] = have.placed(
                     steps={**have.steps, **job.steps},
                     states=have.states | job.states,
                     rank=min(have.rank, at),
-                    labels=have.labels if have.labels == labels else _united(have.labels, labels, swept),
                 )
             else:
-                merged[job.key] = job.placed(rank=at, labels=labels)
+                merged[job.key] = job.placed(rank=at)
     gc.enable()
-    jobs = sorted(merged.values(), key=lambda job: job.rank)
-    values = {name: list(axes.values.get(name, (item.default,))) for name, item in settings().items()}
-    return Plan(name or study.name, jobs, values)
+    jobs = [job.placed(labels=_told(labels[key])) for key, job in merged.items()]
+    jobs.sort(key=lambda job: job.rank)
+    settled = {name: list(axes.values.get(name, (item.default,))) for name, item in settings().items()}
+    return Plan(name or study.name, jobs, settled)
 
 
-def _united(one: Mapping[str, Any], other: Mapping[str, Any], swept: Iterable[str]) -> dict[str, Any]:
-    """Labels of a job that two points share; a swept setting in which they differ decides nothing of it."""
-    apart = {name: None for name in swept if name in one and one[name] != other.get(name, one[name])}
-    return {**other, **one, **apart}
+def _cell(value: Any) -> Any:
+    """A setting's value as a cell of the table."""
+    return str(value) if isinstance(value, list) else value
 
 
-def _swept_labels(job: Job, config: Config, swept: Iterable[str]) -> dict[str, Any]:
-    labels = {}
-    for name in swept:
-        if _relevant(name, job, config):
-            value = get(config, name)
-            labels[name] = str(value) if isinstance(value, list) else value
-    return labels
+def _label(
+    known: dict[frozenset[str], dict[str, Any]], own: Mapping[str, Any], values: Mapping[str, Any]
+) -> None:
+    """Label a job with all swept values of its point; those in which its points differ become None.
+
+    `own` is what its builder calls it, which comes first. A job that two builders know, a child that is
+    a ticket's first training too, is labelled for each of them.
+    """
+    labels = {**values, **own}
+    have = known.setdefault(frozenset(own), labels)
+    if have != labels:
+        have.update({name: None for name, value in labels.items() if have[name] != value})
 
 
-def _relevant(name: str, job: Job, config: Config) -> bool:
-    """Whether a job's numbers can depend on a setting."""
-    for beginnings, kinds in OF_KINDS.items():
-        if name.startswith(beginnings):
-            return job.kind in kinds
-    role = job.labels["role"]
-    if role == "student":
-        return True
-    relevant = RELEVANT[role]
-    if role == "teacher" and config.distill.teacher_norm == "calibrated":
-        relevant += CALIBRATION
-    if job.kind in ("train", "mask"):
-        relevant += ORDERED
-    return name.startswith(relevant)
+def _told(known: Mapping[frozenset[str], Mapping[str, Any]]) -> dict[str, Any]:
+    """A job's labels as all its builders know it, without those that do not apply to it."""
+    first, *others = ({n: v for n, v in labels.items() if v is not None} for labels in known.values())
+    for labels in others:
+        apart = {name for name in first.keys() & labels.keys() if first[name] != labels[name]}
+        first = {name: value for name, value in (first | labels).items() if name not in apart}
+    return first

@@ -13,7 +13,7 @@ from loaders import DATASETS
 from randteach import build, overrides, plans, study
 from randteach.config import Config, get, settings
 from randteach.jobs import Artifact, Entry, Job
-from randteach.records import ConnectSpec, DistillSpec, ProbeSpec, Samples
+from randteach.records import ConnectSpec, DistillSpec, Draw, ProbeSpec, Samples
 from randteach.resolve import distilled, probed, resolve
 from randteach.setting import UserError
 from randteach.store import Store
@@ -165,7 +165,9 @@ def test_teachers_by_orders() -> None:
     labels = [job.labels for job in only(grid, "distill", "student")]
     assert [(at["seeds.teacher"], at["seeds.order"]) for at in labels] == [(0, 0), (0, 1), (1, 0), (1, 1)]
     for job in only(grid, "probe", "teacher"):
-        assert job.labels["seeds.teacher"] == job.labels["seed"] and "seeds.order" not in job.labels
+        assert isinstance(job.spec, ProbeSpec) and isinstance(job.spec.reference, Draw)
+        assert (job.labels["seed"], job.labels["seeds.teacher"]) == (0, job.spec.reference.seed)
+        assert "seeds.order" not in job.labels
 
 
 def test_swept_settings_are_columns_where_they_count() -> None:

@@ -10,7 +10,11 @@ from randteach.trials.tickets import ticket_jobs
 
 def triggered(config: Config, student: Job) -> Iterator[Job]:
     """The trials below a student that `downstream` asks for, probes apart, and those of its teacher."""
-    if "tickets" in config.downstream and config.alpha in (config.tickets.alphas or ()):
-        yield from ticket_jobs(config, student)
-    if "connect" in config.downstream and config.alpha in (config.connect.alphas or ()):
-        yield from connect_jobs(config, student)
+    trials = {
+        "tickets": (config.tickets.alphas, ticket_jobs),
+        "connect": (config.connect.alphas, connect_jobs),
+    }
+    for name, (alphas, jobs) in trials.items():
+        if name in config.downstream and alphas:
+            # Those of the teacher belong to every alpha, whichever students are chosen.
+            yield from jobs(config, student if config.alpha in alphas else None)

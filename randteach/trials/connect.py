@@ -14,9 +14,10 @@ from randteach.setting import UserError
 from randteach.trials.train import checkpoints, drawn, train_job
 
 
-def connect_jobs(config: Config, student: Job) -> Iterator[Job]:
-    """Children of a student's checkpoints and of its teacher, and the lines between them (Figure 9)."""
-    for point in (drawn(config), *checkpoints("connect.at", config.connect.at, config, student)):
+def connect_jobs(config: Config, student: Job | None) -> Iterator[Job]:
+    """Children of a teacher and of its student's checkpoints, and the lines between them (Figure 9)."""
+    points = checkpoints("connect.at", config.connect.at, config, student) if student else []
+    for point in (drawn(config), *points):
         children = [
             train_job(config, point.network, {**point.labels, "pair": str(order)}, order=order)
             for order in range(config.connect.children)

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import NamedTuple
 
 from randteach.build import distill_job, last, made_of, probe_spec, teacher_of
 from randteach.config import Config
 from randteach.jobs import Job
-from randteach.labels import label
 from randteach.records import Network, PlaneSpec
 from randteach.resolve import probed
 from randteach.setting import UserError
@@ -37,7 +37,8 @@ def plane_jobs(config: Config) -> Iterator[Job]:
     probe = replace(probe_spec(config, teacher), samples=samples, test_count=settings.test_size)
     labels = {name: value for name, value in students[0].labels.items() if name not in ("alpha", "round")}
     labels |= {"at": float(students[0].steps[max(students[0].steps)]), "probed_on": config.probe.data}
-    for row, columns in [(None, ()), *grid(settings.resolution, flat=len(corners) == 2)]:
+    corners_alone = Part(None, (), "corners")
+    for part in [corners_alone, *grid(settings.resolution, flat=len(corners) == 2)]:
         spec = PlaneSpec(
             corners=corners,
             teacher=teacher,
@@ -48,15 +49,22 @@ def plane_jobs(config: Config) -> Iterator[Job]:
             coordinates=settings.coordinates,
             margin=settings.margin,
             norm=settings.norm,
-            row=row,
-            columns=columns,
+            row=part.row,
+            columns=part.columns,
         )
-        place = {"place": "corners" if row is None else label(row)}
         parents = made_of(*corners, head=True)
-        yield Job("plane", spec, {}, parents, config.resources.plane, (3,), labels | place)
+        yield Job("plane", spec, {}, parents, config.resources.plane, (3,), labels | {"place": part.place})
 
 
-def grid(resolution: int, *, flat: bool = False) -> list[tuple[float, tuple[float, ...]]]:
+class Part(NamedTuple):
+    """The points of a job: some columns of a row, and which row of which grid they are, "3 of 13"."""
+
+    row: float | None
+    columns: tuple[float, ...]
+    place: str
+
+
+def grid(resolution: int, *, flat: bool = False) -> list[Part]:
     """A square grid's rows and columns from 0 to 1 as jobs, so that a refined grid keeps the jobs it had.
 
     Its steps are halved down to a coarsest grid of at least four; a row's job holds those columns that
@@ -72,11 +80,13 @@ def grid(resolution: int, *, flat: bool = False) -> list[tuple[float, tuple[floa
         return next(h for h in range(halvings + 1) if number % 2 ** (halvings - h) == 0)
 
     numbers = range(resolution)
-    jobs = []
+    jobs: list[Part] = []
     for row in [0] if flat else numbers:
         parts: dict[int, list[float]] = {}
         for column in numbers:
             when = max(level(row), level(column))
             parts.setdefault(when, []).append(column / (resolution - 1))
-        jobs += [(row / (resolution - 1), tuple(part)) for _, part in sorted(parts.items())]
+        for when, columns in sorted(parts.items()):
+            place = f"{row // 2 ** (halvings - when) + 1} of {steps * 2**when + 1}"
+            jobs.append(Part(row / (resolution - 1), tuple(columns), place))
     return jobs

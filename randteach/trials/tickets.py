@@ -1,6 +1,7 @@
 """Lottery tickets: rounds of pruning, rewinding and training, and their controls (Figure 8)."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from loaders import DATASETS
@@ -65,8 +66,8 @@ class Pruning:
         return Job("mask", spec, {}, parents, rank=(2, number), labels=labels)
 
 
-def ticket_jobs(config: Config, student: Job) -> Iterator[Job]:
-    """Iterative magnitude pruning of a student, of its teacher rewound, and their controls (Figure 8)."""
+def ticket_jobs(config: Config, student: Job | None) -> Iterator[Job]:
+    """Iterative magnitude pruning of a teacher rewound, of its student, and their controls (Figure 8)."""
     pruning, settings = Pruning(config), config.tickets
     origin = drawn(config)
     dense = train_job(config, origin.network, _round(origin, pruning, 0), epochs=settings.rewind)
@@ -79,14 +80,18 @@ def ticket_jobs(config: Config, student: Job) -> Iterator[Job]:
         line = list(_line(config, pruning, rewound, dense))
         yield from line
         teachers.append((rewound, line[::2]))
-    for point in checkpoints("tickets.at", settings.at, config, student):
+    own = [control for control in settings.controls if control != "transfer"]
+    for start, masks in teachers[:1]:
+        yield from _controls(config, pruning, start, masks, own)
+    for point in checkpoints("tickets.at", settings.at, config, student) if student else []:
         whole = train_job(config, point.network, _round(point, pruning, 0))
         line = list(_line(config, pruning, point, whole))
         yield from (whole, *line)
-        yield from _controls(config, pruning, point, line[::2], teachers[0][1] if teachers else [])
-        for start, masks in teachers[:1]:
-            donor = {name: point.labels.get(name) for name in ("alpha", "at")}
-            yield from _controls(config, pruning, start, masks, line[::2], donor)
+        yield from _controls(config, pruning, point, line[::2], own)
+        for start, masks in teachers[:1] if "transfer" in settings.controls else []:
+            donor = {name: point.labels[name] for name in ("alpha", "at")}
+            yield from _transferred(config, pruning, point, masks)
+            yield from _transferred(config, pruning, start, line[::2], donor)
 
 
 def _line(config: Config, pruning: Pruning, start: Checkpoint, dense: Job) -> Iterator[Job]:
@@ -101,34 +106,43 @@ def _line(config: Config, pruning: Pruning, start: Checkpoint, dense: Job) -> It
 
 
 def _controls(
-    config: Config,
-    pruning: Pruning,
-    start: Checkpoint,
-    masks: Sequence[Job],
-    others: Sequence[Job],
-    donor: Mapping[str, Any] | None = None,
+    config: Config, pruning: Pruning, start: Checkpoint, masks: Sequence[Job], controls: Sequence[str]
 ) -> Iterator[Job]:
-    """The same rounds with something else in place of the mask, or of the weights under it.
-
-    `donor` labels what is trained under the masks of `others`.
-    """
+    """The same rounds with a random mask in place of each, or with fresh weights under it."""
     assert config.data.channels and config.seeds.train is not None
     fresh = Draw("reinit", config.seeds.train, config.net, config.data.channels)
     for number, found in enumerate(masks, start=1):
-        for control in config.tickets.controls:
+        for control in controls:
             labels = {**_round(start, pruning, number), "control": control}
             network, mask = start.network, found
             if control == "reinit":
                 network = fresh
-            elif control == "transfer":
-                if number > len(others):
-                    continue
-                mask, labels = others[number - 1], labels | dict(donor or {})
+            elif control == "random":
+                mask = pruning.mask(control, _of_none(labels), number)
+                yield mask
             else:
-                like = found if control == "random_layers" else None
-                mask = pruning.mask(control, labels, number, within=like)
+                mask = pruning.mask(control, labels, number, within=found)
                 yield mask
             yield train_job(config, network, labels, mask=mask, rank=number)
+
+
+def _transferred(
+    config: Config,
+    pruning: Pruning,
+    start: Checkpoint,
+    masks: Sequence[Job],
+    donor: Mapping[str, Any] = MappingProxyType({}),
+) -> Iterator[Job]:
+    """The same rounds under another network's masks; `donor` labels whose they are."""
+    for number, mask in enumerate(masks, start=1):
+        labels = {**_round(start, pruning, number), "control": "transfer", **donor}
+        yield train_job(config, start.network, labels, mask=mask, rank=number)
+
+
+def _of_none(labels: Mapping[str, Any]) -> dict[str, Any]:
+    """Labels of a mask that is random in all layers: teachers and students share it."""
+    kept = ("arch", "width", "seed", "probed_on", "round", "kept", "control")
+    return {"role": "random", **{name: labels[name] for name in kept}}
 
 
 def _round(start: Checkpoint, pruning: Pruning, number: int) -> dict[str, Any]:

@@ -179,14 +179,14 @@ def test_a_refined_grid_keeps_its_jobs(coarse: int, fine: int) -> None:
     assert set(grid(coarse)) < set(grid(fine))
     assert set(grid(coarse, flat=True)) < set(grid(fine, flat=True))
     for resolution in (coarse, fine):
-        points = [(row, column) for row, columns in grid(resolution) for column in columns]
+        points = [(row, column) for row, columns, _ in grid(resolution) for column in columns]
         side = [at / (resolution - 1) for at in range(resolution)]
         assert sorted(points) == [(row, column) for row in side for column in side]
 
 
 @pytest.mark.parametrize("resolution", [2, 3, 4, 6, 10])
 def test_small_and_odd_grids(resolution: int) -> None:
-    assert sum(len(columns) for _, columns in grid(resolution)) == resolution**2
+    assert sum(len(columns) for _, columns, _ in grid(resolution)) == resolution**2
 
 
 def test_a_probe_that_overflows_has_no_number() -> None:
