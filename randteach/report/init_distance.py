@@ -12,7 +12,7 @@ from randteach.labels import label
 from randteach.metrics import MEASURES
 from randteach.report import features, paper
 from randteach.report.results import Results
-from randteach.report.rows import NETWORK, owners, panels, settings, where, within
+from randteach.report.rows import NETWORK, Cells, owners, panels, settings, where, within
 from randteach.report.statistics import Estimate, estimates, nested, sample
 from randteach.report.style import (
     INK,
@@ -40,6 +40,7 @@ __all__ = ["draw", "show"]
 class Panel:
     """What is drawn of one measure in one setting."""
 
+    values: Cells  # on the networks' and the settings' axes
     measure: str
     last: Mapping[float, Estimate]  # by alpha
     along: Mapping[float, Mapping[float, Estimate]]  # by alpha, then by epoch
@@ -64,6 +65,7 @@ def contents(results: Results) -> Iterator[tuple[str, list[Panel]]]:
         above, below = (estimates(owners(ours, f, ["measure"]), ["measure"]) for f in (teachers, pixels))
         found = [
             Panel(
+                values,
                 measure,
                 {alpha: point for (own, alpha), point in last.items() if own == measure},
                 {alpha: line for (own, alpha), line in epochs.items() if own == measure},

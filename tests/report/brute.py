@@ -40,6 +40,14 @@ def cell(row: Row, name: str) -> Any:
     return row[name] if has(row, name) else None
 
 
+def value_of(row: Row) -> float | None:
+    return cell(row, "value")
+
+
+def never(row: Row) -> bool:
+    return False
+
+
 def labels(row: Row) -> tuple[Any, ...]:
     """What tells a run from others."""
     return tuple(sorted((n, row[n]) for n in row if n not in NO_LABEL and has(row, n)))
@@ -149,7 +157,7 @@ class Features:
         return id(row) in self.unmoved
 
     def summary(self, by: Sequence[str], rows: Iterable[Row] | None = None) -> dict[tuple[Any, ...], Row]:
-        return grouped(self.ends if rows is None else rows, by, lambda r: cell(r, "value"), self.still)
+        return grouped(self.ends if rows is None else rows, by, value_of, self.still)
 
     def gains(self, by: Sequence[str]) -> dict[tuple[Any, ...], Row]:
         def gain(row: Row) -> float | None:
@@ -178,8 +186,7 @@ class Features:
                 if fits(owner, row):
                     groups.setdefault(experiment(row, by), {})[id(owner)] = owner
         return {
-            name: grouped(own.values(), ["study"], lambda r: cell(r, "value"), lambda r: False)[("s",)]
-            for name, own in groups.items()
+            name: grouped(own.values(), ["study"], value_of, never)[("s",)] for name, own in groups.items()
         }
 
     def best(self, split: str, by: Sequence[str]) -> dict[tuple[Any, ...], Row]:
@@ -230,9 +237,6 @@ def tickets(rows: list[Row]) -> dict[Any, dict[str, Row]]:
     def accuracy(row: Row) -> float | None:
         return 100 - row["value"] if has(row, "value") and row["status"] != "diverged" else None
 
-    def still(row: Row) -> bool:
-        return False
-
     found: dict[Any, dict[str, Row]] = {}
     names = [*FIXED[:-1], *swept_of(rows)]
     for values in panels_of(rows):
@@ -249,7 +253,7 @@ def tickets(rows: list[Row]) -> dict[Any, dict[str, Row]]:
         first = [start for start in lines if start[0] == "teacher" and start[-1] is None]
         least = min(first, key=lambda start: start[1]) if first else None
         for start, line in lines.items():
-            by_kept = grouped(line, ["kept"], accuracy, still)
+            by_kept = grouped(line, ["kept"], accuracy, never)
 
             def gain(row: Row, theirs: Sequence[Row]) -> float | None:
                 without = ("role", "teacher", "rewind", "round")
@@ -260,7 +264,7 @@ def tickets(rows: list[Row]) -> dict[Any, dict[str, Row]]:
 
             gains = {}
             if least and start[0] == "student" and start[-1] is None:
-                gains = grouped(line, ["kept"], partial(gain, theirs=lines[least]), still)
+                gains = grouped(line, ["kept"], partial(gain, theirs=lines[least]), never)
             for kept, own in by_kept.items():
                 found[values, start, kept[0]] = {"accuracy": own, "gain": gains.get(kept)}
     return found
@@ -272,5 +276,5 @@ def lines(rows: list[Row], measure: str, by: Sequence[str]) -> dict[Any, dict[An
     names = [*FIXED[:-1], *swept_of(rows)]
     for values in panels_of(rows):
         ours = [row for row in rows if row["measure"] == measure and inside(row, names, values)]
-        found[values] = grouped(ours, by, lambda row: cell(row, "value"), lambda row: False)
+        found[values] = grouped(ours, by, value_of, never)
     return found

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, seed, settings
 from hypothesis import strategies as st
 
-from randteach.report import connectivity, restart, summary, tickets
+from randteach.report import connectivity, init_distance, restart, summary, tickets
 from randteach.report.results import Results
 from randteach.report.statistics import Estimate, estimates
 from tests.report import brute, tables
@@ -50,11 +50,40 @@ def check_summary(rows: list[dict[str, Any]]) -> None:
             same(point, best[split][cells])
 
 
+def check_figure(rows: list[dict[str, Any]]) -> None:
+    loops = Features(rows)
+    axes = [*(name for name in FIXED if name != "alpha"), *loops.settings]
+    tested = [row for row in loops.students if row["split"] == "test"]
+    drawn = set()
+    for _, panels in init_distance.contents(results(rows)):
+        for panel in panels:
+            drawn.add((panel.values, panel.measure))
+            inside = [row for row in tested if row["measure"] == panel.measure]
+            inside = [row for row in inside if brute.inside(row, axes, panel.values)]
+            ends = [row for row in inside if any(row is end for end in loops.ends)]
+            all_same({(alpha,): point for alpha, point in panel.last.items()}, loops.summary(["alpha"], ends))
+            along = {(alpha, at): p for alpha, line in panel.along.items() for at, p in line.items()}
+            want = brute.grouped(
+                inside, ["alpha", "epoch"], lambda row: brute.cell(row, "value"), lambda _: False
+            )
+            all_same(along, want)
+            for point, owners in ((panel.teacher, loops.teachers), (panel.pixels, loops.pixels)):
+                (want,) = loops.belonging(owners, ["measure"], ends).values() or (NOTHING,)
+                same(point, want)
+    for values in brute.panels_of(loops.ends):
+        inside = [row for row in tested if brute.inside(row, axes, values)]
+        if any(brute.has(row, "value") for row in inside):
+            drawn -= {(values, row["measure"]) for row in inside}
+    assert not drawn
+
+
 @settings(max_examples=200, deadline=None, database=None)
 @given(SEEDS)
 @seed(0)
-def test_the_summary_is_what_loops_come_to(number: int) -> None:
-    check_summary(tables.features(random.Random(number)))
+def test_summary_and_figure_are_what_loops_come_to(number: int) -> None:
+    rows = tables.features(random.Random(number))
+    check_summary(rows)
+    check_figure(rows)
 
 
 def results(rows: list[dict[str, Any]]) -> Results:
