@@ -27,6 +27,23 @@ NUMBERS: Mapping[str, Mapping[tuple[str | None, ...], tuple[str, ...]]] = {
 }
 
 
+def above(entry: Entry, entries: Mapping[str, Entry]) -> str | None:
+    """Whose run is above a job's: the student's that it hangs from, or of a draw's training.
+
+    None where that is the sweep's.
+    """
+    found = None
+    while entry.parents and found is None:
+        entry = entries[entry.parents[0].key]
+        if entry.kind == "distill" or not entry.parents:
+            found = entry.key
+    if found is not None and entry.kind == "mask":  # a random one: to its teacher's own training
+        whose = {"role": "teacher", **{name: entry.labels.get(name) for name in ("teacher", "seed")}}
+        dense = (e for e in entries.values() if e.kind == "train" and not e.parents)
+        found = next((e.key for e in dense if whose.items() <= e.labels.items()), found)
+    return found
+
+
 def curve(entry: Entry, rows: Iterable[Mapping[str, Any]]) -> list[Any]:
     """What the run above shows of a job as a point of a curve: features along training, error by round."""
     labels = entry.labels

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from randteach import disk, metrics, plans, study, work
+from randteach import disk, metrics, plans, renewal, study, work
 from randteach.jobs import Entry
 from randteach.labels import label
 from randteach.marker import Damaged
@@ -101,6 +101,7 @@ class Tree:
         """A job has begun to run; where this is heard late, it may have been made and written since."""
         entry = self.entries[key]
         if not self.store.has(entry.artifacts[-1]):
+            self._renew(entry)
             self._run(entry)
 
     def row(self, key: str, row: Mapping[str, Any]) -> None:
@@ -126,9 +127,11 @@ class Tree:
         """Write all that the store has and MLflow lacks."""
         failed = set(work.failures(self.store))
         skipped, _ = study.below_diverged(list(self.entries.values()), self.store)
+        stamps = {key: renewal.stamp(entry, self.store) for key, entry in self.entries.items()}
+        self._renew(*(e for key, e in self.entries.items() if self.written.get(key, "") != stamps[key]))
         for entry in self.entries.values():
-            if self.store.has(entry.artifacts[-1]):
-                self.write(entry)
+            if stamps[entry.key]:
+                self.write(entry, stamps[entry.key])
             elif entry.key in failed:
                 about = work.failure(self.store, entry.key) or {}
                 self._fail(entry, "failed", about.get("error", ""))
@@ -145,16 +148,21 @@ class Tree:
                 self.client.log_artifact(self.runs[SWEEP], str(path))
         self.client.set_terminated(self.runs[SWEEP], status)
 
-    def write(self, entry: Entry) -> None:
+    def _renew(self, *entries: Entry) -> None:
+        """Begin anew the runs of jobs that have been set aside since they were written."""
+        written = self.written
+        renewal.renew(self, [e for e in entries if renewal.stale(e, written.get(e.key, ""), self.store)])
+
+    def write(self, entry: Entry, stamp: str = "") -> None:
         """Write a finished job whole, unless its run says that all of it is written."""
         from mlflow.entities import RunTag
 
-        artifact = entry.artifacts[-1]
+        artifact, stamp = entry.artifacts[-1], stamp or renewal.stamp(entry, self.store)
+        if self.written.get(entry.key, "") == stamp:
+            return
+        self._renew(entry)
         try:
             marker = self.store.marker(artifact)
-            stamp = f"{artifact.name} {marker.attempt}"
-            if self.written.get(entry.key) == stamp:
-                return
             rows, config = self.store.rows(artifact), self.store.json(artifact, "config")
             provenance = self.store.json(artifact, "provenance")
         except (Damaged, KeyError):
@@ -175,7 +183,8 @@ class Tree:
                 tags=[] if n else tags,
             )
         if curve := metrics.curve(entry, rows):
-            self.client.log_batch(self.runs[self._home(entry)], metrics=curve)
+            home = metrics.above(entry, self.entries) or SWEEP
+            self.client.log_batch(self.runs[home], metrics=curve)
         if entry.key in self._failed:
             self.client.delete_tag(run, ERROR)
             self._failed.discard(entry.key)
@@ -204,26 +213,13 @@ class Tree:
         return self.runs[key]
 
     def _run(self, entry: Entry, began: float = 0.0, made_by: str = "") -> str:
-        parent = self._home(entry)
+        parent = metrics.above(entry, self.entries) or SWEEP
         if parent not in self.runs:
             self._run(self.entries[parent])
         tags = {name: label(value) for name, value in entry.labels.items() if value is not None}
         if made_by not in ("", self.study):
             tags["reused"] = made_by
         return self._open(entry.key, entry.title, {"kind": entry.kind, **tags}, parent, began)
-
-    def _home(self, entry: Entry) -> str:
-        """Whose run has a job's run below it: the student's that it hangs from, or of a draw's training."""
-        home = SWEEP
-        while entry.parents and home == SWEEP:
-            entry = self.entries[entry.parents[0].key]
-            if entry.kind == "distill" or not entry.parents:
-                home = entry.key
-        if home != SWEEP and entry.kind == "mask":  # a random one: to its teacher's own training
-            whose = {"role": "teacher", **{name: entry.labels.get(name) for name in ("teacher", "seed")}}
-            dense = (e for e in self.entries.values() if e.kind == "train" and not e.parents)
-            home = next((e.key for e in dense if whose.items() <= e.labels.items()), home)
-        return home
 
     def _fail(self, entry: Entry, status: str, error: str) -> None:
         run = self._run(entry)

@@ -73,7 +73,14 @@ def test_every_filter_is_a_setting_that_a_record_keeps(store: Store) -> None:
         found |= set(known.settings)
         assert known.entry.kind == jobs[key].kind and known.entry.parents == jobs[key].parents
         assert known.config == json.loads(store.read(artifacts[-1], "config.json"))
-    trials = ("train.", "tickets.", "connect.", "plane.", "seeds.train")  # tests/engine/test_trials.py
+    trials = (
+        "train.",
+        "tickets.",
+        "connect.",
+        "plane.",
+        "seeds.train",
+        "seeds.noise",
+    )  # tests/engine/test_trials.py
     assert found <= FILTERS and {name for name in FILTERS - found if not name.startswith(trials)} == set()
 
 
