@@ -33,15 +33,19 @@ class Before:
 
 def older(jobs: Sequence[Job], missing: Sequence[Job], store: Store) -> Counter[tuple[str, ...]]:
     """How many of the missing jobs' older results the store holds, by why they no longer apply."""
-    found, seen = Counter[tuple[str, ...]](), set[str]()
-    made: dict[str, set[str]] = {}
+    found = Counter[tuple[str, ...]]()
+    planned = {job.key for job in jobs}
+    made = {
+        kind: {name.partition("@")[0] for name in store.done(kind)} - planned
+        for kind in {job.kind for job in missing}
+    }
+    if not any(made.values()):  # as most often: nothing is there that could be an older result
+        return found
     known = _before(_with_parents(jobs, missing))
     for job in missing:
         for corrections, key in known[job.key].keys.items():
-            if job.kind not in made:
-                made[job.kind] = {name.partition("@")[0] for name in store.done(job.kind)}
-            if key in made[job.kind] and key not in seen:
-                seen.add(key)
+            if key in made[job.kind]:
+                made[job.kind].remove(key)
                 found[tuple(sorted(corrections))] += 1
     return found
 

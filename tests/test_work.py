@@ -1,5 +1,6 @@
 """What is unfinished: claims, states and failures."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -130,11 +131,15 @@ def test_the_rows_of_a_state_are_checked_too(any_store: Store) -> None:
 
 
 @pytest.mark.parametrize("ending", [".json", ".safetensors"])
-def test_a_state_that_is_not_whole_is_none(any_store: Store, ending: str) -> None:
+@pytest.mark.parametrize("damage", [lambda text: text[:-1], lambda text: text[:-1] + bytes([text[-1] ^ 1])])
+def test_a_state_that_is_not_whole_is_none(
+    any_store: Store, ending: str, damage: Callable[[bytes], bytes]
+) -> None:
+    """Cut off, or with one bit of its last weight, or of its record's end, turned."""
     attempt = Attempt(any_store, "ab", "one")
     attempt.keep(state(3))
     name = f"{attempt.folder}/{3:012d}{ending}"
-    any_store.storage.replace(name, any_store.storage.read(name)[:-1])
+    any_store.storage.replace(name, damage(any_store.storage.read(name)))
     assert work.load(any_store, "ab", 3) is None
 
 

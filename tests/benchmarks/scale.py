@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from statistics import median
 
-from randteach import overrides, study
+from randteach import code, overrides, remake, study
 from randteach.engine import connection, worker
 from randteach.engine.keeper import Event, Keeper
 from randteach.jobs import Job
@@ -47,6 +47,7 @@ def _fill(store: Store) -> None:
             path = store.root / marker_name(artifact)
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(marker)
+            store.note(artifact, code.digest())
 
 
 def _diff(store: Store) -> None:
@@ -55,10 +56,13 @@ def _diff(store: Store) -> None:
     expanded = time.perf_counter()
     missing = found.missing(store)
     ended = time.perf_counter()
+    assert remake.other_code(found.jobs, store) == ([], [])
+    counted = time.perf_counter()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     print(
         f"  {len(found.jobs):,} jobs, {len(missing)} missing: expand and key {expanded - began:.2f} s, "
-        f"diff {ended - expanded:.2f} s, together {ended - began:.2f} s; peak memory {peak:.2f} GB"
+        f"diff {ended - expanded:.2f} s, by whose code {counted - ended:.2f} s, together "
+        f"{counted - began:.2f} s; peak memory {peak:.2f} GB"
     )
 
 
