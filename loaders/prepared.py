@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import secrets
 from collections.abc import Callable
 from contextlib import suppress
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
+import safetensors
 import safetensors.numpy
 
 from loaders.beton import locked
@@ -18,13 +20,14 @@ from loaders.resize import Images
 
 Arrays = tuple[Images, Indices, tuple[float, ...], tuple[float, ...]]
 VERSION = "1"  # of the file; part of its name
+INDEX = 1 << 16  # bytes of an index
 
 
 class Depot(Protocol):
     """Where prepared splits are to be had."""
 
-    def get(self, name: str) -> bytes | None:
-        """A file's bytes; None where there is none."""
+    def get(self, name: str, most: int | None = None) -> bytes | None:
+        """A file's bytes; None where there is none. One of more than `most` bytes raises OSError."""
 
     def __hash__(self) -> int:
         """Splits are opened once a process and depot."""
@@ -36,8 +39,12 @@ def pack(name: str, arrays: Arrays) -> dict[str, bytes]:
     named = {"images": images, "labels": labels, "mean": np.array(mean), "std": np.array(std)}
     content = safetensors.numpy.save({key: np.ascontiguousarray(value) for key, value in named.items()})
     sha256 = hashlib.sha256(content).hexdigest()
-    file = f"{name}-{sha256[:12]}.safetensors"
+    file = _file(name, sha256)
     return {file: content, index(name): json.dumps({"file": file, "sha256": sha256}).encode()}
+
+
+def _file(name: str, sha256: str) -> str:
+    return f"{name}-{sha256[:12]}.safetensors"
 
 
 def index(name: str) -> str:
@@ -50,17 +57,27 @@ def fetched(name: str, depot: Depot, cache: Path) -> Arrays | None:
 
     One process fetches while others wait. Raises DataError where what the depot gives is not what was put.
     """
-    about = depot.get(index(name))
+    about = _got(depot, index(name), INDEX)
     if about is None:
         return None
     try:
         found = json.loads(about)
-        file, sha256 = str(found["file"]), str(found["sha256"])
-    except (ValueError, KeyError, TypeError):
+        file, sha256 = found["file"], found["sha256"]
+        # Both name one thing: no path is made of what an index says.
+        if not re.fullmatch("[0-9a-f]{64}", sha256) or file != _file(name, sha256):
+            raise ValueError("names another file")
+    except (ValueError, KeyError, TypeError, RecursionError):
         raise DataError(f"{index(name)} in the store's data: is damaged; delete it") from None
     cache.mkdir(parents=True, exist_ok=True)
     with locked(cache / f".{name}.fetch"):
-        return _unpacked(_copy(cache / file, sha256, lambda: depot.get(file)))
+        return _unpacked(file, _copy(cache / file, sha256, lambda: _got(depot, file)))
+
+
+def _got(depot: Depot, name: str, most: int | None = None) -> bytes | None:
+    try:
+        return depot.get(name, most)
+    except OSError as error:
+        raise DataError(f"{name} in the store's data: can't be read ({error})") from None
 
 
 def _copy(path: Path, sha256: str, fetch: Callable[[], bytes | None]) -> bytes:
@@ -80,7 +97,14 @@ def _copy(path: Path, sha256: str, fetch: Callable[[], bytes | None]) -> bytes:
     return fresh
 
 
-def _unpacked(content: bytes) -> Arrays:
-    found = safetensors.numpy.load(content)
-    mean, std = (tuple(map(float, found[name])) for name in ("mean", "std"))
-    return found["images"], found["labels"], mean, std
+def _unpacked(file: str, content: bytes) -> Arrays:
+    """The arrays; DataError where they are not those of images and labels."""
+    try:
+        found = safetensors.numpy.load(content)
+        images, labels, mean, std = (found[name] for name in ("images", "labels", "mean", "std"))
+    except (safetensors.SafetensorError, KeyError, ValueError):
+        raise DataError(f"{file} in the store's data: holds no split; delete it and its index") from None
+    whole = images.dtype == np.uint8 and images.ndim == 4 and labels.shape == images.shape[:1]
+    if not whole or not np.issubdtype(labels.dtype, np.integer) or mean.ndim != 1 or std.shape != mean.shape:
+        raise DataError(f"{file} in the store's data: holds no split; delete it and its index")
+    return images, labels, tuple(map(float, mean)), tuple(map(float, std))

@@ -6,7 +6,7 @@ import pandas as pd
 from torch import nn
 
 from randteach import nets, plans
-from randteach.lookup import network
+from randteach.lookup import damage_told, network
 from randteach.report import table as tables
 from randteach.setting import UserError
 from randteach.store import Store
@@ -21,6 +21,11 @@ def load(key: str, step: int | None = None, store: str | Path = STORE) -> nn.Mod
     weights. Raises UserError where that names no snapshot, or several students.
     """
     place = Store(store)
+    with damage_told():
+        return _load(place, key, step)
+
+
+def _load(place: Store, key: str, step: int | None) -> nn.Module:
     found = [a for a in place.find(key) if a.kind in ("distill", "train") and step in (None, a.step)]
     found = [a for a in found if "encoder.safetensors" in place.marker(a).files]
     students = sorted({artifact.key for artifact in found})

@@ -20,10 +20,10 @@ class Depot:
     def __init__(self, store: Store) -> None:
         self.storage = store.storage
 
-    def get(self, name: str) -> bytes | None:
-        """A file's bytes; None where there is none."""
+    def get(self, name: str, most: int | None = None) -> bytes | None:
+        """A file's bytes; None where there is none. One of more than `most` bytes is not read."""
         try:
-            return self.storage.read(f"data/{name}")
+            return self.storage.read(f"data/{name}", most)
         except FileNotFoundError:
             return None
 

@@ -20,6 +20,7 @@ from typing import Any
 REVISIONS = {"distill": 1, "state": 1, "probe": 1, "train": 1, "mask": 1, "connect": 1, "plane": 1}
 # Why a kind was raised to its second revision, its third, and so on.
 REVISED: dict[str, tuple[str, ...]] = {}
+LATEST = 1000  # revisions of a kind that are told from damage
 KEY_DIGITS = 24  # 96 bits: a collision among 10^9 results has a chance below 10^-10
 NEVER = object()  # equals no value: a field that is always in the key
 
@@ -71,8 +72,7 @@ def key(kind: str, record: Any) -> str:
     return digest(f"{kind}/{REVISIONS[kind]}/{dumps(record)}")
 
 
-def names(kind: str, config: bytes, key: str) -> bool:
-    """Whether a stored config hashes to the key, at any revision of the kind so far."""
-    revisions = range(1, REVISIONS.get(kind, 0) + 1)
+def revision(kind: str, config: bytes, key: str) -> int | None:
+    """The revision of its kind at which a stored config hashes to the key, a later one than today's too."""
     text = config.decode(errors="replace")
-    return any(digest(f"{kind}/{revision}/{text}") == key for revision in revisions)
+    return next((n for n in range(1, LATEST + 1) if digest(f"{kind}/{n}/{text}") == key), None)

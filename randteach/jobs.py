@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-from randteach import identity
+from randteach import identity, names, plain
 from randteach.config import Slot
 from randteach.labels import label
 from randteach.records import Spec
@@ -30,11 +30,20 @@ SHOWN = {
 
 @dataclass(frozen=True)
 class Artifact:
-    """An address in the store: the result of a job, or a trajectory's state at a step."""
+    """An address in the store: the result of a job, or a trajectory's state at a step.
+
+    Raises ValueError for what is none: it becomes a path.
+    """
 
     kind: str
     key: str
     step: int | None = None
+
+    def __post_init__(self) -> None:
+        if not (names.fits(names.KIND, self.kind) and names.fits(names.KEY, self.key)):
+            raise ValueError(f"{self.kind!r} {self.key!r} is no artifact")
+        if self.step is not None and not (plain.is_count(self.step) and self.step < 10**18):
+            raise ValueError(f"{self.step!r} is no step")
 
     @property
     def name(self) -> str:
@@ -43,7 +52,9 @@ class Artifact:
 
     @staticmethod
     def named(kind: str, name: str) -> "Artifact":
-        """The artifact of that name."""
+        """The artifact of that name; ValueError where it has another form."""
+        if not names.fits(names.ARTIFACT, name):
+            raise ValueError(f"{name!r} names no artifact")
         key, _, step = name.partition("@")
         return Artifact(kind, key, int(step) if step else None)
 
@@ -98,11 +109,22 @@ class Entry:
 
     @staticmethod
     def from_json(content: Mapping[str, Any]) -> "Entry":
-        """The entry that `as_json` wrote."""
+        """The entry that `as_json` wrote; KeyError, TypeError or ValueError for what it never writes."""
         parents = tuple(Artifact(*item) for item in content["parents"])
-        steps = {int(step): epoch for step, epoch in content["steps"]}
-        states = frozenset(content.get("states", ()))
-        return Entry(content["kind"], content["key"], steps, parents, content["labels"], states)
+        steps = dict(content["steps"])
+        states, labels = frozenset(content.get("states", ())), content["labels"]
+        entry = Entry(content["kind"], content["key"], steps, parents, labels, states)
+        for step in {None, *steps, *states}:
+            Artifact(entry.kind, entry.key, step)
+        plain_labels = all(value is None or isinstance(value, _LABEL) for value in labels.values())
+        if not (
+            plain_labels and isinstance(labels["role"], str) and all(map(plain.is_number, steps.values()))
+        ):
+            raise ValueError(f"{entry.kind} {entry.key}: is no job of a plan")
+        return entry
+
+
+_LABEL = str | int | float
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import Any
 from randteach import plans, work
 from randteach.config import Net, settings
 from randteach.jobs import Artifact, Entry
-from randteach.marker import Damaged
+from randteach.marker import Damaged, Unknown
 from randteach.setting import UserError
 from randteach.store import Store
 
@@ -114,7 +114,7 @@ def key_of(store: Store, prefix: str) -> str:
     if not re.fullmatch("[0-9a-f]{2,24}", prefix):
         raise UserError(f"{prefix!r} is no key: give two or more of its hexadecimal digits")
     found = {artifact.key for artifact in store.find(prefix)}
-    unfinished = store.storage.names("work") + work.failures(store)
+    unfinished = work.unfinished(store) + work.failures(store)
     found |= {key for key in unfinished if key.startswith(prefix)}
     found = found or {key for key in plans.every_entry(store) if key.startswith(prefix)}
     if len(found) == 1:
@@ -133,9 +133,11 @@ def results(store: Store, key: str) -> list[Artifact]:
 
 @contextmanager
 def damage_told() -> Iterator[None]:
-    """Damage that a command meets is one message, with what to do."""
+    """Damage that a command meets, or what a newer version made, is one message, with what to do."""
     try:
         yield
+    except Unknown as unknown:
+        raise UserError(str(unknown)) from None
     except Damaged as damage:
         raise UserError(f"{damage}; `randteach verify --set-aside` has it made again") from None
 
@@ -157,10 +159,19 @@ class Lookup:
         self._configs: dict[str, dict[str, Any]] = {}
 
     def job(self, artifact: Artifact) -> Known:
-        """The job that made an artifact; Damaged where its config is not what was written."""
+        """The job that made an artifact; Damaged where its config is not what was written.
+
+        Raises Unknown where that holds other fields than this version knows.
+        """
         config = self._config(artifact)
-        reference = origin(config)
-        above = self._above(snapshot(reference)) if reference.get("is") == "snapshot" else None
+        reference, parent = _origin(artifact, config)
+        above = self._above(parent) if parent else None
+        with _as_known(artifact):
+            return self._known(artifact, config, reference, above)
+
+    def _known(
+        self, artifact: Artifact, config: dict[str, Any], reference: Mapping[str, Any], above: Known | None
+    ) -> Known:
         values = dict(above.settings if above else {}) | _settings(artifact.kind, config)
         seeds = {values.get(f"seeds.{name}") for name in ("teacher", "student", "order")}
         if len(seeds) == 1:
@@ -186,7 +197,7 @@ class Lookup:
             return self.job(artifact)
         except Damaged:
             for other in self.store.find(artifact.key, artifact.kind):
-                with suppress(Damaged, KeyError):
+                with suppress(Damaged, Unknown, KeyError):
                     return self.job(other)
             raise
 
@@ -194,6 +205,15 @@ class Lookup:
         if artifact.key not in self._configs:
             self._configs[artifact.key] = self.store.json(artifact, "config")
         return self._configs[artifact.key]
+
+
+@contextmanager
+def _as_known(artifact: Artifact) -> Iterator[None]:
+    """A record that hashes to its key, but has not the fields that this version reads, is a newer one's."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError):
+        raise Unknown(artifact, "a record") from None
 
 
 def origin(config: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -228,10 +248,18 @@ def _pair(config: Mapping[str, Any]) -> str | None:
 def network(store: Store, artifact: Artifact) -> tuple[Net, int, int]:
     """A trained network's architecture, channels and size of its input."""
     config = store.json(artifact, "config")
-    samples, reference = config["samples"], origin(config)
-    while reference["is"] == "snapshot":
-        reference = origin(store.json(snapshot(reference), "config"))
-    return Net(**reference["net"]), samples["channels"], samples["size"]
+    reference, above = _origin(artifact, config)
+    while above:
+        reference, above = _origin(above, store.json(above, "config"))
+    with _as_known(artifact):
+        return Net(**reference["net"]), config["samples"]["channels"], config["samples"]["size"]
+
+
+def _origin(artifact: Artifact, config: Mapping[str, Any]) -> tuple[Mapping[str, Any], Artifact | None]:
+    """The reference that an artifact's record is about, and the snapshot that it names, if it does."""
+    with _as_known(artifact):
+        reference = origin(config)
+        return reference, snapshot(reference) if reference.get("is") == "snapshot" else None
 
 
 def _settings(kind: str, config: Mapping[str, Any]) -> dict[str, Any]:
@@ -263,11 +291,7 @@ def flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 def studies_of(store: Store, key: str) -> list[str]:
     """Studies with a plan that has the key's job."""
-    return [
-        name
-        for name in plans.studies(store)
-        if any(f'"{key}"'.encode() in store.storage.read(path) for path in plans.files(store, name))
-    ]
+    return [name for name in plans.studies(store) if key in plans.every_entry(store, name)]
 
 
 def text(value: Any) -> str:

@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
 
-from randteach import code, plans, work
+from randteach import code, names, plans, work
 from randteach.jobs import Artifact, Entry, Job
 from randteach.marker import Damaged
 from randteach.session import Sessions
@@ -111,7 +111,7 @@ def remake(jobs: Sequence[Job], store: Store) -> Remake:
     unfinished = [
         name
         for name in sorted(store.storage.walk("work", 2))
-        if (at := name.partition("/"))[0] in planned and not at[2].startswith("claim-")
+        if (at := name.partition("/"))[0] in planned and names.fits(names.WORK, at[2])
         if at[0] in affected or code.made_with(at[2]) != code.digest()
     ]
     below = sum(bool(made[key]) for key in affected - chosen)
@@ -132,7 +132,8 @@ def _ours(artifact: Artifact, store: Store) -> bool:
 def _seen(artifact: Artifact, store: Store) -> Damaged:
     """An artifact's commit as it is now."""
     try:
-        return Damaged(artifact, store.marker(artifact).attempt, "made by other code")
+        commit = store.marker(artifact)
+        return Damaged(artifact, commit.attempt, "made by other code", commit.text)
     except Damaged as damage:
         return damage
     except KeyError:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from randteach import metrics
 from randteach.jobs import Artifact, Entry
-from randteach.marker import Damaged
+from randteach.marker import Damaged, Unknown
 from randteach.store import Store
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def stamp(entry: Entry, store: Store) -> str:
     """What a job's run says when all of it is written; nothing where there is nothing to write."""
-    with suppress(KeyError, Damaged):
+    with suppress(KeyError, Damaged, Unknown):
         return f"{entry.artifacts[-1].name} {store.marker(entry.artifacts[-1]).attempt}"
     return ""
 
@@ -24,7 +24,9 @@ def stale(entry: Entry, written: str, store: Store) -> bool:
     name, _, attempt = written.partition(" ")
     try:
         return bool(written) and store.marker(Artifact.named(entry.kind, name)).attempt != attempt
-    except (KeyError, Damaged):
+    except Unknown:
+        return False
+    except (KeyError, ValueError, Damaged):
         return True
 
 

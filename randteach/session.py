@@ -5,8 +5,8 @@
     sessions/TOKEN/stop         the sweep's workers are to keep their states and end
 
 Whether a session is alive is seen without comparing clocks. On the same machine the process is looked up;
-elsewhere an observer watches the beat, and a counter that stood still for a minute of the observer's own
-monotonic clock is a dead sweep's.
+elsewhere, and where another user's processes are hidden (/proc mounted with hidepid), an observer watches the
+beat, and a counter that stood still for a minute of the observer's own monotonic clock is a dead sweep's.
 """
 
 import json
@@ -20,10 +20,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from randteach import names
 from randteach.storage import Storage, known_json, read_json
 from randteach.store import Store
 
 BEAT = 2.0  # seconds between beats, where looking and writing cost nothing
+PIDS = 1 << 22  # numbers that a process can have on Linux
 SILENCE = 60.0  # seconds without one after which a sweep of another machine counts as dead
 
 
@@ -83,7 +85,7 @@ class Sessions:
 
     def tokens(self) -> list[str]:
         """All sessions that have not ended by themselves."""
-        return self.storage.names("sessions")
+        return [token for token in self.storage.names("sessions") if names.fits(names.TOKEN, token)]
 
     def about(self, token: str) -> dict[str, Any]:
         """What a session has written of itself, its beat's content included."""
@@ -96,18 +98,19 @@ class Sessions:
         What can't be read just now says nothing: to take that for death would rob a sweep of its jobs.
         """
         try:
-            return self._alive(token)
+            return names.fits(names.TOKEN, token) and self._alive(token)
         except OSError:
             return True
 
     def _alive(self, token: str) -> bool:
-        about = self._read(token, "about.json") if token else None
+        about = self._read(token, "about.json")
         if about is None:
             return False
-        here = _process(about["pid"])
-        if about["place"] and about["place"] == here["place"]:
-            return bool(about["started"] == here["started"])
-        count, now = self._read(token, "beat.json"), self.clock()
+        looked_up = _runs(about)
+        if looked_up is not None:
+            return looked_up
+        found, now = self._read(token, "beat.json"), self.clock()
+        count = found and found.get("beat")
         last, since = self._seen.setdefault(token, (count, now))
         if count != last:
             self._seen[token] = count, now
@@ -115,10 +118,8 @@ class Sessions:
         return now - since < SILENCE
 
     def elsewhere(self) -> list[str]:
-        """Sessions of other machines, which must be watched for a while to be told dead."""
-        here = _process(os.getpid())["place"]
-        places = {token: self.about(token).get("place") for token in self.tokens()}
-        return [token for token, place in places.items() if place not in (here, None)]
+        """Sessions of other machines, or hidden, which must be watched for a while to be told dead."""
+        return [token for token in self.tokens() if (about := self.about(token)) and _runs(about) is None]
 
     def remove_dead(self) -> None:
         """Remove what sweeps that are known to be dead have left of their sessions."""
@@ -127,7 +128,7 @@ class Sessions:
                 with suppress(OSError):
                     self.storage.remove(f"sessions/{token}")
 
-    def _read(self, token: str, name: str) -> Any:
+    def _read(self, token: str, name: str) -> dict[str, Any] | None:
         return known_json(self.storage, f"sessions/{token}/{name}")
 
 
@@ -155,16 +156,43 @@ def stop_asked(store: Store, session: str, clock: Callable[[], float] = time.mon
     return asked
 
 
+def _runs(about: Mapping[str, Any]) -> bool | None:
+    """Whether a session's process runs; None where that can't be seen from here."""
+    pid, place, here = about.get("pid"), about.get("place"), _place()
+    if not here or place != here or not isinstance(pid, int) or not 0 < pid <= PIDS:
+        return None
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return stat[0] != "Z" and stat[19] == about.get("started")
+    except (OSError, IndexError):
+        return None if _is_there(pid) else False
+
+
+def _is_there(pid: int) -> bool:
+    """Whether there is a process of the number, though it be hidden: a signal that does nothing finds it."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _place() -> str:
+    """This boot of this machine and its namespace of processes; nothing where that can't be told."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return f"{boot} {os.readlink('/proc/self/ns/pid')}"
+    except OSError:
+        return ""
+
+
 def _process(pid: int) -> dict[str, Any]:
     """A process, told from any later one of the same number and from those of other machines."""
     try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-        place = f"{boot} {os.readlink('/proc/self/ns/pid')}"
-    except OSError:
-        return {"pid": pid, "place": "", "started": ""}
-    try:
         stat = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        started = "" if stat[0] == "Z" else stat[19]
+        started = stat[19]
     except (OSError, IndexError):
         started = ""
-    return {"pid": pid, "place": place, "started": started}
+    return {"pid": pid, "place": _place() if started else "", "started": started}

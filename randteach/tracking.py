@@ -14,7 +14,7 @@ from typing import Any
 from randteach import disk, metrics, plans, renewal, study, work
 from randteach.jobs import Entry
 from randteach.labels import label
-from randteach.marker import Damaged
+from randteach.marker import Damaged, Unknown
 from randteach.session import Sessions
 from randteach.stages.recorder import SKIPPED
 from randteach.store import Store
@@ -165,7 +165,7 @@ class Tree:
             marker = self.store.marker(artifact)
             rows, config = self.store.rows(artifact), self.store.json(artifact, "config")
             provenance = self.store.json(artifact, "provenance")
-        except (Damaged, KeyError):
+        except (Damaged, Unknown, KeyError):
             return  # the table's reader reports it, and it is made again
         step = entry.labels.get("step") or 0
         begin, end = provenance["began"], provenance["began"] + provenance["seconds"]

@@ -1,7 +1,7 @@
 """What is unfinished: who is at a job, the states from which it can go on, its log, and how it failed.
 
     work/KEY/claim-N.json                     the highest N's session has the job
-    work/KEY/ATTEMPT/STEP.safetensors, .json  a training's state, and its size, checksum and rows
+    work/KEY/ATTEMPT/STEP.safetensors, .json  a training's state, and its record (`states.py`)
     work/KEY/ATTEMPT/log.txt                  what the job says
     failed/KEY.json                           the last failure's error and end of log
 
@@ -9,8 +9,8 @@ Claims are taken by exclusive creation, and are advisory: they save work. That n
 doubled rests on deterministic jobs and exclusive commits alone.
 """
 
-import hashlib
 import json
+import re
 import secrets
 import time
 from collections.abc import Mapping
@@ -19,18 +19,17 @@ from dataclasses import replace
 from pathlib import PurePath
 from typing import Any
 
-import safetensors.torch
-
-from randteach import code
+from randteach import code, contents, names, states
 from randteach.jobs import Job
-from randteach.marker import sealed, unsealed
 from randteach.session import Sessions
 from randteach.stages.recorder import State
-from randteach.storage import Storage, known_json, read_json
-from randteach.store import Store, tensors
+from randteach.storage import SMALL, Storage, known_json, read_json
+from randteach.store import Store
 
-KEPT = 2  # states of a job: the newest, and the one before in case that one is not whole
 LOG_LINES = 200  # kept of a job's log
+CLAIM = re.compile(r"claim-([1-9][0-9]{0,17})\.json")
+LOG = re.compile(rf"({names.WORK})/log\.txt")
+FAILURE = re.compile(rf"({names.KEY})\.json")
 
 
 class Claims:
@@ -94,6 +93,11 @@ class Claims:
                 self.storage.prune(folder)
 
 
+def unfinished(store: Store) -> list[str]:
+    """Keys of jobs at which somebody is, or was."""
+    return [name for name in store.storage.names("work") if names.fits(names.KEY, name)]
+
+
 def claimed(store: Store, key: str, sessions: Sessions) -> bool:
     """Whether a live sweep is at a job."""
     return sessions.alive(owner(store, key))
@@ -108,7 +112,7 @@ def owner(store: Store, key: str) -> str:
 def _owner(storage: Storage, folder: str, number: int) -> str:
     """The session of a claim; nothing, which is never alive, where there is none to be read."""
     claim = known_json(storage, f"{folder}/claim-{number}.json") if number else None
-    return str(claim.get("session", "")) if isinstance(claim, dict) else ""
+    return str(claim.get("session", "")) if claim else ""
 
 
 def _last_claim(storage: Storage, folder: str) -> int:
@@ -116,7 +120,7 @@ def _last_claim(storage: Storage, folder: str) -> int:
 
 
 def _claims(storage: Storage, folder: str) -> list[int]:
-    return [int(name[6:-5]) for name in storage.names(folder, "claim-")]
+    return [int(found[1]) for name in storage.names(folder) if (found := CLAIM.fullmatch(name))]
 
 
 class Attempt:
@@ -147,82 +151,35 @@ class Attempt:
 
     def keep(self, state: State) -> None:
         """Keep a state; older ones but the last go. One that can't be kept costs no more than itself."""
-        content, name = tensors(state.tensors), f"{self.folder}/{state.step:012d}"
-        about = {"size": len(content), "sha256": hashlib.sha256(content).hexdigest(), "rows": state.rows}
         try:
-            self.storage.write(f"{name}.safetensors", content)
-            self.storage.create(f"{name}.json", sealed(about))
+            states.write(self.storage, self.key, self.folder, state)
         except OSError as error:
             self.say(f"step {state.step}: state not kept: {error}")
-            _drop(self.storage, [f"{name}.json"])
             return
         self.say(f"step {state.step}: state kept")
-        states = _states(self.storage, self.key)
-        mine = [path for path in states if path.startswith(f"{self.folder}/")]
-        others = [path for path in states if path not in mine and _step(path) <= state.step]
-        _drop(self.storage, [*mine[KEPT:], *others])
+        states.tidy(self.storage, self.key, self.folder, state.step)
 
     def done(self, last: int | None = None) -> None:
         """The job is made, up to a step: nothing unfinished is left of it, by whomever, but later states."""
         folder = f"work/{self.key}"
         with suppress(OSError):
-            states = _states(self.storage, self.key)
-            made = [path for path in states if last is None or _step(path) <= last]
-            _drop(self.storage, made)
-            going_on = {PurePath(path).parent.name for path in states if path not in made}
+            found = states.records(self.storage, self.key)
+            made = [path for path in found if last is None or states.step_of(path) <= last]
+            states.drop(self.storage, made)
+            going_on = {PurePath(path).parent.name for path in found if path not in made}
             for name in self.storage.names(folder):
-                if not name.startswith("claim-") and name not in going_on:
+                if names.fits(names.WORK, name) and name not in going_on:
                     self.storage.remove(f"{folder}/{name}")
             self.storage.prune(folder)  # where nobody claims it
-
-
-def _drop(storage: Storage, states: list[str]) -> None:
-    """Remove states, their records first."""
-    with suppress(OSError):
-        for ending in (".json", ".safetensors"):
-            storage.remove(*(path.removesuffix(".json") + ending for path in states))
-
-
-def kept_steps(store: Store, key: str) -> list[int]:
-    """Steps at which unfinished attempts have left a state."""
-    return sorted({_step(path) for path in _states(store.storage, key)})
-
-
-def load(store: Store, key: str, step: int) -> State | None:
-    """The state at a step; None where it is not whole any more."""
-    for path in _states(store.storage, key):
-        if _step(path) != step:
-            continue
-        try:
-            about = unsealed(store.storage.read(path))
-            content = store.storage.read(path.removesuffix(".json") + ".safetensors")
-            if hashlib.sha256(content).hexdigest() == about["sha256"] and len(content) == about["size"]:
-                return State(step, about["rows"], safetensors.torch.load(content))
-        except (OSError, ValueError, KeyError, TypeError):
-            continue
-    return None
-
-
-def _states(storage: Storage, key: str) -> list[str]:
-    """The states' records, the newest first."""
-    paths = (PurePath(f"work/{key}/{name}") for name in storage.walk(f"work/{key}", 2))
-    found = [path for path in paths if path.suffix == ".json" and path.stem.isdecimal()]
-    return [str(path) for path in sorted(found, key=lambda path: path.name, reverse=True)]
-
-
-def _step(state: str) -> int:
-    return int(PurePath(state).stem)
 
 
 def log_of(store: Store, key: str, session: str = "") -> list[str]:
     """The end of the newest log of a job's unfinished attempts, of a session's own where one is named."""
     with suppress(OSError, ValueError):
-        paths = [f"work/{key}/{name}" for name in store.storage.walk(f"work/{key}", 2)]
-        logs = [
-            path for path in paths if path.endswith("/log.txt") and path.split("/")[2].startswith(session)
-        ]
+        paths = [name for name in store.storage.walk(f"work/{key}", 2) if LOG.fullmatch(name)]
+        logs = [f"work/{key}/{name}" for name in paths if name.startswith(session)]
         newest = max(logs, key=store.storage.changed)
-        return store.storage.read(newest).decode(errors="replace").splitlines()[-LOG_LINES:]
+        return store.storage.read(newest, SMALL).decode(errors="replace").splitlines()[-LOG_LINES:]
     return []
 
 
@@ -233,14 +190,18 @@ def record_failure(store: Store, key: str, about: Mapping[str, Any]) -> None:
 
 
 def failure(store: Store, key: str) -> dict[str, Any] | None:
-    """How a job failed last; None where it has not, or has been made since."""
-    content: dict[str, Any] | None = read_json(store.storage, f"failed/{key}.json")
-    return content
+    """How a job failed last, its `error` and `log`; None where it has not, or has been made since."""
+    about = read_json(store.storage, f"failed/{key}.json")
+    if about is None:
+        return None
+    error, log = about.get("error"), about.get("log")
+    log = log if contents.is_lines(log) else []
+    return about | {"error": error if isinstance(error, str) else "", "log": log}
 
 
 def failures(store: Store) -> list[str]:
     """Keys of jobs that have failed and not been made since."""
-    return [name.removesuffix(".json") for name in store.storage.names("failed")]
+    return [found[1] for name in store.storage.names("failed") if (found := FAILURE.fullmatch(name))]
 
 
 def forget_failure(store: Store, key: str) -> None:

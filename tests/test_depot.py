@@ -25,9 +25,9 @@ class Counting(Depot):
         super().__init__(store)
         self.fetched: list[str] = []
 
-    def get(self, name: str) -> bytes | None:
+    def get(self, name: str, most: int | None = None) -> bytes | None:
         self.fetched.append(name.rpartition(".")[2])
-        return super().get(name)
+        return super().get(name, most)
 
 
 @pytest.fixture

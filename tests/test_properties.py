@@ -117,12 +117,12 @@ def test_the_command_line_brings_a_point_back(values: dict[str, Any]) -> None:
 def test_a_record_on_disk_has_its_key(values: dict[str, Any]) -> None:
     for job in jobs(pairs(values)):
         written = identity.dumps(job.spec)
-        assert identity.names(job.kind, written.encode(), job.key)
+        assert identity.revision(job.kind, written.encode(), job.key) == identity.REVISIONS[job.kind]
         # Read and written again by any JSON library it is the same text, in whatever order it was held.
         read = json.loads(written)
         turned = {name: read[name] for name in reversed(read)}
         assert json.dumps(turned, sort_keys=True, separators=(",", ":")) == written
-        assert not identity.names(job.kind, written.replace("1", "2", 1).encode() + b" ", job.key)
+        assert identity.revision(job.kind, written.replace("1", "2", 1).encode() + b" ", job.key) is None
         assert Entry.from_json(json.loads(json.dumps(job.entry.as_json()))) == job.entry
 
 

@@ -8,6 +8,8 @@ import sys
 from randteach.session import SILENCE, Session, Sessions, stop_asked
 from randteach.store import Store
 
+FAR, SILENT = "fa" * 6, "51" * 6
+
 
 class Clock:
     def __init__(self) -> None:
@@ -33,7 +35,7 @@ def test_a_session_is_alive_until_it_ends(any_store: Store) -> None:
         assert sessions.alive(session.token) and not sessions.elsewhere()
         assert sessions.about(session.token)["study"] == "s"
     assert sessions.tokens() == [] and not sessions.alive(session.token)
-    assert not sessions.alive("") and not sessions.alive("never")
+    assert not sessions.alive("") and not sessions.alive("00" * 6)
 
 
 def test_on_the_same_machine_the_process_is_looked_up(any_store: Store) -> None:
@@ -58,23 +60,23 @@ def test_on_the_same_machine_the_process_is_looked_up(any_store: Store) -> None:
 def test_elsewhere_a_beat_that_stands_still_is_death(any_store: Store) -> None:
     clock = Clock()
     sessions = Sessions(any_store, clock)
-    foreign(any_store, "far", 0)
-    assert sessions.elsewhere() == ["far"]
-    assert sessions.alive("far")  # seen for the first time: nobody can say
+    foreign(any_store, FAR, 0)
+    assert sessions.elsewhere() == [FAR]
+    assert sessions.alive(FAR)  # seen for the first time: nobody can say
     clock.now += SILENCE - 1
-    assert sessions.alive("far")
-    foreign(any_store, "far", 1)
-    assert sessions.alive("far")
+    assert sessions.alive(FAR)
+    foreign(any_store, FAR, 1)
+    assert sessions.alive(FAR)
     clock.now += SILENCE - 1
-    assert sessions.alive("far")
+    assert sessions.alive(FAR)
     clock.now += 2
-    assert not sessions.alive("far")
-    foreign(any_store, "far", 2)  # it was only slow
-    assert sessions.alive("far")
-    foreign(any_store, "silent", None)
-    assert sessions.alive("silent")
+    assert not sessions.alive(FAR)
+    foreign(any_store, FAR, 2)  # it was only slow
+    assert sessions.alive(FAR)
+    foreign(any_store, SILENT, None)
+    assert sessions.alive(SILENT)
     clock.now += SILENCE + 1
-    assert not sessions.alive("silent")
+    assert not sessions.alive(SILENT)
 
 
 def test_workers_are_asked_to_stop(any_store: Store) -> None:

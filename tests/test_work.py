@@ -6,17 +6,19 @@ from pathlib import Path
 import pytest
 import torch
 
-from randteach import disk, work
+from randteach import disk, states, work
+from randteach.artifacts import folder
 from randteach.jobs import Artifact, Job
 from randteach.records import Pixels, ProbeSpec, Samples
 from randteach.session import Session, Sessions
 from randteach.stages.recorder import State
-from randteach.store import Store, folder
+from randteach.store import Store
 from randteach.work import Attempt, Claims
 from tests.test_session import foreign
 
 SPEC = ProbeSpec(Pixels(), Samples("fashion_mnist", "", 1, 16, 100), 10, 1, 1, 0.1, 0.0, 1, seed=0)
 JOB = Job("probe", SPEC)
+DEAD, FAR = "dead" * 3, "fa" * 6  # sessions
 
 
 @pytest.fixture
@@ -43,11 +45,11 @@ def test_a_live_owner_keeps_its_job_until_it_gives_it_up(any_store: Store) -> No
 
 
 def test_a_dead_owners_job_is_taken_by_one_alone(any_store: Store) -> None:
-    assert claims(any_store, "dead").take(JOB)
-    orphan = f"{folder(JOB.artifacts[0])}/dead-1234"
+    assert claims(any_store, DEAD).take(JOB)
+    orphan = f"{folder(JOB.artifacts[0])}/{DEAD}-12345678"
     any_store.storage.write(f"{orphan}/x", b"x")
     with Session(any_store, {}) as one, Session(any_store, {}) as two:
-        alive = f"{two.token}-1234"
+        alive = f"{two.token}-12345678"
         any_store.storage.write(f"{folder(JOB.artifacts[0])}/{alive}/x", b"x")
         ours, theirs = claims(any_store, one.token), claims(any_store, two.token)
         assert ours.take(JOB) and not theirs.take(JOB)
@@ -58,8 +60,8 @@ def test_a_dead_owners_job_is_taken_by_one_alone(any_store: Store) -> None:
 
 def test_an_owner_of_another_machine_is_waited_for(any_store: Store) -> None:
     now = [0.0]
-    foreign(any_store, "far", 0)
-    assert claims(any_store, "far").take(JOB)
+    foreign(any_store, FAR, 0)
+    assert claims(any_store, FAR).take(JOB)
     with Session(any_store, {}) as session:
         ours = Claims(any_store, session.token, Sessions(any_store, lambda: now[0]))
         for now[0] in (0.0, 30.0, 59.0):
@@ -85,19 +87,19 @@ def test_a_claim_that_can_not_be_read_is_nobodys(any_store: Store) -> None:
 def test_what_can_not_be_read_now_is_not_dead(any_store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """A store that is away for a while must not make one sweep rob another of its jobs."""
 
-    def away(name: str) -> bytes:
+    def away(name: str, most: int | None = None) -> bytes:
         raise OSError(f"{name}: the server is busy")
 
-    foreign(any_store, "far", 0)
-    assert claims(any_store, "far").take(JOB)
+    foreign(any_store, FAR, 0)
+    assert claims(any_store, FAR).take(JOB)
     with Session(any_store, {}) as session:
         sessions = Sessions(any_store, lambda: 1e9)
         with monkeypatch.context() as broken:
             broken.setattr(any_store.storage, "read", away)
-            assert sessions.alive("far") and sessions.about("far") == {}
+            assert sessions.alive(FAR) and sessions.about(FAR) == {}
             sessions.remove_dead()
             assert not Claims(any_store, session.token, sessions).take(JOB)
-        assert "far" in sessions.tokens()
+        assert FAR in sessions.tokens()
 
 
 def state(step: int) -> State:
@@ -105,29 +107,29 @@ def state(step: int) -> State:
 
 
 def test_two_newest_states_of_an_attempt_are_kept(any_store: Store) -> None:
-    one, two = Attempt(any_store, "ab", "one"), Attempt(any_store, "ab", "two")
+    one, two = Attempt(any_store, JOB.key, DEAD), Attempt(any_store, JOB.key, FAR)
     for step in (1, 2, 3, 90):
         one.keep(state(step))
-    assert work.kept_steps(any_store, "ab") == [3, 90]
+    assert states.kept_steps(any_store, JOB.key) == [3, 90]
     for step in (4, 5, 6):  # from an earlier step, to make what was not asked for before
         two.keep(state(step))
-    assert work.kept_steps(any_store, "ab") == [5, 6, 90]
-    found = work.load(any_store, "ab", 6)
+    assert states.kept_steps(any_store, JOB.key) == [5, 6, 90]
+    found = states.load(any_store, JOB.key, 6)
     assert found and found.rows == state(6).rows
     assert torch.equal(found.tensors["x"], state(6).tensors["x"])
-    assert work.load(any_store, "ab", 4) is None
+    assert states.load(any_store, JOB.key, 4) is None
     two.done(6)
-    assert work.kept_steps(any_store, "ab") == [90]  # a longer training goes on from there
+    assert states.kept_steps(any_store, JOB.key) == [90]  # a longer training goes on from there
     one.done(90)
     assert not any_store.storage.names("work")
 
 
 def test_the_rows_of_a_state_are_checked_too(any_store: Store) -> None:
-    attempt = Attempt(any_store, "ab", "one")
+    attempt = Attempt(any_store, JOB.key, DEAD)
     attempt.keep(state(3))
     name = f"{attempt.folder}/{3:012d}.json"
     any_store.storage.replace(name, any_store.storage.read(name).replace(b"0.3", b"0.4"))
-    assert work.load(any_store, "ab", 3) is None
+    assert states.load(any_store, JOB.key, 3) is None
 
 
 @pytest.mark.parametrize("ending", [".json", ".safetensors"])
@@ -136,15 +138,15 @@ def test_a_state_that_is_not_whole_is_none(
     any_store: Store, ending: str, damage: Callable[[bytes], bytes]
 ) -> None:
     """Cut off, or with one bit of its last weight, or of its record's end, turned."""
-    attempt = Attempt(any_store, "ab", "one")
+    attempt = Attempt(any_store, JOB.key, DEAD)
     attempt.keep(state(3))
     name = f"{attempt.folder}/{3:012d}{ending}"
     any_store.storage.replace(name, damage(any_store.storage.read(name)))
-    assert work.load(any_store, "ab", 3) is None
+    assert states.load(any_store, JOB.key, 3) is None
 
 
 def test_a_state_without_room_costs_itself_alone(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    attempt = Attempt(store, "ab", "one")
+    attempt = Attempt(store, JOB.key, DEAD)
     attempt.keep(state(3))
 
     def full(path: Path, content: bytes) -> None:
@@ -153,33 +155,33 @@ def test_a_state_without_room_costs_itself_alone(store: Store, monkeypatch: pyte
 
     monkeypatch.setattr(disk, "write", full)
     attempt.keep(state(4))
-    assert work.kept_steps(store, "ab") == [3]
+    assert states.kept_steps(store, JOB.key) == [3]
     assert len(list((store.root / attempt.folder).glob("*.safetensors"))) == 1
     assert "state not kept: No space left" in attempt.lines[-1]
 
 
 def test_the_log_keeps_its_end(any_store: Store) -> None:
-    attempt = Attempt(any_store, "ab", "one")
+    attempt = Attempt(any_store, JOB.key, DEAD)
     for number in range(300):
         attempt.say(f"line {number}")
     attempt.show()
-    assert len(attempt.lines) == len(work.log_of(any_store, "ab")) == work.LOG_LINES
-    assert attempt.lines[-1].endswith("line 299") and work.log_of(any_store, "ab", "one") == attempt.lines
-    assert work.log_of(any_store, "ab", "two") == []
+    assert len(attempt.lines) == len(work.log_of(any_store, JOB.key)) == work.LOG_LINES
+    assert attempt.lines[-1].endswith("line 299") and work.log_of(any_store, JOB.key, DEAD) == attempt.lines
+    assert work.log_of(any_store, JOB.key, FAR) == []
 
 
 def test_a_failure_is_kept_until_the_job_is_made(any_store: Store) -> None:
-    assert work.failures(any_store) == [] and work.failure(any_store, "ab") is None
-    work.record_failure(any_store, "ab", {"error": "no", "log": ["line"]})
-    assert work.failures(any_store) == ["ab"] and work.failure(any_store, "ab") == {
+    assert work.failures(any_store) == [] and work.failure(any_store, JOB.key) is None
+    work.record_failure(any_store, JOB.key, {"error": "no", "log": ["line"]})
+    assert work.failures(any_store) == [JOB.key] and work.failure(any_store, JOB.key) == {
         "error": "no",
         "log": ["line"],
     }
-    work.forget_failure(any_store, "ab")
-    work.forget_failure(any_store, "ab")
+    work.forget_failure(any_store, JOB.key)
+    work.forget_failure(any_store, JOB.key)
     assert work.failures(any_store) == []
 
 
 def test_states_do_not_count_as_artifacts(store: Store) -> None:
-    Attempt(store, JOB.key, "one").keep(state(3))
+    Attempt(store, JOB.key, DEAD).keep(state(3))
     assert list(store.all()) == [] and not store.has(Artifact("probe", JOB.key))

@@ -53,7 +53,9 @@ def run(argv: Sequence[str]) -> int:
         from randteach.commands import keys
 
         return keys.since(args.since, console) if args.since else keys.show(console)
-    return _on_store(args, Store(_store(args)), console)
+    store = Store(_store(args))
+    with store.reading():
+        return _on_store(args, store, console)
 
 
 def _store(args: argparse.Namespace) -> str:
@@ -64,10 +66,10 @@ def _store(args: argparse.Namespace) -> str:
 
 
 def _on_store(args: argparse.Namespace, store: Store, console: Console) -> int:
-    from randteach.commands import archive, inventory, upkeep, watch
+    from randteach.commands import archive, imports, inventory, upkeep, verify, watch
 
     if args.action == "import":
-        return archive.import_(store, args.file, console)
+        return imports.import_(store, args.file, console)
     store.check_there()
     if args.action == "ls":
         return inventory.ls(store, args.study, args.filters, console, other_code=args.other_code)
@@ -78,7 +80,7 @@ def _on_store(args: argparse.Namespace, store: Store, console: Console) -> int:
     if args.action == "logs":
         return watch.logs(store, args.key, console)
     if args.action == "verify":
-        return upkeep.verify(store, args.set_aside, console)
+        return verify.verify(store, args.set_aside, console)
     if args.action == "gc":
         return upkeep.gc(store, args.yes, console)
     if args.action == "export":

@@ -6,14 +6,14 @@ from typing import Any
 
 from rich.console import Console
 
-from randteach import code, identity, overrides, plans, work
+from randteach import code, identity, overrides, plans, states
 from randteach.config import settings
 from randteach.engine.progress import duration
 from randteach.estimate import size
 from randteach.jobs import Artifact, Entry
 from randteach.labels import label
 from randteach.lookup import FILTERS, Lookup, damage_told, flat, key_of, made, results, studies_of, text
-from randteach.marker import Damaged, Marker
+from randteach.marker import Damaged, Marker, Unknown
 from randteach.setting import UserError
 from randteach.store import Store
 
@@ -29,9 +29,10 @@ def ls(
     `other_code`: those alone of which this code has not made all, and what has.
     """
     wanted = [_filter(pair) for pair in filters]
-    keys = set(plans.every_entry(store, study)) if study else None
+    keys = set(plans.every_entry(store, study, left_out(console))) if study else None
     lookup, damaged = Lookup(store), 0
     there: dict[str, dict[str, Any]] = {name: {} for name, _ in wanted}  # values by their text
+    unknown = [str(Unknown(artifact, "a kind")) for artifact in store.strange()]
     lines = [("key", "job", "steps", "status", "size", "seconds", *(["made by"] if other_code else []))]
     for key, artifacts in made(store).items():
         if keys is not None and key not in keys:
@@ -42,6 +43,9 @@ def ls(
             codes = _other_code(store, markers) if other_code else []
         except KeyError:
             continue  # set aside meanwhile
+        except Unknown as newer_one:
+            unknown.append(str(newer_one))
+            continue
         except Damaged as damage:
             console.print(f"damaged: {damage}", style="red", markup=False, highlight=False, soft_wrap=True)
             damaged += 1
@@ -64,7 +68,10 @@ def ls(
     for name, values in wanted:
         if not any(value in values for value in there[name].values()):
             console.print(_instead(name, values, there[name]), markup=False, highlight=False, soft_wrap=True)
-    console.print(f"{len(lines) - 1} jobs" + (f", {damaged} damaged" if damaged else ""), highlight=False)
+    for newer in unknown:
+        console.print(f"unknown: {newer}", style="yellow", markup=False, highlight=False, soft_wrap=True)
+    said = f"{len(lines) - 1} jobs" + (f", {damaged} damaged" if damaged else "")
+    console.print(said + (f", {len(unknown)} unknown" if unknown else ""), highlight=False)
     return 1 if damaged else 0
 
 
@@ -78,6 +85,15 @@ def _other_code(store: Store, markers: Sequence[Marker]) -> list[str]:
             commit = str(about.get("commit") or "")[:DIGITS] + (" and changes" if about.get("dirty") else "")
             found[digest] = commit or (f"code {digest}, no commit" if digest else "unknown code")
     return list(found.values())
+
+
+def left_out(console: Console) -> plans.Told:
+    """Tells of each plan that can't be read."""
+
+    def tell(trouble: plans.Unreadable) -> None:
+        console.print(f"left out: {trouble}", style="yellow", markup=False, highlight=False, soft_wrap=True)
+
+    return tell
 
 
 def _filter(pair: str) -> tuple[str, tuple[object, ...]]:
@@ -121,7 +137,7 @@ def show(store: Store, prefix: str, console: Console) -> int:
 
     key = key_of(store, prefix)
     artifacts = results(store, key)
-    planned = plans.every_entry(store)
+    planned = plans.every_entry(store, told=left_out(console))
     if not artifacts:
         entry = planned.get(key)
         say("job", entry.title if entry else "unknown")
@@ -140,7 +156,7 @@ def show(store: Store, prefix: str, console: Console) -> int:
         say("artifact", f"{at}: {marker.status}, {size(marker.size)}, {duration(marker.seconds)}")
     for step in sorted(a.step or 0 for a in store.find(key) if a.kind == "state"):
         say("state", f"step {step}")
-    for step in work.kept_steps(store, key):
+    for step in states.kept_steps(store, key):
         say("state", f"step {step}, of an unfinished attempt")
     for parent in job.entry.parents:
         say("parent", f"{parent.name[:DIGITS]} {_title(_entry(store, parent))} step {parent.step}")
@@ -164,5 +180,5 @@ def show(store: Store, prefix: str, console: Console) -> int:
 def _entry(store: Store, artifact: Artifact) -> Entry:
     try:
         return Lookup(store).job(artifact).entry
-    except (Damaged, KeyError):
+    except (Damaged, Unknown, KeyError):
         return Entry(artifact.kind, artifact.key, {}, (), {"role": "missing or damaged student"})

@@ -5,6 +5,7 @@ from pathlib import Path
 from rich.console import Console
 
 from randteach import paths, plans, tracking
+from randteach.commands.inventory import left_out
 from randteach.setting import UserError
 from randteach.store import Store
 
@@ -12,7 +13,12 @@ from randteach.store import Store
 def run(out: Path, store: Store, study: str | None, server: str | None, console: Console) -> int:
     """Write all that MLflow lacks of a study, or of all; UserError where it can't be written."""
     for name in [study] if study else plans.studies(store):
-        plans.last(store, name)
+        try:
+            plans.last(store, name, left_out(console))
+        except plans.Unreadable:
+            if study:
+                raise
+            continue
         try:
             status = tracking.track(out, store, name, server)
         except Exception as error:  # whatever MLflow raises

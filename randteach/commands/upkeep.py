@@ -1,4 +1,4 @@
-"""`randteach verify` and `randteach gc`: whether all is whole, and what is there for nothing."""
+"""`randteach gc`: what is there for nothing."""
 
 import time
 from collections import defaultdict
@@ -7,47 +7,23 @@ from collections.abc import Iterator
 from rich.console import Console
 
 from randteach import plans, work
+from randteach.artifacts import folder, marker_name, note_name
+from randteach.commands.inventory import left_out
 from randteach.estimate import size
-from randteach.marker import Damaged
+from randteach.jobs import Artifact
 from randteach.session import SILENCE, Sessions, beat
-from randteach.setting import UserError
-from randteach.store import Store, folder, marker_name, note_name
-
-
-def verify(store: Store, set_aside: bool, console: Console) -> int:
-    """Read every file of every artifact; 1 where something is not what was written."""
-    count = damaged = total = 0
-    for artifact in store.all():
-        count += 1
-        try:
-            store.verify(artifact)
-            total += store.marker(artifact).size
-        except KeyError:
-            continue  # set aside meanwhile
-        except Damaged as damage:
-            damaged += 1
-            console.print(f"damaged: {damage}", style="red", markup=False, highlight=False, soft_wrap=True)
-            if set_aside:
-                with store.writing():
-                    store.set_aside(damage)
-    for path in [path for study in plans.studies(store) for path in plans.files(store, study)]:
-        try:
-            plans.check(store, path)
-        except UserError as error:
-            damaged += 1
-            console.print(f"damaged: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
-    console.print(f"{count} artifacts, {size(total)} whole, {damaged} damaged", highlight=False)
-    if damaged:
-        then = "set aside: the next start of their study makes them again"
-        console.print(then if set_aside else "`randteach verify --set-aside` has them made again")
-    return 1 if damaged else 0
+from randteach.store import Store
 
 
 def gc(store: Store, yes: bool, console: Console) -> int:
     """List what no recorded study refers to and what dead writers left, or remove it."""
-    sessions = Sessions(store)
+    sessions, unreadable = Sessions(store), list[plans.Unreadable]()
     _watch(sessions, beat(store.storage), console)
-    found = list(_garbage(store, sessions))
+    found = list(_garbage(store, sessions, unreadable))
+    for trouble in unreadable:
+        left_out(console)(trouble)
+    if unreadable:
+        console.print("what such a plan needs isn't known: artifacts, unfinished attempts and failures stay")
     sizes: defaultdict[str, list[int]] = defaultdict(list)
     for what, paths in found:
         sizes[what].append(sum(store.storage.size(path) for path in paths))
@@ -56,14 +32,21 @@ def gc(store: Store, yes: bool, console: Console) -> int:
     if not found:
         console.print("nothing to remove")
     elif yes:
-        with store.writing():
-            for _, paths in found:
-                for path in paths:  # a commit goes before its files
-                    store.storage.remove(path)
+        _remove(store, sessions, found)
         console.print("removed")
     else:
         console.print("nothing removed; `randteach gc --yes` removes it")
     return 0
+
+
+def _remove(store: Store, sessions: Sessions, found: list[tuple[str, list[str]]]) -> None:
+    """Remove what is garbage still: a study may have been started since it was looked for."""
+    with store.writing():
+        still = {path for _, paths in _garbage(store, sessions, []) for path in paths}
+        for _, paths in found:
+            for path in paths:  # a commit goes before its files
+                if path in still:
+                    store.storage.remove(path)
 
 
 def _watch(sessions: Sessions, often: float, console: Console) -> None:
@@ -77,17 +60,22 @@ def _watch(sessions: Sessions, often: float, console: Console) -> None:
             time.sleep(often)
 
 
-def _garbage(store: Store, sessions: Sessions) -> Iterator[tuple[str, list[str]]]:
-    """(what it is, its paths), the ones that make others unreachable first."""
-    entries = plans.every_entry(store).values()
+def _garbage(
+    store: Store, sessions: Sessions, unreadable: list[plans.Unreadable]
+) -> Iterator[tuple[str, list[str]]]:
+    """(what it is, its paths), the ones that make others unreachable first.
+
+    Where a plan can't be read, nobody knows what is needed. What a newer version has made is none.
+    """
+    entries = plans.every_entry(store, told=unreadable.append).values()
     wanted = {artifact for entry in entries for artifact in (*entry.artifacts, *entry.parents)}
     keys = {entry.key for entry in entries}
     made, notes = dict.fromkeys(store.all()), store.notes()
-    for artifact in made:
-        if artifact not in wanted and not (artifact.kind == "state" and artifact.key in keys):
-            noted = [
-                note_name(artifact, digest) for digest in notes.get(f"{artifact.kind}/{artifact.name}", ())
-            ]
+    for artifact in [] if unreadable else made:
+        needed = artifact in wanted or (artifact.kind == "state" and artifact.key in keys)
+        if not needed and _known(store, artifact):
+            digests = notes.get(f"{artifact.kind}/{artifact.name}", ())
+            noted = [note_name(artifact, digest) for digest in digests]
             yield "artifacts of no recorded study", [marker_name(artifact), folder(artifact), *noted]
     for artifact, attempts in store.attempts().items():
         if artifact in wanted or artifact.kind == "state" or artifact not in made:
@@ -96,12 +84,19 @@ def _garbage(store: Store, sessions: Sessions) -> Iterator[tuple[str, list[str]]
     for path in sorted(store.storage.walk("aside", 2)):
         yield "artifacts that were set aside", [f"aside/{path}"]
     unfinished = {entry.key for entry in entries if not made.keys() >= set(entry.artifacts)}
-    for key in store.storage.names("work"):
+    for key in [] if unreadable else work.unfinished(store):
         if key not in unfinished and not work.claimed(store, key, sessions):
             yield "unfinished attempts with which nobody goes on", [f"work/{key}"]
-    for key in work.failures(store):
+    for key in [] if unreadable else work.failures(store):
         if key not in keys:
             yield "failures of jobs of no recorded study", [f"failed/{key}.json"]
     for token in sessions.tokens():
         if not sessions.alive(token):
             yield "sessions of sweeps that died", [f"sessions/{token}"]
+
+
+def _known(store: Store, artifact: Artifact) -> bool:
+    """Whether this version knows an artifact; a student's state is as well known as its snapshots."""
+    if artifact.kind != "state":
+        return store.known(artifact)
+    return all(store.known(found) for found in store.find(artifact.key) if found.kind != "state")

@@ -1,11 +1,15 @@
 """`randteach status` and `randteach logs`: what runs now, how far it is, and what it says."""
 
 import time
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
 from randteach import plans, study, work
+from randteach.commands.inventory import left_out
 from randteach.engine.progress import duration
 from randteach.lookup import damage_told, key_of, results
 from randteach.session import Sessions, beat
@@ -27,22 +31,33 @@ def status(store: Store, console: Console) -> int:
         note = f", no sign of life for {2 * often:g} s" if token in silent else ""
         console.print(f"{where}{note}: {about.get('counts', 'starts')}", style="bold")
         table = Table(box=None, pad_edge=False, show_header=False)
-        for item in about.get("running", []):
-            epochs = f"epoch {item['epoch'] or 0:g} / {item['epochs']:g}" if item["epochs"] else ""
-            loss = f"loss {item['loss']:.4g}" if item["loss"] is not None else ""
-            table.add_row("  " + item["key"][:12], item["title"], epochs, loss, duration(item["seconds"]))
+        for row in _running(about):
+            table.add_row(*row)
         if table.row_count:
             console.print(table)
     if not tokens:
         console.print("nothing runs")
     failed = set(work.failures(store))
     for name in plans.studies(store):
-        entries = plans.entries(store, name)
+        try:
+            entries = plans.entries(store, name, left_out(console))
+        except plans.Unreadable:
+            continue
         missing = {entry.key for entry in study.missing(entries, store)}
         broken = len(missing & failed)
         text = f"{name}: {len(entries)} jobs, {len(entries) - len(missing)} done, {len(missing)} missing"
         console.print(text + (f", {broken} of them failed" if broken else ""))
     return 0
+
+
+def _running(about: Mapping[str, Any]) -> Iterator[list[str]]:
+    """What a session says of its jobs, as far as it is understood: another version may say other things."""
+    running = about.get("running")
+    for item in running if isinstance(running, list) else []:
+        with suppress(KeyError, TypeError, ValueError, AttributeError, OverflowError):
+            epochs = f"epoch {item['epoch'] or 0:g} / {item['epochs']:g}" if item["epochs"] else ""
+            loss = f"loss {item['loss']:.4g}" if item["loss"] is not None else ""
+            yield [f"  {item['key'][:12]}", item["title"].strip(), epochs, loss, duration(item["seconds"])]
 
 
 def _silent(sessions: Sessions, seconds: float) -> set[str]:
@@ -60,7 +75,7 @@ def logs(store: Store, prefix: str, console: Console) -> int:
     lines = work.log_of(store, key)
     failure = work.failure(store, key)
     if failure and not (made and made[-1].step is None):
-        lines = [*failure.get("log", []), *failure.get("error", "").splitlines()]
+        lines = [*failure["log"], *failure["error"].splitlines()]
     elif not lines:
         for artifact in made[-1:]:
             with damage_told():

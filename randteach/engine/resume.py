@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from randteach import work
+from randteach import states
 from randteach.jobs import Artifact, Job
 from randteach.stages.recorder import State
 from randteach.store import Store
@@ -20,7 +20,7 @@ def parts(
 ) -> Iterator[tuple[State | None, list[int]]]:
     """A trajectory's missing steps in parts, and the state that each goes on from; none at its `start`."""
     missing = sorted(step for step in steps if step is not None)
-    committed, unfinished = kept_states(store, job.kind, job.key), work.kept_steps(store, job.key)
+    committed, unfinished = kept_states(store, job.kind, job.key), states.kept_steps(store, job.key)
     for begin, reached in segments(missing, committed, unfinished, start):
         yield (resume(store, job.kind, job.key, begin) if begin > start else None), reached
 
@@ -45,7 +45,7 @@ def segments(
 def resume(store: Store, kind: str, key: str, step: int) -> State | None:
     """The state at a step, or the newest one before it that is whole."""
     committed = set(kept_states(store, kind, key))
-    for at in sorted({at for at in {*committed, *work.kept_steps(store, key)} if at <= step}, reverse=True):
+    for at in sorted({at for at in {*committed, *states.kept_steps(store, key)} if at <= step}, reverse=True):
         if at in committed:
             snapshot = Artifact(kind, key, at)
             tensors = dict(store.weights(replace(snapshot, kind="state"), "state"))
@@ -55,6 +55,6 @@ def resume(store: Store, kind: str, key: str, step: int) -> State | None:
                     weights = store.weights(snapshot, part)
                     tensors |= {f"{part}.{name}": value for name, value in weights.items()}
             return State(at, store.rows(snapshot), tensors)
-        if state := work.load(store, key, at):
+        if state := states.load(store, key, at):
             return state
     return None

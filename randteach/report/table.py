@@ -10,7 +10,7 @@ import pandas as pd
 from randteach import disk, work
 from randteach.config import settings as known_settings
 from randteach.jobs import Artifact, Entry
-from randteach.marker import Damaged
+from randteach.marker import Damaged, Unknown
 from randteach.report.planned import Settings, numbers
 from randteach.stages.recorder import OK, SKIPPED
 from randteach.store import Store
@@ -52,7 +52,11 @@ _PLACE = ("step", "epoch", "gamma", "x", "y", "bn", "split")
 _SORTED_BY = [name for name in COLUMNS if name not in ("value", "status", "numerics")]
 _FLOATS = ("epoch", "alpha", "value", "at", "kept", "rewind", "gamma", "x", "y")
 _INTEGERS = ("width", "seed", "step", "round")
-FAILED, MISSING = "failed", "missing"  # statuses of numbers without value, beside those of results
+FAILED, MISSING, UNKNOWN = (
+    "failed",
+    "missing",
+    "unknown",
+)  # statuses of numbers without value, beside those of results
 Row = dict[str, Any]
 
 
@@ -136,6 +140,8 @@ class _Reader:
                 return artifact, *self._read(artifact)
             except KeyError:
                 continue  # set aside meanwhile, by another sweep
+            except Unknown:  # made by a newer version
+                self.absent[entry.key] = UNKNOWN
             except Damaged as damage:
                 if not self.on_damage:
                     raise

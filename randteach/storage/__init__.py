@@ -1,19 +1,27 @@
 """Where a store's files are: in a folder of a local or shared disk, or in a bucket of an object store.
 
 Files have relative names, `done/probe/ab/KEY.json`. Both kinds give the same promises: a file that is
-created is there whole or not at all, and of several that create it at once one alone succeeds.
+created is there whole or not at all, and of several that create it at once one alone succeeds. No name leads
+outside: neither by its form, nor by a link in a folder.
 """
 
+import errno
 import importlib.util
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
+from randteach import plain
 from randteach.setting import UserError
 
 PACKAGES = {"s3": "s3fs", "gs": "gcsfs"}
+SMALL = 16 << 20  # bytes of a file that only says something of a sweep
+# Of what will not pass by itself, unlike a disk or a server that is away for a while.
+BROKEN = {errno.EIO, errno.EISDIR, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.EINVAL}
+BROKEN |= {errno.EFBIG, errno.ENXIO, errno.EBADMSG, errno.EUCLEAN}
+LONGER = "longer than the {} bytes that it may have"
+Unread = Callable[[str, OSError], None]  # is told of a folder that can't be read
 
 
 class Storage(Protocol):
@@ -31,11 +39,14 @@ class Storage(Protocol):
     def where(self, name: str) -> str:
         """A file's or folder's full name, for messages."""
 
-    def read(self, name: str) -> bytes:
-        """A file's bytes; FileNotFoundError where there is none."""
+    def links(self) -> list[str]:
+        """Links among the uppermost folders: nothing below them could be reached."""
 
-    def copies(self, name: str) -> Iterator[bytes]:
-        """A file that never changes: a copy kept on this machine, if there is one, then the file itself."""
+    def read(self, name: str, most: int | None = None) -> bytes:
+        """A file's bytes; FileNotFoundError where there is none. More than `most` are not read."""
+
+    def checked(self, name: str, check: Callable[[bytes], None], most: int | None = None) -> bytes:
+        """A file that never changes, or a copy of it on this machine; ValueError where `check` raises it."""
 
     def exists(self, name: str) -> bool:
         """Whether there is such a file, or in a folder's storage such a folder."""
@@ -64,8 +75,11 @@ class Storage(Protocol):
     def names(self, folder: str, prefix: str = "") -> list[str]:
         """A folder's entries, sorted, temporary ones left out; none where it isn't there."""
 
-    def walk(self, folder: str, depth: int) -> Iterator[str]:
-        """All that is so many levels below a folder, named relative to it, in no order, by one listing."""
+    def walk(self, folder: str, depth: int, unread: Unread | None = None) -> Iterator[str]:
+        """All that is so many levels below a folder, named relative to it, in no order, by one listing.
+
+        Folders that can't be read are left out where there is someone to tell.
+        """
 
     def size(self, name: str) -> int:
         """Bytes of a file, or of all below a folder."""
@@ -75,6 +89,9 @@ class Storage(Protocol):
 
     def move(self, source: str, target: str) -> None:
         """Move a file or a folder; FileNotFoundError where there is none."""
+
+    def take(self, source: str, target: str, content: bytes | None) -> bool:
+        """Move a file with that content (None: that can't be read); False where it is another."""
 
     def remove(self, *names: str) -> None:
         """Remove files and whole folders; those that are gone are no error."""
@@ -93,7 +110,8 @@ def opened(address: str | Path) -> Storage:
     if scheme not in PACKAGES:
         raise UserError(f"--store {address}: a folder, s3://BUCKET/PATH or gs://BUCKET/PATH can be a store")
     bucket, _, path = place.partition("/")
-    if not bucket or any(part in ("", ".", "..") for part in path.rstrip("/").split("/") if path):
+    parts = [bucket, *(path.rstrip("/").split("/") if path else ())]
+    if any(part in ("", ".", "..") for part in parts):
         raise UserError(f"--store {address}: names no place in a bucket; give {scheme}://BUCKET/PATH")
     if importlib.util.find_spec(PACKAGES[scheme]) is None:
         raise UserError(
@@ -109,16 +127,26 @@ def opened(address: str | Path) -> Storage:
     return GS(bucket, path.rstrip("/"))
 
 
-def read_json(storage: Storage, name: str) -> Any:
-    """A file's JSON; None where it isn't there, is none, or can't be read now."""
+def broken(error: OSError) -> bool:
+    """Whether a file that can't be read is damaged or gone, rather than out of reach for a while."""
+    gone = isinstance(error, FileNotFoundError | IsADirectoryError | NotADirectoryError)
+    return gone or error.errno in BROKEN
+
+
+def read_json(storage: Storage, name: str) -> dict[str, Any] | None:
+    """A file's JSON object; None where it isn't there, is none, or can't be read now."""
     with suppress(OSError):
         return known_json(storage, name)
     return None
 
 
-def known_json(storage: Storage, name: str) -> Any:
-    """A file's JSON; None where it isn't there or is none. OSError where nobody can tell."""
+def known_json(storage: Storage, name: str) -> dict[str, Any] | None:
+    """A file's JSON object; None where it isn't there or is none. OSError where nobody can tell."""
     try:
-        return json.loads(storage.read(name))
-    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return plain.record(storage.read(name, SMALL), finite=False)
+    except ValueError:
         return None
+    except OSError as error:
+        if error.errno != errno.EIO and broken(error):
+            return None
+        raise

@@ -5,6 +5,7 @@ growing pauses, until its time is up. A conditional put whose answer was lost is
 what is there is read then, and is one's own where it is equal, since no two writers write equal content.
 """
 
+import errno
 import os
 import random
 import secrets
@@ -16,7 +17,9 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any, TypeVar
 
+from randteach import names
 from randteach.setting import UserError
+from randteach.storage import LONGER, Unread
 from randteach.storage.copies import Copies
 
 TIMES = 10  # a request is tried, over most of a minute where it fails at once
@@ -31,11 +34,12 @@ class Again(Exception):
 
 @dataclass(frozen=True)
 class Object:
-    """An object of a listing: its name, relative to what was listed, its size, and when it was put."""
+    """An object: its name, relative to what was listed, its size, when it was put, and as which version."""
 
     name: str
     size: int
     changed: float
+    version: str = ""
 
 
 class Bucket(ABC):
@@ -66,8 +70,8 @@ class Bucket(ABC):
         """A new client."""
 
     @abstractmethod
-    def get(self, key: str) -> bytes:
-        """An object's content."""
+    def get(self, key: str, most: int | None = None) -> bytes:
+        """An object's content, of one that is longer than `most` bytes more than so many."""
 
     @abstractmethod
     def put(self, key: str, content: bytes, *, new: bool) -> None:
@@ -88,6 +92,10 @@ class Bucket(ABC):
     @abstractmethod
     def delete(self, keys: Sequence[str]) -> None:
         """Delete so many objects as go together, there or not."""
+
+    @abstractmethod
+    def delete_version(self, found: Object, key: str) -> None:
+        """Delete an object; FileExistsError where by now it is another version than the one found."""
 
     def check(self) -> None:
         """UserError where one can't write there, or not exclusively."""
@@ -119,30 +127,42 @@ class Bucket(ABC):
         """The object's address."""
         return f"{self.address}/{name}"
 
-    def read(self, name: str) -> bytes:
-        """An object's content."""
-        return self._ask(name, lambda: self.get(self.prefix + name))
+    def links(self) -> list[str]:
+        """There are none."""
+        return []
 
-    def copies(self, name: str) -> Iterator[bytes]:
-        """The copy on this machine, then the object, of which a copy is kept then."""
-        kept = self.kept.get(name)
-        if kept is not None:
-            yield kept
-        content = self.read(name)
+    def read(self, name: str, most: int | None = None) -> bytes:
+        """An object's content."""
+        key = self._key(name)
+        content = self._ask(name, lambda: self.get(key, most))
+        if most is not None and len(content) > most:
+            raise OSError(errno.EFBIG, LONGER.format(most), self.where(name))
+        return content
+
+    def checked(self, name: str, check: Callable[[bytes], None], most: int | None = None) -> bytes:
+        """The copy on this machine where that is whole, else the object, of which a copy is kept then."""
+        self._key(name)
+        if (kept := self.kept.get(name)) is not None:
+            with suppress(ValueError):
+                check(kept)
+                return kept
+        content = self.read(name, most)
+        check(content)
         self.kept.put(name, content)
-        yield content
+        return content
 
     def exists(self, name: str) -> bool:
         """Whether there is such an object."""
         try:
-            self._ask(name, lambda: self.head(self.prefix + name))
+            self._head(name)
         except FileNotFoundError:
             return False
         return True
 
     def write(self, name: str, content: bytes) -> None:
         """Put an object: it is there whole or not at all."""
-        self._ask(name, lambda: self.put(self.prefix + name, content, new=False))
+        key = self._key(name)
+        self._ask(name, lambda: self.put(key, content, new=False))
 
     replace = write
 
@@ -152,8 +172,9 @@ class Bucket(ABC):
 
     def create(self, name: str, content: bytes, *, flushed: bool = True) -> None:
         """Put an object that is not there; one that is, and is equal, is the caller's own."""
+        key = self._key(name)
         try:
-            self._ask(name, lambda: self.put(self.prefix + name, content, new=True))
+            self._ask(name, lambda: self.put(key, content, new=True))
         except FileExistsError:
             with suppress(FileNotFoundError):
                 if self.read(name) == content:
@@ -172,10 +193,10 @@ class Bucket(ABC):
 
     def names(self, folder: str, prefix: str = "") -> list[str]:
         """Names up to the next slash, by one listing."""
-        at = f"{self.prefix}{folder}/{prefix}"
+        at = f"{self._key(folder)}/{prefix}"
         return sorted(prefix + entry for entry in self._ask(folder, lambda: self.entries(at)))
 
-    def walk(self, folder: str, depth: int) -> Iterator[str]:
+    def walk(self, folder: str, depth: int, unread: Unread | None = None) -> Iterator[str]:
         """What so many slashes of the names of all objects below a folder lead to."""
         parts = (item.name.split("/") for item in self._below(folder))
         yield from dict.fromkeys("/".join(part[:depth]) for part in parts if len(part) >= depth)
@@ -183,23 +204,39 @@ class Bucket(ABC):
     def size(self, name: str) -> int:
         """Bytes of an object, or of all below a folder."""
         with suppress(FileNotFoundError):
-            return self._ask(name, lambda: self.head(self.prefix + name)).size
+            return self._head(name).size
         return sum(item.size for item in self._below(name))
 
     def changed(self, name: str) -> float:
         """When an object was put, in seconds."""
-        return self._ask(name, lambda: self.head(self.prefix + name)).changed
+        return self._head(name).changed
 
     def move(self, source: str, target: str) -> None:
         """Copy, then delete."""
-        names = [f"/{item.name}" for item in self._below(source)] or [""]
-        for name in names:
+        found = [f"/{item.name}" for item in self._below(source)] or [""]
+        for name in found:
             self.write(target + name, self.read(source + name))
-        self.remove(*(source + name for name in names))
+        self.remove(*(source + name for name in found))
+
+    def take(self, source: str, target: str, content: bytes | None) -> bool:
+        """Copy, then delete the version that was copied alone."""
+        try:
+            found = self._head(source)
+            there = self.read(source)
+            if content not in (None, there):
+                return False
+            self.write(target, there)
+            self._ask(source, lambda: self.delete_version(found, self._key(source)))
+        except FileNotFoundError:
+            return False
+        except FileExistsError:
+            self.remove(target)
+            return False
+        return True
 
     def remove(self, *names: str) -> None:
         """Remove objects, and all below names that have no ending, as those of folders."""
-        keys = [self.prefix + name for name in names]
+        keys = [self._key(name) for name in names]
         for name in names:
             if not PurePath(name).suffix:
                 keys += [f"{self.prefix}{name}/{item.name}" for item in self._below(name)]
@@ -211,7 +248,17 @@ class Bucket(ABC):
         return
 
     def _below(self, folder: str) -> list[Object]:
-        return self._ask(folder, lambda: self.objects(f"{self.prefix}{folder}/"))
+        prefix = f"{self._key(folder)}/"
+        return self._ask(folder, lambda: self.objects(prefix))
+
+    def _head(self, name: str) -> Object:
+        key = self._key(name)
+        return self._ask(name, lambda: self.head(key))
+
+    def _key(self, name: str) -> str:
+        """A name's key; OSError where it would lead outside the place."""
+        names.parts(name)
+        return self.prefix + name
 
     def _ask(self, name: str, request: Callable[[], T]) -> T:
         """Make a request, again where what failed may pass; OSError at the end of patience."""
@@ -226,3 +273,8 @@ class Bucket(ABC):
                         f"{self.where(name)}: tried {tried} times, the last time: {error}"
                     ) from None
             time.sleep(min(LONGEST, FIRST * 2**tried) * random.uniform(0.5, 1.0))
+
+
+def until(most: int | None) -> dict[str, int]:
+    """fsspec's arguments for the first bytes of an object, one more than may be there."""
+    return {} if most is None else {"start": 0, "end": most + 1}

@@ -1,16 +1,22 @@
 """A store's files in a folder of a local or shared disk."""
 
+import errno
 import os
+import secrets
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+import stat
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from randteach import disk, paths
+from randteach import disk, names, paths
+from randteach.storage import LONGER, Unread, broken
+
+STRAYS = "aside/stray"  # what stood where a folder has to be
 
 
 class Folder:
-    """Files are created by hard links, and flushed."""
+    """Files are created by hard links, and flushed. No link below the folder is followed."""
 
     pause = 0.0
 
@@ -32,87 +38,145 @@ class Folder:
         """The path."""
         return str(self.root / name)
 
-    def read(self, name: str) -> bytes:
-        """A file's bytes."""
-        return (self.root / name).read_bytes()
+    def links(self) -> list[str]:
+        """Links among the uppermost folders."""
+        with suppress(FileNotFoundError, NotADirectoryError), os.scandir(self.root) as entries:
+            return sorted(entry.name for entry in entries if entry.is_symlink())
+        return []
 
-    def copies(self, name: str) -> Iterator[bytes]:
+    def read(self, name: str, most: int | None = None) -> bytes:
+        """A file's bytes; what is no plain file is not opened."""
+        path = self._path(name)
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a pipe would wait for a writer
+        with open(os.open(path, flags), "rb") as file:
+            about = os.fstat(file.fileno())
+            if not stat.S_ISREG(about.st_mode):
+                raise OSError(errno.EINVAL, "is no file", str(path))
+            if most is not None and about.st_size > most:
+                raise OSError(errno.EFBIG, LONGER.format(most), str(path))
+            return file.read()
+
+    def checked(self, name: str, check: Callable[[bytes], None], most: int | None = None) -> bytes:
         """The file itself."""
-        yield self.read(name)
+        content = self.read(name, most)
+        check(content)
+        return content
 
     def exists(self, name: str) -> bool:
-        """Whether there is such a file or folder."""
-        return (self.root / name).exists()
+        """Whether there is such a file or folder, or what stands in its place."""
+        try:
+            self._path(name).lstat()
+        except OSError as error:
+            if error.errno != errno.EIO and not broken(error):
+                raise
+            return error.errno == errno.EIO  # there is something, which can't be looked at
+        return True
 
     def write(self, name: str, content: bytes) -> None:
         """Write a new file, flushed."""
-        disk.write(self._path(name), content)
+        disk.write(self._new(name), content)
 
     def flush(self, folder: str) -> None:
         """Have a folder, made where there is none, and its list of entries on the disk."""
-        (self.root / folder).mkdir(parents=True, exist_ok=True)
-        disk.flush_folder(self.root / folder)
+        path = self._new(folder)
+        path.mkdir(exist_ok=True)
+        disk.flush_folder(path)
 
     def create(self, name: str, content: bytes, *, flushed: bool = True) -> None:
         """Create a file by a hard link."""
-        disk.create(self._path(name), content, flushed=flushed)
+        disk.create(self._new(name), content, flushed=flushed)
 
     def replace(self, name: str, content: bytes) -> None:
         """Rename a new file to the old one's name."""
-        disk.replace(self._path(name), content)
+        disk.replace(self._new(name), content)
 
     def log(self, name: str, lines: Sequence[str], new: int) -> None:
         """Append the new lines."""
-        with open(self._path(name), "a") as file:
+        with open(self._new(name), "a") as file:
             file.writelines(line + "\n" for line in lines[len(lines) - new :])
 
     def appear(self, folder: str, files: Mapping[str, bytes]) -> None:
         """Make the folder under a hidden name, and rename it."""
-        path = self.root / folder
+        path = self._new(folder)
         if not path.exists():
             hidden = path.with_name(f".{path.name}")
-            hidden.mkdir(parents=True, exist_ok=True)
+            hidden.mkdir(exist_ok=True)
             for name, content in files.items():
                 (hidden / name).write_bytes(content)
             hidden.rename(path)
 
     def names(self, folder: str, prefix: str = "") -> list[str]:
         """A folder's entries."""
-        return [name for name in disk.names(self.root / folder) if name.startswith(prefix)]
+        found = (entry.name for entry in self._entries(folder))
+        return sorted(name for name in found if name.startswith(prefix))
 
-    def walk(self, folder: str, depth: int) -> Iterator[str]:
+    def walk(self, folder: str, depth: int, unread: Unread | None = None) -> Iterator[str]:
         """By lists of entries alone: they say what is a folder, and nothing is looked at one by one."""
-        with suppress(FileNotFoundError, NotADirectoryError), os.scandir(self.root / folder) as entries:
-            for entry in entries:
-                if entry.name.startswith("."):
-                    continue
-                if depth == 1:
-                    yield entry.name
-                elif entry.is_dir():
-                    for name in self.walk(f"{folder}/{entry.name}", depth - 1):
-                        yield f"{entry.name}/{name}"
+        try:
+            entries = self._entries(folder)
+        except OSError as error:
+            if not unread:
+                raise
+            unread(folder, error)
+            return
+        for entry in entries:
+            if depth == 1:
+                yield entry.name
+            elif entry.is_dir(follow_symlinks=False):
+                for name in self.walk(f"{folder}/{entry.name}", depth - 1, unread):
+                    yield f"{entry.name}/{name}"
+            elif unread:
+                what = errno.ELOOP if entry.is_symlink() else errno.ENOTDIR
+                unread(f"{folder}/{entry.name}", OSError(what, os.strerror(what), entry.path))
 
     def size(self, name: str) -> int:
         """Bytes of a file, or of all below a folder."""
-        path, total = self.root / name, 0
-        for item in [path, *path.rglob("*")]:
+        path, total = self._path(name), 0
+        inside = [] if path.is_symlink() else os.walk(path)
+        for item in [path, *(Path(at) / file for at, _, files in inside for file in files)]:
             with suppress(OSError):  # gone meanwhile
-                total += item.stat().st_size if item.is_file() else 0
+                about = item.lstat()
+                total += about.st_size if stat.S_ISREG(about.st_mode) else 0
         return total
 
     def changed(self, name: str) -> float:
         """When a file was changed last, in nanoseconds."""
-        return (self.root / name).stat().st_mtime_ns
+        return self._path(name).lstat().st_mtime_ns
 
     def move(self, source: str, target: str) -> None:
-        """Rename."""
-        (self.root / source).rename(self._path(target))
+        """Rename what is there, or what stands in its way where a folder has to be."""
+        self._path(source, stray=True).rename(self._new(target))
+
+    def take(self, source: str, target: str, content: bytes | None) -> bool:
+        """Rename, look at what that has moved, and put it back where it is another."""
+        if not self._is(source, content):
+            return False
+        stray = self._path(source, stray=True) != self.root / source
+        try:
+            self.move(source, target)
+        except FileNotFoundError:
+            return False
+        if stray or self._is(target, content):
+            return True
+        taken = self._path(target)
+        with suppress(FileExistsError):  # by now there is yet another
+            os.link(taken, self._new(source))
+            taken.unlink()
+        return False
+
+    def _is(self, name: str, content: bytes | None) -> bool:
+        try:
+            return self.read(name) == content
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            return broken(error) and content is None
 
     def remove(self, *names: str) -> None:
-        """Remove files and whole folders."""
-        for path in (self.root / name for name in names):
-            with suppress(FileNotFoundError):
-                if path.is_dir():
+        """Remove files and whole folders; of a link the link itself."""
+        for path in (self._path(name) for name in names):
+            with suppress(FileNotFoundError, NotADirectoryError):
+                if stat.S_ISDIR(path.lstat().st_mode):
                     shutil.rmtree(path, ignore_errors=True)  # others may be removing it, too
                     if path.exists():
                         shutil.rmtree(path)
@@ -122,11 +186,61 @@ class Folder:
     def prune(self, folder: str) -> None:
         """Remove a folder in which nothing is left."""
         with suppress(OSError):
-            (self.root / folder).rmdir()
+            self._path(folder).rmdir()
 
-    def _path(self, name: str) -> Path:
-        """A path whose folder is there."""
-        path = self.root / name
-        if not path.parent.is_dir():
-            path.parent.mkdir(parents=True, exist_ok=True)
-        return path
+    def _entries(self, folder: str) -> list["os.DirEntry[str]"]:
+        """A folder's entries, temporary ones left out; none where it isn't there."""
+        path = self._path(folder)
+        try:
+            if path.is_symlink():
+                return []
+            with os.scandir(path) as entries:
+                return [entry for entry in entries if not entry.name.startswith(".")]
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+
+    def _path(self, name: str, *, stray: bool = False) -> Path:
+        """The path of a name, whose last part alone may be a link: OSError where a folder above is one.
+
+        `stray`: instead what stands in the way, where a folder above is a link or a file.
+        """
+        path = self.root
+        *folders, _ = names.parts(name)
+        for part in folders:
+            path = path / part
+            try:
+                mode = path.lstat().st_mode
+            except FileNotFoundError:
+                break
+            if stray and not stat.S_ISDIR(mode):
+                return path
+            if stat.S_ISLNK(mode):
+                raise OSError(errno.ELOOP, LINK, str(path))
+        return self.root / name
+
+    def _new(self, name: str) -> Path:
+        """The path of what is to be written, its folders made; what stands in their way is set aside."""
+        path = self.root
+        *folders, last = names.parts(name)
+        for part in folders:
+            path = path / part
+            try:
+                mode = path.lstat().st_mode
+            except FileNotFoundError:
+                path.mkdir(parents=True, exist_ok=True)
+                continue
+            if not stat.S_ISDIR(mode):
+                self._set_aside(path)
+                path.mkdir(exist_ok=True)
+        if not folders:
+            path.mkdir(parents=True, exist_ok=True)
+        return path / last
+
+    def _set_aside(self, path: Path) -> None:
+        strays = self.root / STRAYS
+        if path in (strays, *strays.parents):
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path))
+        path.rename(self._new(f"{STRAYS}/{path.name}-{secrets.token_hex(8)}"))
+
+
+LINK = "is a link, and links in a store are not followed"

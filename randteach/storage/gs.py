@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
-from randteach.storage.bucket import Again, Bucket, Object
+from randteach.storage.bucket import Again, Bucket, Object, until
 
 LATER = {401, 408, 409, 429, 500, 502, 503, 504}  # statuses of what may succeed later
 
@@ -29,10 +29,13 @@ class GS(Bucket):
 
         return GCSFileSystem(skip_instance_cache=True, use_listings_cache=False)
 
-    def get(self, key: str) -> bytes:
+    def get(self, key: str, most: int | None = None) -> bytes:
         """An object's content."""
-        with _told():
-            return bytes(self.client.cat_file(f"{self.bucket}/{key}"))
+        try:
+            with _told():
+                return bytes(self.client.cat_file(f"{self.bucket}/{key}", **until(most)))
+        except EOFError:  # an empty object has no first bytes
+            return b""
 
     def put(self, key: str, content: bytes, *, new: bool) -> None:
         """Put an object, conditionally where it is to be `new`."""
@@ -72,11 +75,21 @@ class GS(Bucket):
             except FileNotFoundError:
                 continue
 
+    def delete_version(self, found: Object, key: str) -> None:
+        """Delete an object under the condition that its generation is still the one found."""
+        with _told():
+            self.client.call("DELETE", "b/{}/o/{}", self.bucket, key, ifGenerationMatch=found.version)
+
     def _object(self, item: dict[str, Any], prefix: str) -> Object:
         if item["type"] != "file":
             raise FileNotFoundError(item["name"])
         changed = datetime.fromisoformat(str(item["updated"])).timestamp()
-        return Object(item["name"][len(self.bucket) + 1 + len(prefix) :], int(item["size"]), changed)
+        return Object(
+            item["name"][len(self.bucket) + 1 + len(prefix) :],
+            int(item["size"]),
+            changed,
+            str(item.get("generation", "")),
+        )
 
 
 @contextmanager
@@ -100,7 +113,7 @@ def _told() -> Iterator[None]:
     except GoogleAuthError as error:
         raise PermissionError(str(error)) from None
     except HttpError as error:
-        kind = Again if error.code in LATER else OSError
+        kind = Again if error.code in LATER else EOFError if error.code == 416 else OSError
         raise kind(str(error)) from None
     except ValueError as error:  # a request that was refused as such
         raise OSError(str(error)) from None

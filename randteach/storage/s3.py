@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from randteach.storage.bucket import Again, Bucket, Object
+from randteach.storage.bucket import Again, Bucket, Object, until
 
 CONNECT, READ = 10.0, 30.0  # seconds to wait for a connection, and for each part of an answer
 LATER = {408, 409, 429, 500, 502, 503, 504}  # statuses of what may succeed later
@@ -31,10 +31,13 @@ class S3(Bucket):
         client.retries = 1
         return client
 
-    def get(self, key: str) -> bytes:
+    def get(self, key: str, most: int | None = None) -> bytes:
         """An object's content."""
-        with _told():
-            return bytes(self.client.cat_file(f"{self.bucket}/{key}"))
+        try:
+            with _told():
+                return bytes(self.client.cat_file(f"{self.bucket}/{key}", **until(most)))
+        except EOFError:  # an empty object has no first bytes
+            return b""
 
     def put(self, key: str, content: bytes, *, new: bool) -> None:
         """Put an object, conditionally where it is to be `new`."""
@@ -45,7 +48,7 @@ class S3(Bucket):
         """What is known of an object."""
         with _told():
             found = self.client.call_s3("head_object", Bucket=self.bucket, Key=key)
-        return Object(key, found["ContentLength"], found["LastModified"].timestamp())
+        return Object(key, found["ContentLength"], found["LastModified"].timestamp(), found["ETag"])
 
     def objects(self, prefix: str) -> list[Object]:
         """All objects whose keys begin so, by a request for each thousand."""
@@ -73,6 +76,11 @@ class S3(Bucket):
             found = self.client.call_s3("delete_objects", Bucket=self.bucket, Delete=listed)
         if errors := found.get("Errors"):
             raise Again(f"{errors[0].get('Code')}: {errors[0].get('Message')}")
+
+    def delete_version(self, found: Object, key: str) -> None:
+        """Delete an object by a conditional request; servers that know none delete it as it is."""
+        with _told():
+            self.client.call_s3("delete_object", Bucket=self.bucket, Key=key, IfMatch=found.version)
 
     def _pages(self, **about: str) -> Iterator[dict[str, Any]]:
         token: dict[str, str] = {}
@@ -122,6 +130,8 @@ def _meant(error: Exception) -> Exception:
         return FileExistsError(text)
     if status == 404:
         return FileNotFoundError(text)
+    if status == 416:
+        return EOFError(text)
     if status in LATER or code in CUT or (status == 200 and code):
         return Again(f"{status} {code}: {text}")
     if status == 403:

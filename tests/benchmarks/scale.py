@@ -13,10 +13,11 @@ from pathlib import Path
 from statistics import median
 
 from randteach import code, overrides, remake, study
+from randteach.artifacts import marker_name
 from randteach.engine import connection, worker
 from randteach.engine.keeper import Event, Keeper
 from randteach.jobs import Job
-from randteach.store import Store, marker_name
+from randteach.store import Store
 from sweeps.init_distance import STUDY
 from tests import standin
 

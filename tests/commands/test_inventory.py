@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from randteach import plans
+from randteach.artifacts import folder
 from randteach.jobs import Job
 from randteach.lookup import FILTERS, Lookup, made
 from randteach.records import DistillSpec, Draw
-from randteach.store import Store, folder
+from randteach.store import Store
 from tests.artifacts import commit
 from tests.commands.conftest import Command, planned
 

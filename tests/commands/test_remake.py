@@ -114,10 +114,10 @@ def test_a_note_that_is_lost_is_written_again(any_store: Store) -> None:
 def test_unfinished_attempts_of_other_code_are_not_gone_on_with(
     any_store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ours = Attempt(any_store, STUDENTS[0].key, "aa")
+    ours = Attempt(any_store, STUDENTS[0].key, "aa" * 6)
     with monkeypatch.context() as then:
         then.setattr(code, "digest", lambda: OLD)
-        theirs = Attempt(any_store, STUDENTS[1].key, "aa")
+        theirs = Attempt(any_store, STUDENTS[1].key, "aa" * 6)
     for attempt in (ours, theirs):
         attempt.say("line")
         attempt.show()

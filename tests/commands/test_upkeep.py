@@ -5,11 +5,14 @@ import shutil
 from pathlib import Path
 
 from randteach import plans, work
+from randteach.artifacts import folder
 from randteach.jobs import Artifact
 from randteach.session import Session, Sessions
-from randteach.store import Store, folder
+from randteach.store import Store
 from randteach.work import Attempt, Claims
 from tests.commands.conftest import Command, planned
+
+DEAD = "dead" * 3  # a session
 
 
 def files(out: Path) -> dict[Path, bytes]:
@@ -38,22 +41,22 @@ def test_what_no_study_refers_to_goes_when_asked(command: Command, out: Path, st
 
 def test_what_dead_writers_left_goes_and_what_lives_stays(command: Command, store: Store) -> None:
     artifact = planned().jobs[0].artifacts[0]
-    for session in ("dead-1", "1234"):
+    for session in (f"{DEAD}-{1:016x}", "12345678"):
         (store.root / folder(artifact) / session).mkdir()
-    Attempt(store, planned().jobs[0].key, "dead").say("a line")  # its job is made
+    Attempt(store, planned().jobs[0].key, DEAD).say("a line")  # its job is made
     later = planned("alpha=0.9")
     plans.record(store, later, "", {})
-    Attempt(store, later.jobs[0].key, "dead").say("a line")  # a start will go on from there
-    Claims(store, "dead", Sessions(store)).take(planned().jobs[1])
-    (store.root / "sessions" / "dead").mkdir(parents=True)
+    Attempt(store, later.jobs[0].key, DEAD).say("a line")  # a start will go on from there
+    Claims(store, DEAD, Sessions(store)).take(planned().jobs[1])
+    (store.root / "sessions" / DEAD).mkdir(parents=True)
     with Session(store, {"study": "other"}) as session:
-        (store.root / folder(artifact) / f"{session.token}-1").mkdir()
+        (store.root / folder(artifact) / f"{session.token}-{1:016x}").mkdir()
         printed = command("gc", "--yes")
         assert "2 attempts that were never committed" in printed
         assert "2 unfinished attempts with which nobody goes on" in printed
         assert "1 sessions of sweeps that died" in printed
         left = [path.name for path in (store.root / folder(artifact)).iterdir()]
-        assert f"{session.token}-1" in left and len(left) == 2
+        assert f"{session.token}-{1:016x}" in left and len(left) == 2
         assert [path.name for path in (store.root / "work").iterdir()] == [later.jobs[0].key]
     assert "16 artifacts" in command("verify")
 
@@ -89,8 +92,8 @@ def test_status_shows_what_runs_and_what_is_made(command: Command, store: Store)
             pass
         printed = command("status")
         assert "1 of 4 jobs ended" in printed and "epoch 1 / 2" in printed and "loss 0.5" in printed
-    (store.root / "sessions" / "gone").mkdir()
-    (store.root / "sessions" / "gone" / "about.json").write_text(
+    (store.root / "sessions" / DEAD).mkdir()
+    (store.root / "sessions" / DEAD / "about.json").write_text(
         json.dumps(
             {"study": "small", "host": "here", "pid": 2**22, "place": session.about["place"], "started": "1"}
         )

@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 
 from randteach import storage
+from randteach.artifacts import folder
 from randteach.jobs import Artifact
 from randteach.marker import Damaged
 from randteach.setting import UserError
 from randteach.storage import bucket, copies, s3
 from randteach.storage.bucket import Bucket
-from randteach.store import Store, folder
+from randteach.store import Store
 from tests.buckets import FAULTS, Proxy
 from tests.test_store import PROBE, alter, commit, files_of, flip
 
