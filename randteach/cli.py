@@ -92,6 +92,9 @@ def _sweep(sweep: Study, argv: Sequence[str]) -> int:
     if args.preset == "paper" and not args.yes and not args.address:
         machines.check_time(missing, console)
     machines.check_room(missing, store)
+    if missing and not args.local:
+        security.check()
+        security.ensure_token()
     disk.ensure_writable(out, "--out")
     if missing:
         store.prepare()

@@ -3,6 +3,7 @@
 import os
 from contextlib import suppress
 from pathlib import Path
+from urllib.parse import quote
 
 from randteach.setting import UserError
 
@@ -38,6 +39,16 @@ def of_user(variable: str, *below: str) -> Path:
     """This software's folder where XDG's variable says, else at its usual place below the home folder."""
     given = os.environ.get(variable)
     return (absolute(given, variable) if given else home().joinpath(*below)) / "randteach"
+
+
+def sqlite(database: Path) -> str:
+    """A database's address. It is a URL, in which `?`, `#` and `%` of a path would mean something else."""
+    from sqlalchemy import make_url
+
+    # Not "sqlite:///", of which MLflow makes the folder, as it is quoted.
+    quoted = f"sqlite+pysqlite:///{quote(str(database))}"
+    # SQLAlchemy before 2.1 doesn't take the quotes off.
+    return quoted if make_url(quoted).database == str(database) else f"sqlite:///{database}"
 
 
 def short(path: Path | str) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from randteach import disk, metrics, plans, renewal, study, work
+from randteach import disk, metrics, paths, plans, renewal, study, work
 from randteach.jobs import Entry
 from randteach.labels import label
 from randteach.marker import Damaged, Unknown
@@ -59,7 +59,7 @@ class Tree:
         self.entries = {item["key"]: Entry.from_json(item) for item in plan["jobs"]}
         self.database = None if server else out / "mlflow.db"
         out.mkdir(parents=True, exist_ok=True)
-        self.client = MlflowClient(server or f"sqlite:///{self.database}")
+        self.client = MlflowClient(server or paths.sqlite(out / "mlflow.db"))
         self.runs: dict[str, str] = {}
         self.written: dict[str, str] = {}
         self._failed: set[str] = set()  # runs with an error's text

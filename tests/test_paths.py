@@ -11,6 +11,7 @@ from randteach.commands import run as command
 from randteach.run import Request
 from randteach.setting import UserError
 from randteach.store import Store
+from randteach.tracking import Tree
 from tests.studies import SMALL, STUDY
 
 
@@ -104,6 +105,19 @@ def test_a_home_that_is_not_there_is_one_message(
     assert not any(Path.cwd().iterdir())
 
 
+def test_a_home_in_which_ray_can_keep_no_token(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("HOME", str(tmp_path / "file"))
+    monkeypatch.setattr("randteach.run.run", lambda *_: pytest.fail("it was run"))
+    with pytest.raises(SystemExit) as ended:
+        cli.main(STUDY, ["--preset", "mini"])
+    assert ended.value.code == 2 and not any(Path.cwd().iterdir())
+    told = "/.ray/auth_token: the token for Ray can't be kept there (Not a directory)\n"
+    assert capsys.readouterr().err == f"error: {tmp_path}/file{told}"
+
+
 def test_a_current_folder_that_is_gone_or_not_utf8(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
@@ -125,3 +139,18 @@ def refused(capsys: pytest.CaptureFixture[str], *argv: str) -> str:
 
 def test_paths_are_shown_short(tmp_path: Path) -> None:
     assert paths.short(Path.cwd() / "out" / "x") == "out/x" and paths.short(tmp_path) == str(tmp_path)
+
+
+def test_mlflow_in_a_folder_whose_name_means_something_in_a_url(tmp_path: Path) -> None:
+    """Its database and its artifacts lie there, and nothing anywhere else."""
+    store = Store(tmp_path / "store")
+    out = tmp_path / "a?b=c#d %20 é"
+    tree = Tree(out, store, {"study": "small", "jobs": [], "settings": {}})
+    (tmp_path / "table.csv").write_text("x")
+    tree.close([tmp_path / "table.csv"], "FINISHED")
+    (run,) = tree.client.search_runs([tree.experiment])
+    assert run.info.status == "FINISHED"
+    assert [file.path for file in tree.client.list_artifacts(run.info.run_id)] == ["table.csv"]
+    assert {path.name for path in out.iterdir()} == {"mlflow.db", "mlflow-artifacts"}
+    assert {path.name for path in tmp_path.iterdir()} == {"home", "here", "table.csv", out.name}
+    assert not any(Path.cwd().iterdir())

@@ -51,6 +51,6 @@ def _become_mlflow(database: Path, port: int, *more: str) -> None:
     print(f"http://{HOST}:{port}/{OPENS_ON}", flush=True)
     environment = {name: value for name, value in os.environ.items() if name not in WEAKER}
     environment |= {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
-    command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", f"sqlite:///{database}"]
+    command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", paths.sqlite(database)]
     command += ["--host", HOST, "--port", str(port), "--allowed-hosts", NAMES, "--workers", "1", *more]
     os.execve(sys.executable, command, environment)
