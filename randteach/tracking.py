@@ -25,6 +25,7 @@ SWEEP, ERROR = "sweep", "error"
 PARAMS_AT_ONCE = 100  # MLflow's limits for one request
 METRICS_AT_ONCE = 1000
 # A server that is away is not waited for: what it misses is written later.
+DATABASE_TRIES = 4  # to open a database; MLflow's own fifteen take minutes
 PATIENCE = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "10", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1"}
 
 
@@ -231,12 +232,15 @@ class Tree:
 
 
 def be_quiet() -> None:
-    """Have MLflow say nothing of itself, here or elsewhere, and wait for no server for long."""
+    """Have MLflow say nothing of itself, here or elsewhere, and wait for no server or database for long."""
     quiet = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true"}
     for name, value in {**quiet, **PATIENCE}.items():
         os.environ.setdefault(name, value)
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.ERROR)
+    from mlflow.store.db import utils
+
+    utils.MAX_RETRY_COUNT = DATABASE_TRIES
 
 
 def said(error: Exception) -> str:

@@ -8,6 +8,7 @@ import pytest
 import randteach
 from randteach import cli, cluster, paths, security
 from randteach.commands import run as command
+from randteach.projector import Projector
 from randteach.run import Request
 from randteach.setting import UserError
 from randteach.store import Store
@@ -154,3 +155,17 @@ def test_mlflow_in_a_folder_whose_name_means_something_in_a_url(tmp_path: Path) 
     assert {path.name for path in out.iterdir()} == {"mlflow.db", "mlflow-artifacts"}
     assert {path.name for path in tmp_path.iterdir()} == {"home", "here", "table.csv", out.name}
     assert not any(Path.cwd().iterdir())
+
+
+@pytest.mark.parametrize("broken", ["folder", "no room"])
+def test_a_database_that_cannot_be_opened_costs_seconds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: str
+) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr("time.sleep", slept.append)
+    (tmp_path / "mlflow.db").mkdir()
+    out = tmp_path if broken == "folder" else Path("/proc/self")  # where no file can be made
+    projector = Projector(out, Store(tmp_path / "store"), lambda text: None)
+    projector.start({"study": "small", "jobs": [], "settings": {}})
+    assert "unable to open database file" in projector.finish([], "FINISHED")
+    assert sum(slept) < 30
