@@ -6,6 +6,7 @@ Each part times its candidates in turn and prints their ratio as median (lowest 
 import subprocess
 import sys
 
+import norms
 import overhead
 import projection
 import readers
@@ -26,6 +27,7 @@ PARTS = (
     "scheduler",
     "makespan",
     "trials",
+    "norms",
 )
 
 
@@ -50,6 +52,8 @@ def main(parts: list[str]) -> None:
             storage.run()
         elif part == "trials":
             trials.run()
+        elif part == "norms":
+            norms.run()
         elif part == "makespan":
             subprocess.run([sys.executable, "tests/benchmarks/makespan.py"], check=True)
         elif part == "mlflow":
