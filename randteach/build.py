@@ -1,6 +1,5 @@
 """The building blocks of a study's jobs; each takes a resolved point."""
 
-from dataclasses import replace
 from typing import Any
 
 from randteach import identity
@@ -133,7 +132,7 @@ def snapshot_probes(config: Config, student: Job) -> list[Job]:
 
 def bare(draw: Draw) -> Draw:
     """A draw without its norm mode: its weights alone."""
-    return replace(draw, norm="identity", calibrated_on=None)
+    return Draw(draw.role, draw.seed, draw.net, draw.channels)
 
 
 def draw_id(draw: Draw) -> str:

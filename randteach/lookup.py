@@ -172,7 +172,7 @@ class Lookup:
     def _known(
         self, artifact: Artifact, config: dict[str, Any], reference: Mapping[str, Any], above: Known | None
     ) -> Known:
-        values = dict(above.settings if above else {}) | _settings(artifact.kind, config)
+        values = dict(above.settings if above else {}) | named(artifact.kind, config)
         seeds = {values.get(f"seeds.{name}") for name in ("teacher", "student", "order")}
         if len(seeds) == 1:
             values["seed"] = seeds.pop()
@@ -262,7 +262,7 @@ def _origin(artifact: Artifact, config: Mapping[str, Any]) -> tuple[Mapping[str,
         return reference, snapshot(reference) if reference.get("is") == "snapshot" else None
 
 
-def _settings(kind: str, config: Mapping[str, Any]) -> dict[str, Any]:
+def named(kind: str, config: Mapping[str, Any]) -> dict[str, Any]:
     """A record's values under the names of settings; what no setting decides alone is left out."""
     return {name: value for name, value in renamed(kind, config).items() if name in settings()}
 

@@ -20,7 +20,7 @@ from randteach import code, identity, names, plain, storage
 from randteach.jobs import Entry
 from randteach.setting import UserError
 from randteach.store import Store
-from randteach.study import Plan
+from randteach.study import LABELS, Plan
 
 PLAN = re.compile(rf"([^/]+)/{names.PLAN}\.json")
 START = re.compile(r"([0-9]{6,18})\.json")
@@ -45,7 +45,8 @@ def passed_over(trouble: Unreadable) -> None:
 def project(plan: Plan, question: str) -> dict[str, Any]:
     """A plan as it is recorded."""
     jobs = [job.entry.as_json() for job in plan.jobs]
-    return {"study": plan.study, "question": question, "settings": dict(plan.settings), "jobs": jobs}
+    about = {"study": plan.study, "question": question, "labels": LABELS}
+    return {**about, "settings": dict(plan.settings), "jobs": jobs}
 
 
 def record(store: Store, plan: Plan, question: str, about: Mapping[str, Any]) -> code.Start:
@@ -136,7 +137,7 @@ def _last(store: Store, name: str, told: Told) -> tuple[str, tuple[dict[str, Any
     trouble = None
     for path in _newest_first(store, name):
         try:
-            return path, _read(store, path)
+            return path, _labelled(store, path)
         except Unreadable as error:
             trouble = trouble or error
             told(error)
@@ -168,7 +169,7 @@ def every_entry(store: Store, name: str | None = None, told: Told = passed_over)
     found: dict[str, Entry] = {}
     for path in files(store, name) if name else chain(*every_file(store, told).values()):
         try:
-            _, jobs = _read(store, path)
+            _, jobs = _labelled(store, path)
         except Unreadable as trouble:
             told(trouble)
             continue
@@ -194,9 +195,21 @@ def jobs_of(content: Mapping[str, Any], study: str) -> list[Entry]:
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(str(error)) from None
     known = content.get("study") == study and isinstance(content.get("question", ""), str)
+    known = known and isinstance(content.get("labels", 1), int)
     if not known or not all(isinstance(values, list) for values in settings):
         raise ValueError("is no plan of the study")
     return jobs
+
+
+def _labelled(store: Store, path: str) -> tuple[dict[str, Any], list[Entry]]:
+    """A plan, and its jobs, with today's labels."""
+    from randteach import relabel  # which looks records up, as plans are looked up
+
+    content, jobs = _read(store, path)
+    if content.get("labels", 1) < LABELS:
+        jobs = relabel.relabelled(store, content.get("settings", {}), jobs)
+        content = {**content, "jobs": [job.as_json() for job in jobs]}
+    return content, jobs
 
 
 def _read(store: Store, path: str) -> tuple[dict[str, Any], list[Entry]]:

@@ -43,9 +43,19 @@ def distilled(config: Config) -> Samples:
 
 def held_out(config: Config) -> int:
     """Validation samples of the probed set, beside `probe.train_size` of a resolved point."""
-    assert config.probe.train_size
-    fraction, size = config.probe.val_fraction, config.probe.train_size
-    left = DATASETS[str(config.probe.data)].train - size  # rounding must not ask for more
+    assert config.probe.train_size and config.probe.data
+    return holdout(config.probe.data, config.probe.train_size, config.probe.val_fraction)
+
+
+def trainable(name: str, fraction: float) -> int:
+    """How many samples of a set can be trained on, where a share of all that are used is held out."""
+    train = DATASETS[name].train
+    return train - round(train * fraction)
+
+
+def holdout(name: str, size: int, fraction: float) -> int:
+    """How many samples of a set are a share of all that are used, where `size` are trained on."""
+    left = DATASETS[name].train - size  # rounding must not ask for more
     return min(round(size * fraction / (1 - fraction)), left)
 
 
@@ -100,7 +110,7 @@ def _shape(config: Config) -> Config:
 
 def _probe_sizes(config: Config, typed: frozenset[str]) -> Config:
     probe, known = config.probe, DATASETS[str(config.probe.data)]
-    most = known.train - round(known.train * probe.val_fraction)
+    most = trainable(known.name, probe.val_fraction)
     train = _size("probe.train_size", probe.train_size, most, probe.data, typed)
     test = _size("probe.test_size", probe.test_size, known.test, probe.data, typed)
     if probe.neighbours > train:

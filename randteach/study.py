@@ -28,6 +28,7 @@ COLUMNS = {
     "data.name": "dataset",
     "probe.data": "probed_on",
 }
+LABELS = 2  # raised when recorded plans are to be labelled anew as they are read
 AnyJob = TypeVar("AnyJob", Job, Entry)
 
 
@@ -112,7 +113,7 @@ def expand(study: Study, axes: Axes, name: str | None = None) -> Plan:
         config = resolve(point, axes.typed)
         seed = (config.seed, *vars(config.seeds).values())
         rank = seeds.setdefault(seed, len(seeds))
-        values = {column: _cell(get(config, name)) for name, column in swept.items()}
+        values = {column: cell(get(config, name)) for name, column in swept.items()}
         for job in study.jobs(config):
             _label(labels.setdefault(job.key, {}), job.labels, values)
             have, at = merged.get(job.key), (rank, *job.rank, number)
@@ -131,7 +132,7 @@ def expand(study: Study, axes: Axes, name: str | None = None) -> Plan:
     return Plan(name or study.name, jobs, settled)
 
 
-def _cell(value: Any) -> Any:
+def cell(value: Any) -> Any:
     """A setting's value as a cell of the table."""
     return str(value) if isinstance(value, list) else value
 

@@ -79,7 +79,7 @@ def build(
     reader = _Reader(store, settings, made, dict.fromkeys(work.failures(store), FAILED), on_damage)
     reader.absent.update(dict.fromkeys(skipped, SKIPPED))
     rows = [{"study": study, **row} for entry in entries for row in reader.rows(entry)]
-    swept = sorted({name for row in rows for name in row} - set(COLUMNS))
+    swept = sorted({name for entry in entries for name in entry.labels} - set(COLUMNS))
     frame = pd.DataFrame({name: _column(name, rows) for name in (*COLUMNS, *swept)})
     order = [*_SORTED_BY[:-2], *swept, *_SORTED_BY[-2:]]
     return frame.sort_values(order, kind="stable", na_position="first", ignore_index=True)

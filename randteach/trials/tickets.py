@@ -118,7 +118,7 @@ def _controls(
             if control == "reinit":
                 network = fresh
             elif control == "random":
-                mask = pruning.mask(control, _of_none(labels), number)
+                mask = pruning.mask(control, of_none(labels), number)
                 yield mask
             else:
                 mask = pruning.mask(control, labels, number, within=found)
@@ -139,10 +139,10 @@ def _transferred(
         yield train_job(config, start.network, labels, mask=mask, rank=number)
 
 
-def _of_none(labels: Mapping[str, Any]) -> dict[str, Any]:
+def of_none(labels: Mapping[str, Any]) -> dict[str, Any]:
     """Labels of a mask that is random in all layers: teachers and students share it."""
     kept = ("arch", "width", "seed", "probed_on", "round", "kept", "control")
-    return {"role": "random", **{name: labels[name] for name in kept}}
+    return {"role": "random", **{name: labels[name] for name in kept if name in labels}}
 
 
 def _round(start: Checkpoint, pruning: Pruning, number: int) -> dict[str, Any]:
