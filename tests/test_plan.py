@@ -279,6 +279,9 @@ def test_the_plan_run_last_is_the_plan_whatever_the_clock_says(tmp_path: Path) -
     assert set(plans.every_entry(store)) == keys(one) | keys(two)
     with pytest.raises(UserError, match=r"no study 'our'; it has init_distance"):
         plans.last(store, "our")
+    # Of a damaged one the one before is left, and then none.
+    (tmp_path / plans.last_file(store, "init_distance")).write_text("{")
+    assert {entry.key for entry in plans.entries(store, "init_distance")} == keys(two)
     (tmp_path / plans.last_file(store, "init_distance")).write_text("{")
     with pytest.raises(UserError, match="is no plan, or damaged"):
         plans.last(store, "init_distance")
