@@ -10,6 +10,9 @@ import pytest
 from loaders import datasets
 from randteach import commands, options, overrides
 from randteach.commands import settings
+from randteach.metrics import NUMBERS
+from randteach.report import table
+from randteach.stages.recorder import DIVERGED, OK, SKIPPED, UNMOVED
 from randteach.study import expand
 from tests.studies import STUDY
 
@@ -32,6 +35,17 @@ def test_generated_pages_are_up_to_date(page: str, printed: object) -> None:
     """If this fails: `.venv/bin/randteach PAGE > docs/PAGE.md`."""
     assert callable(printed)
     assert Path(f"docs/{page}.md").read_text() == printed()
+
+
+def test_the_page_on_the_table_names_all_its_columns_and_kinds() -> None:
+    page = Path("docs/table.md").read_text()
+    listed, _, rest = page.partition("Behind these")
+    heads = re.findall(r"^\| (`[a-z_`, ]+`) \|", listed, re.MULTILINE)
+    assert re.findall(r"\w+", " ".join(heads)) == table.COLUMNS
+    assert all(f"`{kind}`" in listed for kind in NUMBERS)
+    assert all(
+        f"`{status}`" in rest for status in (OK, UNMOVED, DIVERGED, SKIPPED, table.FAILED, table.MISSING)
+    )
 
 
 @pytest.mark.parametrize("typed", TYPED)
