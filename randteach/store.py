@@ -144,9 +144,9 @@ class Store(Artifacts):
         """Whether the marker names an attempt, as far as can be seen."""
         try:
             return self.marker(artifact).attempt == attempt
-        except (KeyError, Damaged):
+        except KeyError:
             return False
-        except OSError:
+        except (Damaged, Unknown, OSError):
             return True  # nobody knows: its files stay
 
     def set_aside(self, damage: Damaged) -> None:

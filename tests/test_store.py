@@ -175,6 +175,29 @@ def test_a_commit_that_fails_leaves_nothing(
     assert commit(store) and store.read(PROBE, "metrics.jsonl") == FILES["metrics.jsonl"]
 
 
+@pytest.mark.parametrize("unseen", [0, errno.EIO, errno.ETIMEDOUT])
+def test_a_commit_interrupted_behind_its_marker_keeps_its_files(
+    any_store: Store, monkeypatch: pytest.MonkeyPatch, unseen: int
+) -> None:
+    """Whether or not one can see, then, that the marker is there."""
+    create = any_store.storage.create
+
+    def interrupted(name: str, content: bytes, **options: Any) -> None:
+        create(name, content, **options)
+        raise OSError(errno.EIO, "Input/output error")
+
+    def away(name: str, *options: Any) -> bytes:
+        raise OSError(unseen, "away")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(any_store.storage, "create", interrupted)
+        if unseen:
+            broken.setattr(any_store.storage, "read", away)
+        with pytest.raises(OSError, match="Input/output error"):
+            commit(any_store)
+    assert any_store.read(PROBE, "metrics.jsonl") == FILES["metrics.jsonl"]
+
+
 def test_files_are_on_the_disk_before_their_marker(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     flushed: list[str] = []
     flush, link = os.fsync, os.link
