@@ -1,11 +1,22 @@
 """The building blocks of a study's jobs; each takes a resolved point."""
 
+from dataclasses import replace
 from typing import Any
 
 from randteach import identity
 from randteach.config import Config
 from randteach.jobs import Artifact, Job
-from randteach.records import DistillSpec, Draw, Network, Pixels, ProbeSpec, Reference, Snapshot
+from randteach.records import (
+    MEASURES,
+    DistillSpec,
+    Draw,
+    MeasureSpec,
+    Network,
+    Pixels,
+    ProbeSpec,
+    Reference,
+    Snapshot,
+)
 from randteach.resolve import distilled, probed, snapshots
 
 
@@ -90,9 +101,10 @@ def made_of(*references: Reference, head: bool = False) -> tuple[Artifact, ...]:
     return tuple(found)
 
 
-def probe_job(config: Config, reference: Reference, parent: Job | None = None) -> Job:
-    """A probe of a draw, of raw pixels, or of a snapshot of the job `parent`."""
-    spec = probe_spec(config, reference)
+def probe_jobs(config: Config, reference: Reference, parent: Job | None = None) -> list[Job]:
+    """The probe of a draw, of raw pixels, or of a snapshot of the job `parent`, and measures beside it."""
+    probe = probe_spec(config, reference)
+    specs = [MeasureSpec(reference, probe.samples, probe.test_count, measure) for measure in MEASURES]
     labels: dict[str, Any] = {"role": "input"}
     if isinstance(reference, Draw):
         labels = {"role": "teacher", "teacher": reference_id(reference), "draw": draw_id(reference)}
@@ -106,7 +118,8 @@ def probe_job(config: Config, reference: Reference, parent: Job | None = None) -
     if not isinstance(reference, Pixels):
         labels |= {"arch": config.net.arch, "width": config.net.width}
     labels["probed_on"] = config.probe.data
-    return Job("probe", spec, {}, made_of(reference), config.resources.probe, (1,), labels)
+    first = Job("probe", probe, {}, made_of(reference), config.resources.probe, (1,), labels)
+    return [first, *(replace(first, kind="measure", spec=spec) for spec in specs)]
 
 
 def probe_spec(config: Config, reference: Reference) -> ProbeSpec:
@@ -126,8 +139,10 @@ def probe_spec(config: Config, reference: Reference) -> ProbeSpec:
 
 
 def snapshot_probes(config: Config, student: Job) -> list[Job]:
-    """A probe of each snapshot of a student."""
-    return [probe_job(config, snapshot(student, step, config), student) for step in student.steps]
+    """The probe, and measures beside it, of each snapshot of a student."""
+    return [
+        job for step in student.steps for job in probe_jobs(config, snapshot(student, step, config), student)
+    ]
 
 
 def bare(draw: Draw) -> Draw:

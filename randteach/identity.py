@@ -17,7 +17,16 @@ from functools import cache
 from typing import Any
 
 # Raised when a kind's meaning changes; every older result of the kind is then another result.
-REVISIONS = {"distill": 1, "state": 1, "probe": 1, "train": 1, "mask": 1, "connect": 1, "plane": 1}
+REVISIONS = {
+    "distill": 1,
+    "state": 1,
+    "probe": 1,
+    "measure": 1,
+    "train": 1,
+    "mask": 1,
+    "connect": 1,
+    "plane": 1,
+}
 # Why a kind was raised to its second revision, its third, and so on.
 REVISED: dict[str, tuple[str, ...]] = {}
 LATEST = 1000  # revisions of a kind that are told from damage

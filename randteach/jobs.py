@@ -11,7 +11,7 @@ from randteach.labels import label
 from randteach.records import Spec
 
 # How a title calls kinds, and which labels it shows behind which words.
-TITLES = {"train": "training", "plane": "plane", "connect": "line between children"}
+TITLES = {"measure": "converged probe", "train": "training", "connect": "line between children"}
 SHOWN = {
     "arch": "",
     "dataset": "on ",
@@ -88,7 +88,8 @@ class Entry:
         role = {"input": "raw pixels", "random": "random weights"}.get(named["role"], named["role"])
         text = role if self.kind == "distill" else f"{TITLES.get(self.kind, self.kind)} of {role}"
         for name, word in SHOWN.items():
-            if name in named and not (name == "probed_on" and (role == "student" or self.kind != "probe")):
+            of_features = self.kind in ("probe", "measure") and role != "student"
+            if name in named and (name != "probed_on" or of_features):
                 text += f" {word}{label(named[name])}"
         text += "".join(f" {name}={label(named[name])}" for name in sorted(named) if "." in name)
         return text

@@ -15,6 +15,16 @@ from randteach.setting import UserError
 from randteach.store import Store
 
 # Where a record's fields have other names than the settings that they come from.
+_PROBED = {
+    "samples.name": "probe.data",
+    "samples.size": "data.size",
+    "samples.channels": "data.channels",
+    "samples.count": "probe.train_size",
+    "test_count": "probe.test_size",
+    "reference.net": "net",
+    "reference.norm": "distill.teacher_norm",
+    "reference.seed": "seeds.teacher",
+}
 RENAMED = {
     "distill": {
         "samples.name": "data.name",
@@ -32,21 +42,15 @@ RENAMED = {
         "seed_augment": "seeds.augment",
     },
     "probe": {
-        "samples.name": "probe.data",
-        "samples.size": "data.size",
-        "samples.channels": "data.channels",
-        "samples.count": "probe.train_size",
-        "test_count": "probe.test_size",
+        **_PROBED,
         "epochs": "probe.epochs",
         "batch_size": "probe.batch_size",
         "lr": "probe.lr",
         "weight_decay": "probe.weight_decay",
         "neighbours": "probe.neighbours",
         "seed": "seeds.probe",
-        "reference.net": "net",
-        "reference.norm": "distill.teacher_norm",
-        "reference.seed": "seeds.teacher",
     },
+    "measure": _PROBED,
     "train": {
         "samples.name": "probe.data",
         "samples.size": "data.size",

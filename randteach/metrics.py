@@ -47,7 +47,7 @@ def above(entry: Entry, entries: Mapping[str, Entry]) -> str | None:
 def curve(entry: Entry, rows: Iterable[Mapping[str, Any]]) -> list[Any]:
     """What the run above shows of a job as a point of a curve: features along training, error by round."""
     labels = entry.labels
-    if entry.kind == "probe" and entry.parents:
+    if entry.kind in OF_FEATURES and entry.parents:
         return of_rows(rows, labels.get("step") or 0, f"{labels['probed_on']}/")
     if entry.kind == "train" and entry.parents and "round" in labels:
         last = [row for row in rows if row["split"] == "test"][-1:]

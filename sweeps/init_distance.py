@@ -18,7 +18,7 @@ except ModuleNotFoundError as error:
     raise SystemExit(f"error: {error}; `source .venv/bin/activate` first, which `make setup` makes") from None
 
 from randteach import presets
-from randteach.build import distill_job, probe_job, snapshot_probes, teacher_of
+from randteach.build import distill_job, probe_jobs, snapshot_probes, teacher_of
 from randteach.config import Config
 from randteach.jobs import Job
 from randteach.records import Pixels
@@ -43,8 +43,8 @@ def jobs(point: Config) -> Iterator[Job]:
     yield student
     if "probe" in point.downstream:
         yield from snapshot_probes(point, student)
-        yield probe_job(point, teacher_of(point))
-        yield probe_job(point, Pixels())
+        yield from probe_jobs(point, teacher_of(point))
+        yield from probe_jobs(point, Pixels())
     yield from triggered(point, student)
 
 

@@ -193,7 +193,7 @@ def test_ffcv_where_it_is_not_installed(
 def test_no_room_on_the_disk(fails: Fails, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Folder, "free_bytes", lambda self: 12_345)
     message = fails()
-    assert f"--store {tmp_path / 'out' / 'store'}: the plan needs 69.3 MB, 12.3 kB are free" in message
+    assert f"--store {tmp_path / 'out' / 'store'}: the plan needs 69.5 MB, 12.3 kB are free" in message
     assert "another place with --store" in message
     assert not any(tmp_path.iterdir())
 
@@ -237,12 +237,13 @@ def dry_run(folder: Path, capsys: pytest.CaptureFixture[str], *argv: str) -> str
 
 def test_a_dry_run_counts_and_writes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     lines = dry_run(tmp_path, capsys, "--name", "mine", "alpha=0,1", "seed=0").splitlines()
-    assert lines[0] == "mine: 14 jobs, 14 missing"
-    assert [line.split() for line in lines[1:3]] == [
+    assert lines[0] == "mine: 26 jobs, 26 missing"
+    assert [line.split() for line in lines[1:4]] == [
         ["distill", "2", "done", "0", "missing", "2"],
         ["probe", "12", "done", "0", "missing", "12"],
+        ["measure", "12", "done", "0", "missing", "12"],
     ]
-    assert "to store; time unknown, no past jobs" in lines[3] and len(lines) == 4
+    assert "to store; time unknown, no past jobs" in lines[4] and len(lines) == 5
     assert not any(tmp_path.iterdir())
 
 

@@ -59,12 +59,14 @@ def test_room_by_hand() -> None:
     encoder, head = estimate.parameters(*estimate._shape(spec))
     # Linear layers 64-256-256-64 with biases, and 64-1024 without.
     assert head == 64 * 256 + 256 + 256 * 256 + 256 + 256 * 64 + 64 + 64 * 1024
-    # Ten students: five snapshots, then moments of both and the head; rows and config of 103 artifacts.
-    wanted = 10 * 4 * (5 * encoder + 2 * encoder + 3 * head) + 103 * 4096
+    # Ten students: five snapshots, then moments of both and the head; rows and config of 156 artifacts.
+    wanted = 10 * 4 * (5 * encoder + 2 * encoder + 3 * head) + 156 * 4096
     assert estimate.storage(jobs) == wanted
     assert estimate.storage([]) == 0
     more = estimate.storage(plan("probe.at=[0,1,2,3,5,10]"))
-    assert more - wanted == 10 * (4 * encoder + 2 * 4096)  # a snapshot, and its probe
+    assert more - wanted == 10 * (
+        4 * encoder + 3 * 4096
+    )  # a snapshot, its probe, and the measure beside that
 
 
 def commit(store: Store, artifact: Artifact, seconds: float) -> None:

@@ -13,8 +13,10 @@ from typing import Any
 import pytest
 
 from randteach import identity, overrides
+from randteach.build import probe_jobs
 from randteach.config import Config, get, settings
 from randteach.jobs import Job
+from randteach.records import Pixels
 from randteach.resolve import resolve
 from randteach.setting import Setting, UserError
 from randteach.study import expand
@@ -70,8 +72,16 @@ PINNED_LAST = {
     ("mode_connectivity", "paper"): ("2c1001675d1cf6a797ac391d", "7bbdabb51d3883cfbb5333d2"),
     ("loss_landscape", "mini"): ("e24e6b11d58975627d613ebc", "2bfc761df0a584d93a97b110"),
     ("loss_landscape", "paper"): ("dcb3b478cc9d1b2b8ff6b9e6", "ab2cb3b534a688e00447bf48"),
-    ("restart", "mini"): ("882337c88fe9faf00db45d2e", "66a3d56f6ba0d6c545d44f6a"),
-    ("restart", "paper"): ("a9bb58986b4a103cded0a125", "82b2a318c0633ab39a69b11e"),
+    ("restart", "mini"): (
+        "882337c88fe9faf00db45d2e",
+        "66a3d56f6ba0d6c545d44f6a",
+        "3147e06fcb8fafc45fdc028a",
+    ),
+    ("restart", "paper"): (
+        "a9bb58986b4a103cded0a125",
+        "82b2a318c0633ab39a69b11e",
+        "8e69ab50e7051644ce4eac9e",
+    ),
 }
 # Among these points every setting of a key decides something.
 BASES = ((), ("data.name=gaussian",), ("data.augment=flip_crop",), ("data.size=32",))
@@ -89,7 +99,8 @@ def point(preset: str, *pairs: str) -> Config:
 
 
 def jobs(config: Config) -> list[Job]:
-    return list(STUDY.jobs(resolve(config)))
+    """A student and its probes, without the measures beside these."""
+    return [job for job in STUDY.jobs(resolve(config)) if job.kind != "measure"]
 
 
 def keys(config: Config) -> dict[Name, str]:
@@ -105,7 +116,7 @@ def keys(config: Config) -> dict[Name, str]:
 
 
 def _trial(job: Job, names: Iterable[str]) -> str:
-    told = names if job.kind not in ("distill", "probe") else ()
+    told = names if job.kind not in ("distill", "probe", "measure") else ()
     return " ".join(f"{name} {job.labels[name]}" for name in told if name in job.labels)
 
 
@@ -152,7 +163,27 @@ def test_literal_keys_of_trials(sweep: str, preset: str) -> None:
     study = importlib.import_module(f"sweeps.{sweep}").STUDY
     plan = expand(study, overrides.parse(study.presets[preset], []))
     keys_by_kind = {job.kind: job.key for job in plan.jobs}
-    assert tuple(keys_by_kind.values())[-2:] == PINNED_LAST[sweep, preset]
+    pinned = PINNED_LAST[sweep, preset]
+    assert tuple(keys_by_kind.values())[-len(pinned) :] == pinned
+
+
+def test_a_measures_record_holds_nothing_of_other_measures() -> None:
+    measured = probe_jobs(resolve(point("mini")), Pixels())[1]
+    content = json.loads(identity.dumps(measured.spec))
+    assert set(content) == {"measure", "reference", "samples", "test_count"}
+    assert content["reference"] == {"is": "pixels"} and content["test_count"] == 5000
+    assert content["measure"] == {
+        "is": "logistic",
+        "strengths": [1.0, 0.1, 0.01, 0.001, 0.0001, 1e-05, 1e-06],
+        "val_share": 0.1,
+        "tolerance": 1e-06,
+        "iterations": 2000,
+    }
+    for name in ("epochs=3", "batch_size=9", "lr=1", "weight_decay=0", "neighbours=2"):
+        assert probe_jobs(resolve(point("mini", f"probe.{name}")), Pixels())[1].key == measured.key
+    assert probe_jobs(resolve(point("mini", "seeds.probe=1")), Pixels())[1].key == measured.key
+    for name in ("probe.train_size=99", "probe.test_size=99", "probe.val_fraction=0.1", "data.size=17"):
+        assert probe_jobs(resolve(point("mini", name)), Pixels())[1].key != measured.key
 
 
 @pytest.mark.parametrize("item", [s for s in settings().values() if s.key], ids=lambda s: s.name)
@@ -229,8 +260,8 @@ print(json.dumps([job.key for job in study.expand(STUDY, overrides.parse(STUDY.p
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     axes = overrides.parse(STUDY.presets["mini"], [])
-    expected = {job.key for config in axes.points() for job in jobs(config)}
-    assert len(found) == 63 and set(found) == expected
+    expected = {job.key for config in axes.points() for job in STUDY.jobs(resolve(config))}
+    assert len(found) == 116 and set(found) == expected
 
 
 def test_a_revision_moves_its_kind_and_what_is_computed_from_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 """Plans: which jobs the points of a study come to, in which order, and which of them a store lacks."""
 
+import importlib
 import json
 import os
 import re
@@ -13,7 +14,7 @@ from loaders import DATASETS
 from randteach import build, overrides, plans, study
 from randteach.config import Config, get, settings
 from randteach.jobs import Artifact, Entry, Job
-from randteach.records import ConnectSpec, DistillSpec, Draw, ProbeSpec, Samples
+from randteach.records import ConnectSpec, DistillSpec, Draw, Logistic, MeasureSpec, ProbeSpec, Samples
 from randteach.resolve import distilled, probed, resolve
 from randteach.setting import UserError
 from randteach.store import Store
@@ -38,7 +39,8 @@ def point(*pairs: str) -> Config:
 
 
 def roles(jobs: Plan | list[Job]) -> dict[str, int]:
-    listed = jobs.jobs if isinstance(jobs, Plan) else jobs
+    """Students by their kind, probes by whose they are; measures stand beside these."""
+    listed = [job for job in (jobs.jobs if isinstance(jobs, Plan) else jobs) if job.kind != "measure"]
     return dict(Counter(job.kind if job.kind == "distill" else job.labels["role"] for job in listed))
 
 
@@ -74,6 +76,28 @@ def test_the_mini_study(mini: Plan) -> None:
     teachers = only(mini, "probe", "teacher")
     assert by_teacher == {job.labels["teacher"]: 5 for job in teachers}
     assert [job.labels["seed"] for job in teachers] == [0, 1]
+
+
+@pytest.mark.parametrize("name", ["init_distance", "restart"])
+def test_a_measure_stands_beside_each_probe(name: str) -> None:
+    sweep = importlib.import_module(f"sweeps.{name}").STUDY
+    given = ["seed=0", "probe.val_fraction=0.1", "resources.probe.cpus=2", "probe.lr=1e-3,1e-2"]
+    jobs = study.expand(sweep, overrides.parse(sweep.presets["mini"], given)).jobs
+    measures, seen = [job for job in jobs if job.kind == "measure"], set()
+    for job in jobs:
+        if isinstance(job.spec, ProbeSpec):
+            [beside] = (other for other in measures if _reference(other) == job.spec.reference)
+            assert isinstance(beside.spec, MeasureSpec) and beside.spec.measure == Logistic()
+            assert (beside.spec.samples, beside.spec.test_count) == (job.spec.samples, job.spec.test_count)
+            assert (beside.parents, beside.slot) == (job.parents, job.slot)
+            assert beside.labels.items() <= job.labels.items() | {("probe.lr", None)}
+            seen.add(beside.key)
+    assert seen == {job.key for job in measures}  # one, whatever the linear probe's rate
+
+
+def _reference(job: Job) -> object:
+    assert isinstance(job.spec, MeasureSpec)
+    return job.spec.reference
 
 
 def test_one_seed_after_the_other_and_parents_first(mini: Plan) -> None:
@@ -129,7 +153,7 @@ def test_a_longer_training_lacks_its_new_snapshots(mini: Plan, tmp_path: Path) -
     # A shorter one, and looks at fewer epochs, lack nothing; a further look lacks itself alone.
     assert plan("distill.epochs=5").missing(store) == plan("probe.at=[]").missing(store) == []
     further = plan("probe.at=[3]", "seed=0", "alpha=1").missing(store)
-    assert [job.steps or job.labels["step"] for job in further] == [{237: 3, 790: 10}, 237]
+    assert [job.steps or job.labels["step"] for job in further] == [{237: 3, 790: 10}, 237, 237]
 
 
 def test_snapshots_stand_at_epochs_and_at_the_last_step() -> None:
@@ -257,11 +281,13 @@ def test_a_recorded_plan_comes_back(mini: Plan, tmp_path: Path) -> None:
     assert content["settings"]["alpha"] == [1e-10, 0.3, 0.6, 0.8, 1.0]
     assert content["settings"]["distill.lr"] == [1e-3]  # defaults too
     assert Entry.from_json(mini.jobs[0].entry.as_json()) == mini.jobs[0].entry
-    titles = [job.entry.title for job in (mini.jobs[0], *mini.jobs[9:12])]
+    titles = [job.entry.title for job in (mini.jobs[0], *mini.jobs[13:18])]
     assert titles == [
         "student resnet18 on fashion_mnist alpha 1e-10 seed 0",
         "probe of student resnet18 on fashion_mnist alpha 1e-10 seed 0 epoch 10",
+        "converged probe of student resnet18 on fashion_mnist alpha 1e-10 seed 0 epoch 10",
         "probe of teacher resnet18 seed 0 probed on fashion_mnist",
+        "converged probe of teacher resnet18 seed 0 probed on fashion_mnist",
         "probe of raw pixels probed on fashion_mnist",
     ]
 

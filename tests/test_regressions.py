@@ -91,7 +91,7 @@ def test_settings_stand_on_both_sides_of_an_option(
     with pytest.raises(SystemExit) as ended:
         cli.main(STUDY, argv)
     assert ended.value.code == 0
-    assert "init_distance: 8 jobs" in capsys.readouterr().out
+    assert "init_distance: 15 jobs" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("error", [OSError(errno.EIO, "I/O error"), KeyboardInterrupt()])

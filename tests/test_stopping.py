@@ -79,12 +79,12 @@ def test_a_failure_is_kept_and_the_next_start_heals_it(
     assert start() == 1
     said = capsys.readouterr().out
     (key,) = work.failures(store)
-    assert "5 made, 0 cached, 1 failed" in said and f"`randteach logs {key[:8]}`" in said
+    assert "10 made, 0 cached, 1 failed" in said and f"`randteach logs {key[:8]}`" in said
     found = work.failure(store, key)
     assert found and "RuntimeError: the probe fails" in found["error"] and "data and" not in found["log"][0]
     assert "probe of " in found["log"][0]
     assert start() == 0
-    assert "1 made, 5 cached" in capsys.readouterr().out and work.failures(store) == []
+    assert "1 made, 10 cached" in capsys.readouterr().out and work.failures(store) == []
 
 
 def test_after_so_many_failures_nothing_more_is_started(
@@ -93,7 +93,7 @@ def test_after_so_many_failures_nothing_more_is_started(
     left = failing(100)
     assert start("--max-failures", "2") == 1
     said = capsys.readouterr().out
-    assert left == [98] and "--max-failures 2 is reached" in said and "2 failed, 3 not made" in said
+    assert left == [98] and "--max-failures 2 is reached" in said and "2 failed, 7 not made" in said
 
 
 @pytest.mark.parametrize(
@@ -116,13 +116,15 @@ def test_limits_that_are_none(
 
 def test_a_wider_grid_makes_only_what_is_new(start: Start, capsys: pytest.CaptureFixture[str]) -> None:
     assert start("alpha=0,0.5") == 0
-    assert "10 made, 0 cached" in capsys.readouterr().out  # two students, three probes each, teacher, pixels
+    # Two students; three probes of each, of teacher and pixels, and a measure beside each probe.
+    assert "18 made, 0 cached" in capsys.readouterr().out
     wider = ("alpha=0,0.25,0.5,1", "seed=0,1")
     assert start(*wider, "--dry-run") == 0
     said = capsys.readouterr().out
-    assert "35 jobs, 25 missing" in said
+    assert "62 jobs, 44 missing" in said
     assert "distill      8   done     2   missing     6" in said
     assert "probe       27   done     8   missing    19" in said
+    assert "measure     27   done     8   missing    19" in said
     trained = list[int]()
     step = Student._train_step
 
@@ -133,7 +135,7 @@ def test_a_wider_grid_makes_only_what_is_new(start: Start, capsys: pytest.Captur
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Student, "_train_step", counted)
         assert start(*wider) == 0
-    assert "25 made, 10 cached" in capsys.readouterr().out
+    assert "44 made, 18 cached" in capsys.readouterr().out
     # Eight steps of each of the six new students, two of seed 0 and four of seed 1, and of no other.
     assert sorted(trained) == [0] * 16 + [1] * 32
 
@@ -142,4 +144,4 @@ def test_more_epochs_train_on_from_where_it_ended(start: Start, capsys: pytest.C
     assert start() == 0
     capsys.readouterr()
     assert start("distill.epochs=4") == 0
-    assert "2 made, 4 cached" in capsys.readouterr().out  # the student's further snapshot, and its probe
+    assert "3 made, 8 cached" in capsys.readouterr().out  # the further snapshot, its probe and measure

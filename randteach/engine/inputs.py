@@ -11,7 +11,7 @@ from loaders import Split, open_split
 from loaders.order import balanced, held_out
 from randteach import nets
 from randteach.jobs import Artifact
-from randteach.records import Draw, Network, Pixels, ProbeSpec, Reference, Samples, Snapshot
+from randteach.records import Draw, MeasureSpec, Network, Pixels, ProbeSpec, Reference, Samples, Snapshot
 from randteach.stages.embed import drawn_encoder, inputs, to_device
 from randteach.stages.evaluate import Inputs
 from randteach.stages.mask import Masks, unpack
@@ -87,7 +87,7 @@ def both(
 
 
 def encoder_of(
-    spec: ProbeSpec, context: "Context", device: torch.device
+    spec: ProbeSpec | MeasureSpec, context: "Context", device: torch.device
 ) -> Callable[[torch.Tensor], torch.Tensor]:
     """The reference as a function x_BCHW -> features_BD, frozen and in evaluation mode."""
     reference, size = spec.reference, spec.samples.size

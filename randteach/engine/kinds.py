@@ -27,6 +27,7 @@ from randteach.records import (
     DistillSpec,
     Draw,
     MaskSpec,
+    MeasureSpec,
     Network,
     PlaneSpec,
     ProbeSpec,
@@ -37,6 +38,7 @@ from randteach.stages.connect import connect
 from randteach.stages.distill import distill
 from randteach.stages.embed import drawn_encoder
 from randteach.stages.mask import mask
+from randteach.stages.measure import measure
 from randteach.stages.plane import plane
 from randteach.stages.probe import probe
 from randteach.stages.recorder import Tensors
@@ -54,6 +56,8 @@ def run(job: Job, steps: Set[int | None], context: "Context", keeper: Keeper) ->
             _distill(job, job.spec, steps, context, keeper)
         case ProbeSpec():
             _probe(job.spec, context, keeper)
+        case MeasureSpec():
+            _measure(job.spec, context, keeper)
         case TrainSpec():
             _train(job, job.spec, steps, context, keeper)
         case MaskSpec():
@@ -91,6 +95,13 @@ def _probe(spec: ProbeSpec, context: "Context", keeper: Keeper) -> None:
     train, test, indices = labelled(spec.samples, spec.test_count, context, keeper.device)
     keeper.begin()
     probe(spec, encoder, train, test, indices, keeper.device, keeper)
+
+
+def _measure(spec: MeasureSpec, context: "Context", keeper: Keeper) -> None:
+    encoder = encoder_of(spec, context, keeper.device)
+    train, test, indices = labelled(spec.samples, spec.test_count, context, keeper.device)
+    keeper.begin()
+    measure(spec, encoder, train, test, indices, keeper.device, keeper)
 
 
 def _train(job: Job, spec: TrainSpec, steps: Set[int | None], context: "Context", keeper: Keeper) -> None:

@@ -1,6 +1,6 @@
 """References to modules in the mode that they are evaluated in, and features of samples, one pass."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from functools import reduce
@@ -129,3 +129,31 @@ def inputs(data: Split, indices: np.ndarray, device: torch.device) -> Iterator[t
 def embed(function: Callable[[torch.Tensor], torch.Tensor], batches: Iterable[torch.Tensor]) -> torch.Tensor:
     """function(x_BCHW) for batches of samples: features_ND."""
     return torch.cat([function(x_BCHW) for x_BCHW in batches])
+
+
+@dataclass(frozen=True)
+class Features:
+    """Embedded samples features_ND and their labels_N by split, "train" among them."""
+
+    of: Mapping[str, torch.Tensor]
+    labels: Mapping[str, torch.Tensor]
+    classes: int
+
+
+def embedded(
+    encoder: Callable[[torch.Tensor], torch.Tensor],
+    train: Split,
+    test: Split,
+    indices: Mapping[str, np.ndarray],
+    device: torch.device,
+) -> Features:
+    """Features of the samples of "train", "test" and, where there are any, "val", held out of `train`."""
+    assert train.labels is not None and test.labels is not None
+    splits = {"train": (train, train.labels), "test": (test, test.labels), "val": (train, train.labels)}
+    found, told = {}, {}
+    for name, ix in indices.items():
+        if len(ix):
+            data, labels = splits[name]
+            found[name] = embed(encoder, inputs(data, ix, device))
+            told[name] = torch.from_numpy(labels[ix]).to(device)
+    return Features(found, told, int(train.labels.max()) + 1)

@@ -10,7 +10,7 @@ from torch import nn
 from loaders import Split
 from loaders.streams import stream
 from randteach.records import ProbeSpec
-from randteach.stages.embed import embed, inputs
+from randteach.stages.embed import embedded
 from randteach.stages.neighbours import knn
 from randteach.stages.recorder import Recorder, Result, Row
 
@@ -29,13 +29,8 @@ def probe(
     `indices` are the samples of "train", "test" and "val", the last ones held out of `train`. One
     embedding pass of each serves all probes.
     """
-    assert train.labels is not None and test.labels is not None
-    labelled = {"train": train.labels, "test": test.labels, "val": train.labels}
-    splits = {"train": train, "test": test, "val": train}
-    used = {name: ix for name, ix in indices.items() if len(ix)}
-    features = {name: embed(encoder, inputs(splits[name], ix, device)) for name, ix in used.items()}
-    labels = {name: torch.from_numpy(labelled[name][ix]).to(device) for name, ix in used.items()}
-    rows = accuracies(spec, features, labels, int(train.labels.max()) + 1, record)
+    samples = embedded(encoder, train, test, indices, device)
+    rows = accuracies(spec, samples.of, samples.labels, samples.classes, record)
     for row in rows:
         record.row(row)
     record.result(Result(rows))

@@ -11,6 +11,7 @@ Tensors = Mapping[str, torch.Tensor]
 
 # Statuses of a result. A diverged or unmoved student is a result, not an error.
 OK, DIVERGED, UNMOVED = "ok", "diverged", "unmoved"
+NOT_CONVERGED = "not converged"  # a measure without a number
 SKIPPED = "skipped: parent diverged"  # what hangs below a diverged student
 
 

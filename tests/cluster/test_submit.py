@@ -20,13 +20,13 @@ print("MLFLOW", sorted(run.data.tags.get("kind", "sweep") for run in runs), swee
 
 def test_submit_ends_in_the_figure_and_a_second_one_trains_nothing(cluster: Onprem, tmp_path: Path) -> None:
     study = [*STUDY.split(), "probe.test_size=310"]  # no job in common with what other tests have left
-    said = cluster.submit(*study, step="ray submit: 2 students, 8 probes")
-    assert "10 made, 0 cached" in said, said
+    said = cluster.submit(*study, step="ray submit: 2 students, 8 probes, 8 measures")
+    assert "18 made, 0 cached" in said, said
     folder = cluster.results / "init_distance"
     assert (folder / "figure.png").stat().st_size > 10_000
     table = (folder / "results.csv").read_bytes()
     again = cluster.submit(*study, step="ray submit again")
-    assert "10 jobs, 0 missing" in again and "0 made, 10 cached" in again, again
+    assert "18 jobs, 0 missing" in again and "0 made, 18 cached" in again, again
     assert (folder / "results.csv").read_bytes() == table
     # The same table as on one machine, in one process, without a cluster.
     alone = tmp_path / "alone"
@@ -38,7 +38,7 @@ def test_submit_ends_in_the_figure_and_a_second_one_trains_nothing(cluster: Onpr
 def test_mlflow_has_the_runs_and_listens_on_loopback(cluster: Onprem) -> None:
     (cluster.head.home / "look.py").write_text(MLFLOW)
     said = cluster.exec("python ~/look.py")
-    kinds = ["distill"] * 2 + ["probe"] * 8 + ["sweep"]
+    kinds = ["distill"] * 2 + ["measure"] * 8 + ["probe"] * 8 + ["sweep"]
     assert f"MLFLOW {kinds} FINISHED" in said and "figure.png" in said and "results.csv" in said, said
     assert ("127.0.0.1", 5000) in cluster.head.ports()
     assert {host for host, port in cluster.head.ports() if port == 5000} == {"127.0.0.1"}

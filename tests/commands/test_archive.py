@@ -18,7 +18,7 @@ Members = list[tuple[tarfile.TarInfo, bytes]]
 @pytest.fixture
 def tar(command: Command, tmp_path: Path) -> Path:
     path = tmp_path / "small.tar"
-    assert "small, 16 artifacts" in command("export", "small", str(path))
+    assert "small, 24 artifacts" in command("export", "small", str(path))
     return path
 
 
@@ -28,7 +28,7 @@ def content(store: Store) -> dict[tuple[Artifact, str], bytes]:
 
 def test_an_import_is_the_study(tar: Path, store: Store, command: Command, tmp_path: Path) -> None:
     other = Store(tmp_path / "other" / "store")
-    assert "16 artifacts taken, 0 were" in command("import", str(tar), at=tmp_path / "other")
+    assert "24 artifacts taken, 0 were" in command("import", str(tar), at=tmp_path / "other")
     assert content(other) == content(store)
     assert planned().missing(other) == [] and plans.last(other, "small") == plans.last(store, "small")
     for artifact in store.all():
@@ -49,7 +49,7 @@ def test_a_study_that_is_not_whole_is_exported_as_it_is(
 ) -> None:
     plans.record(store, planned("alpha=0.3,0.9"), "", {})
     printed = command("export", "small", str(tmp_path / "x.tar"))
-    assert "16 artifacts" in printed and "6 are not made yet" in printed
+    assert "24 artifacts" in printed and "6 are not made yet" in printed
 
 
 def test_what_can_not_be_exported(command: Command, store: Store, tar: Path, tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ def rows(printed: str) -> list[str]:
 
 def test_all_that_is_made_is_listed(command: Command) -> None:
     printed = command("ls")
-    assert len(rows(printed)) == 10 and printed.endswith("10 jobs\n")
+    assert len(rows(printed)) == 18 and printed.endswith("18 jobs\n")
     for job in planned().jobs:
         (line,) = (line for line in rows(printed) if line.startswith(job.key[:12]))
         if job.kind == "distill":
@@ -33,16 +33,16 @@ def test_all_that_is_made_is_listed(command: Command) -> None:
 @pytest.mark.parametrize(
     ("filters", "count"),
     [
-        (["alpha=0.3"], 4),
-        (["alpha=0.30"], 4),
-        (["alpha=0.3,0.6"], 8),
-        (["alpha=3e-1", "seed=0"], 4),
-        (["net.width=4"], 9),  # the pixels have none
+        (["alpha=0.3"], 7),
+        (["alpha=0.30"], 7),
+        (["alpha=0.3,0.6"], 14),
+        (["alpha=3e-1", "seed=0"], 7),
+        (["net.width=4"], 16),  # the pixels have none
         (["net.width=4", "alpha=0.9"], 0),
-        (["probe.data=mnist5k"], 8),
-        (["data.train_size=500", "head.hidden_dims=[32]"], 8),
-        (["distill.lr=0.001", "distill.teacher_norm=identity", "seeds.order=0"], 8),
-        (["seeds.teacher=0"], 9),
+        (["probe.data=mnist5k"], 16),
+        (["data.train_size=500", "head.hidden_dims=[32]"], 14),
+        (["distill.lr=0.001", "distill.teacher_norm=identity", "seeds.order=0"], 14),
+        (["seeds.teacher=0"], 16),
         (["variance_preserving=false"], 0),
     ],
     ids=str,
@@ -61,7 +61,7 @@ def test_a_filter_that_fits_none_names_what_is_there(command: Command) -> None:
 
 def test_a_study_is_a_filter(command: Command, store: Store) -> None:
     plans.record(store, planned("alpha=0.6", name="other"), "", {})
-    assert command("ls", "--study", "other").endswith("6 jobs\n")
+    assert command("ls", "--study", "other").endswith("11 jobs\n")
     assert command("ls", "--study", "other", "alpha=0.3").endswith("0 jobs\n")
     assert "no study 'none'; it has other, small" in command("ls", "--study", "none", code=2)
 
@@ -154,7 +154,7 @@ def test_a_damaged_job_is_named_and_not_shown(command: Command, store: Store) ->
     path.write_bytes(path.read_bytes().replace(b"0.001", b"0.002"))
     assert f"{path}: its content is not what was written" in command("show", job.key, code=2)
     printed = command("ls", code=1)
-    assert f"damaged: {path}" in printed and printed.endswith("9 jobs, 1 damaged\n")
+    assert f"damaged: {path}" in printed and printed.endswith("17 jobs, 1 damaged\n")
 
 
 def test_where_there_is_no_store(command: Command, tmp_path: Path) -> None:

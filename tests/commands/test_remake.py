@@ -165,20 +165,20 @@ def test_from_a_plan_to_results_made_again(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    told = "other code has made 10 of these jobs: `randteach ls --other-code` lists them"
+    told = "other code has made 18 of these jobs: `randteach ls --other-code` lists them"
     assert sweep(out, "--dry-run") == 0 and "other code" not in capsys.readouterr().out
     assert command("ls", "--other-code") == "0 jobs\n"
     before, commit = code.digest(), code.started().commit
     monkeypatch.setattr(code, "digest", lambda: OLD)
     assert sweep(out, "--dry-run") == 0 and told in capsys.readouterr().out
     listed = command("ls", "--other-code", "alpha=0.3").splitlines()
-    assert len(listed) == 6 and all((commit or before)[:12] in line for line in listed[1:-1])
+    assert len(listed) == 9 and all((commit or before)[:12] in line for line in listed[1:-1])
     kept = {artifact: store.marker(artifact).attempt for artifact in store.all()}
     assert sweep(out, "--remake", "--dry-run") == 0
     printed = capsys.readouterr().out
-    assert "10 missing" in printed and "--remake sets aside 10 jobs that other code has made" in printed
+    assert "18 missing" in printed and "--remake sets aside 18 jobs that other code has made" in printed
     assert sweep(out, "--remake") == 2
-    assert "--remake sets aside 10 jobs" in (told := capsys.readouterr().err) and "add --yes" in told
+    assert "--remake sets aside 18 jobs" in (told := capsys.readouterr().err) and "add --yes" in told
     assert {artifact: store.marker(artifact).attempt for artifact in store.all()} == kept
     rows = {artifact: store.rows(artifact) for artifact in kept if artifact.kind != "state"}
     assert sweep(out, "--remake", "--yes") == 0
@@ -201,4 +201,4 @@ def test_an_import_keeps_which_code_made_it(
     command("import", str(tmp_path / "x.tar"), at=tmp_path / "there")
     there = Store(tmp_path / "there" / "store")
     assert {code.made_with(there.marker(artifact).attempt) for artifact in there.all()} == {ours}
-    assert len(keys(remake.other_code(PLAN.jobs, there)[0])) == 10
+    assert len(keys(remake.other_code(PLAN.jobs, there)[0])) == 18

@@ -21,7 +21,7 @@ def files(out: Path) -> dict[Path, bytes]:
 
 def test_a_store_in_order_has_nothing_to_remove(command: Command, out: Path) -> None:
     before = files(out)
-    assert "16 artifacts" in command("verify") and "nothing to remove" in command("gc", "--yes")
+    assert "24 artifacts" in command("verify") and "nothing to remove" in command("gc", "--yes")
     assert files(out) == before
 
 
@@ -30,12 +30,12 @@ def test_what_no_study_refers_to_goes_when_asked(command: Command, out: Path, st
     plans.record(store, planned("alpha=0.6", name="other"), "", {})
     before = files(out)
     printed = command("gc")
-    # A student with its three snapshots and its state, and three probes.
-    assert "7 artifacts of no recorded study" in printed and "gc --yes" in printed
+    # A student with its three snapshots and its state, three probes, and the measures beside these.
+    assert "10 artifacts of no recorded study" in printed and "gc --yes" in printed
     assert files(out) == before
     assert "removed" in command("gc", "--yes")
-    assert planned("alpha=0.6").missing(store) == [] and len(list(store.all())) == 9
-    assert command("ls").endswith("6 jobs\n") and "9 artifacts" in command("verify")
+    assert planned("alpha=0.6").missing(store) == [] and len(list(store.all())) == 14
+    assert command("ls").endswith("11 jobs\n") and "14 artifacts" in command("verify")
     assert "nothing to remove" in command("gc")
 
 
@@ -58,7 +58,7 @@ def test_what_dead_writers_left_goes_and_what_lives_stays(command: Command, stor
         left = [path.name for path in (store.root / folder(artifact)).iterdir()]
         assert f"{session.token}-{1:016x}" in left and len(left) == 2
         assert [path.name for path in (store.root / "work").iterdir()] == [later.jobs[0].key]
-    assert "16 artifacts" in command("verify")
+    assert "24 artifacts" in command("verify")
 
 
 def test_verify_reports_and_sets_aside_when_asked(command: Command, out: Path, store: Store) -> None:
@@ -67,31 +67,31 @@ def test_verify_reports_and_sets_aside_when_asked(command: Command, out: Path, s
     path.write_bytes(path.read_bytes()[:-1])
     before = files(out)
     printed = command("verify", code=1)
-    assert f"damaged: {path}" in printed and "16 artifacts" in printed
+    assert f"damaged: {path}" in printed and "24 artifacts" in printed
     assert files(out) == before and planned().missing(store) == []
     assert "set aside" in command("verify", "--set-aside", code=1)
     assert [one.key for one in planned().missing(store)] == [job.key]
-    assert "15 artifacts" in command("verify")
+    assert "23 artifacts" in command("verify")
     aside = store.root / "aside" / "distill" / job.artifacts[-1].name
     assert {item.suffix for item in aside.iterdir()} == {"", ".json"}
     assert "1 artifacts that were set aside" in command("gc", "--yes") and not aside.exists()
 
 
 def test_status_shows_what_runs_and_what_is_made(command: Command, store: Store) -> None:
-    assert command("status") == "nothing runs\nsmall: 10 jobs, 10 done, 0 missing\n"
+    assert command("status") == "nothing runs\nsmall: 18 jobs, 18 done, 0 missing\n"
     plans.record(store, planned("alpha=0.3,0.9"), "", {})
     missing = planned("alpha=0.3,0.9").missing(store)
     work.record_failure(store, missing[0].key, {"error": "ValueError: no", "log": ["began"]})
-    assert "small: 10 jobs, 6 done, 4 missing, 1 of them failed" in command("status")
+    assert "small: 18 jobs, 11 done, 7 missing, 1 of them failed" in command("status")
     assert command("logs", missing[0].key[:8]) == "began\nValueError: no\n"
     running = {"key": missing[0].key, "title": "student", "epoch": 1, "epochs": 2, "loss": 0.5, "seconds": 3}
     with Session(store, {"study": "small"}) as session:
-        session.show = lambda: {"running": [running], "counts": "1 of 4 jobs ended"}
+        session.show = lambda: {"running": [running], "counts": "1 of 7 jobs ended"}
         path = store.root / session.folder / "beat.json"
         while not (path.exists() and "running" in json.loads(path.read_text())):
             pass
         printed = command("status")
-        assert "1 of 4 jobs ended" in printed and "epoch 1 / 2" in printed and "loss 0.5" in printed
+        assert "1 of 7 jobs ended" in printed and "epoch 1 / 2" in printed and "loss 0.5" in printed
     (store.root / "sessions" / DEAD).mkdir()
     (store.root / "sessions" / DEAD / "about.json").write_text(
         json.dumps(
@@ -109,7 +109,7 @@ def test_what_is_skipped_below_a_diverged_student_is_not_missing(command: Comman
         for artifact in job.artifacts if job.kind == "distill" else ():
             store.commit(artifact, {}, status="diverged", seconds=1.0, numerics="n")
     assert plan.missing(store) == []
-    assert "small: 10 jobs, 10 done, 0 missing" in command("status")
+    assert "small: 18 jobs, 18 done, 0 missing" in command("status")
 
 
 def test_states_of_a_recorded_student_stay(store: Store, command: Command) -> None:

@@ -1,7 +1,9 @@
 """One job, made against a real store: what it commits, where it goes on from, and what is probed."""
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,16 +16,19 @@ from torch import nn
 from loaders import ffcv_available
 from loaders.order import balanced, held_out
 from randteach import identity, numerics
-from randteach.build import distill_job, probe_job, snapshot_probes, teacher_of
+from randteach.build import distill_job, probe_jobs, snapshot_probes, teacher_of
 from randteach.config import Slot
 from randteach.engine import inputs, resume
 from randteach.engine.execute import Context, Postponed, execute
 from randteach.engine.keeper import Event
 from randteach.jobs import Artifact, Job
 from randteach.overrides import parse
-from randteach.records import Pixels
+from randteach.records import Logistic, Pixels
+from randteach.report import table
 from randteach.resolve import resolve
 from randteach.stages.distill import Student
+from randteach.stages.embed import embedded
+from randteach.stages.logistic import logistic
 from randteach.stages.probe import probe
 from randteach.stages.recorder import Result
 from randteach.stages.teacher import Teacher
@@ -44,8 +49,8 @@ def jobs(*pairs: str) -> tuple[Any, ...]:
     """A student, the probe of its last snapshot, of its teacher, and of the pixels."""
     config = resolve(next(parse(BASE, pairs).points()))
     student = distill_job(config)
-    others = (probe_job(config, reference) for reference in (teacher_of(config), Pixels()))
-    return student, snapshot_probes(config, student)[-1], *others
+    others = (probe_jobs(config, reference)[0] for reference in (teacher_of(config), Pixels()))
+    return student, snapshot_probes(config, student)[-2], *others
 
 
 def context_at(folder: Path, emit: Callable[[Event], object] = id, loader: str = "memory") -> Context:
@@ -245,3 +250,36 @@ def test_a_probed_teacher_is_the_one_that_was_copied(norm: str, tmp_path: Path) 
     ours, theirs = probed.state_dict(), teacher.encoder.state_dict()
     assert ours.keys() == theirs.keys() and all(torch.equal(ours[name], theirs[name]) for name in ours)
     assert ("layers.1.running_mean" in ours) == (norm != "batch")
+
+
+def test_a_measure_is_taken_of_the_probes_samples(tmp_path: Path) -> None:
+    config = resolve(next(parse(BASE, ["probe.val_fraction=0.2"]).points()))
+    probed, measured = probe_jobs(config, Pixels())
+    context = context_at(tmp_path)
+    seen: list[Any] = []
+    context.emit = seen.append
+    execute(measured, context)
+    train, test, indices = inputs.labelled(probed.spec.samples, 100, context, CPU)
+    features = embedded(partial(torch.flatten, start_dim=1), train, test, indices, CPU)
+    assert [len(labels) for labels in features.labels.values()] == [200, 50, 100]
+    expected = logistic(Logistic(), features, list)
+    [artifact] = measured.artifacts
+    assert context.store.rows(artifact) == [
+        {"split": split, "logistic": expected[split]} for split in ("test", "val")
+    ]
+    assert context.store.marker(artifact).status == "ok"
+    assert [event["row"]["split"] for event in seen if event["event"] == "row"] == ["test", "val"]
+
+
+def test_a_measure_that_does_not_converge_has_a_status_and_no_number(tmp_path: Path) -> None:
+    config = resolve(next(parse(BASE, []).points()))
+    measured = probe_jobs(config, Pixels())[1]
+    job = replace(measured, spec=replace(measured.spec, measure=Logistic(iterations=1)))
+    context = context_at(tmp_path)
+    execute(job, context)
+    assert context.store.marker(job.artifacts[0]).status == "not converged"
+    assert context.store.rows(job.artifacts[0]) == [{"split": "test", "logistic": None}]
+    frame = table.build(context.store, "study", [job.entry], {})
+    [row] = frame.to_dict("records")
+    assert (row["measure"], row["status"], row["role"]) == ("logistic", "not converged", "input")
+    assert math.isnan(row["value"])

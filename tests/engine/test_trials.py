@@ -196,7 +196,9 @@ def test_below_a_diverged_student_all_is_skipped(tmp_path: Path, capsys: pytest.
     below = found[(found.role == "student") & (found.kind != "distill")]
     assert set(below.status) == {"skipped: parent diverged"} and below.value.isna().all()
     # The first round is the first child too.
-    assert Counter(below.drop_duplicates("key").kind) == {"probe": 1, "train": 4, "mask": 2, "connect": 1}
+    assert Counter(below.drop_duplicates("key").kind) == {
+        "probe": 1, "measure": 1, "train": 4, "mask": 2, "connect": 1
+    }  # fmt: skip
     assert set(found[(found.role == "teacher")].status) == {"ok"}
     capsys.readouterr()
     assert here("init_distance", tmp_path, *pairs) == 0

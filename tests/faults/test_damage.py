@@ -30,7 +30,7 @@ def one_of_each(store: Path) -> Iterator[Path]:
     """Every file that artifacts have, each in another artifact."""
     seen: set[str] = set()
     used: set[tuple[str, str]] = set()
-    patterns = [f"objects/{kind}/*/*/*/*" for kind in ("distill", "state", "probe")]
+    patterns = [f"objects/{kind}/*/*/*/*" for kind in ("distill", "state", "probe", "measure")]
     for path in [path for pattern in [*patterns, "done/*/*/*.json"] for path in sorted(store.glob(pattern))]:
         parts = path.relative_to(store).parts
         name = path.stem if parts[0] == "done" else parts[3]
@@ -45,13 +45,13 @@ def one_of_each(store: Path) -> Iterator[Path]:
 def test_every_file_of_an_artifact(damage: str, sweep: Sweep, undisturbed: Sweep, injected: Tell) -> None:
     assert sweep.run() == 0, sweep.said
     found = list(one_of_each(sweep.store))
-    # config, metrics, provenance and encoder, the state, the probe's three files, and three markers
-    assert len(found) == 11
+    # config, metrics, provenance and encoder, the state, three files of probe and measure, and four markers
+    assert len(found) == 15
     for path in found:
         DAMAGES[damage](path)
         injected(f"{damage} in {'a marker' if 'done' in path.parts else path.name}")
     assert sweep.command("verify") == 1
-    assert sweep.said.count("damaged: ") == 11 and "11 damaged" in sweep.said
+    assert sweep.said.count("damaged: ") == 15 and "15 damaged" in sweep.said
     for path in found:
         assert str(path) in sweep.said
     before = {path: path.read_bytes() for path in sweep.store.rglob("*") if path.is_file()}

@@ -20,7 +20,7 @@ from tests.artifacts import commit
 PAIRS = ("seed=0", "alpha=0.3", "data.name=mnist5k", "data.like=mnist5k", "train.epochs=8", "probe.at=[0,2]")
 PAIRS = (*PAIRS, "distill.epochs=4", "connect.test_size=500", "plane.test_size=500")
 STEPS = (0, 64, 128)  # ceil(4,000 / 128) = 32 an epoch
-MEASURES = ("knn", "linear", "linear_std")
+PROBED = ("knn", "linear", "linear_std")
 DISTANCES = [f"distance_{of}_{part}" for of in ("start", "teacher") for part in ("encoder", "head")]
 
 
@@ -65,21 +65,22 @@ def test_every_planned_number_has_a_row(store: Store) -> None:
     commit(store, student, learnt(begin), step=begin)
     commit(store, student, learnt(begin, middle // 2, middle), step=middle)
     commit(store, probes[0], [{"split": "test", "linear": 1.0, "linear_std": 2.0, "knn": 3.0}])
-    (teacher,) = only(plan, "probe", "teacher")
-    work.record_failure(store, teacher.key, {"error": "no"})
+    for kind in ("probe", "measure"):
+        (teacher,) = only(plan, kind, "teacher")
+        work.record_failure(store, teacher.key, {"error": "no"})
     frame = build(store, plan)
     mine = frame[frame.kind == "distill"]
     assert mine.dropna(subset="value").step.max() == middle and mine.step.max() == last
     assert empty(frame, kind="distill") == Counter(
         (measure, None, last, "missing") for measure in ("loss", "kl", *DISTANCES)
     )
-    both = [(measure, split) for measure in MEASURES for split in ("test", "val")]
+    both = [(measure, split) for measure in (*PROBED, "logistic") for split in ("test", "val")]
     assert empty(frame, role="teacher") == Counter((*one, None, "failed") for one in both)
     assert empty(frame, role="input") == Counter((*one, None, "missing") for one in both)
     at = Counter((*one, step, "missing") for one in both for step in (middle, last))
-    assert (
-        empty(frame[frame.kind == "probe"], role="student") == at
-    )  # what a whole result lacks is not planned
+    at += Counter(("logistic", split, begin, "missing") for split in ("test", "val"))
+    # What a whole result lacks is not planned.
+    assert empty(frame[frame.kind != "distill"], role="student") == at
     assert set(mine[mine.step == last].epoch) == {4}
 
 
@@ -103,11 +104,14 @@ def test_a_diverged_student_has_all_its_steps_and_so_have_its_probes(store: Stor
 
 def test_what_a_stage_says_of_itself_is_the_status(store: Store) -> None:
     plan = planned("init_distance")
-    (pixels,) = only(plan, "probe", "input")
-    commit(store, pixels, [{"split": "test", "linear": 1.0}], status="not converged")
+    (pixels,) = only(plan, "measure", "input")
+    commit(store, pixels, [{"split": "test", "logistic": None}], status="not converged")
+    (teacher,) = only(plan, "probe", "teacher")
+    commit(store, teacher, [{"split": "test", "linear": 1.0}], status="not converged")
     frame = build(store, plan)
+    assert empty(frame, kind="measure", role="input") == {("logistic", "test", None, "not converged"): 1}
     left = Counter((name, "test", None, "not converged") for name in ("knn", "linear_std"))
-    assert empty(frame, role="input") == left
+    assert empty(frame, kind="probe", role="teacher") == left
 
 
 @pytest.mark.parametrize(
@@ -119,6 +123,7 @@ def test_what_a_stage_says_of_itself_is_the_status(store: Store) -> None:
         ("mode_connectivity", ("connect.at=null", "net.arch=vgg11", "data.size=32"), "connect", 2 * 4 + 2),
         ("loss_landscape", ("plane.norm=batch",), "plane", 2 + 3 + 1),
         ("restart", (), "probe", 3),
+        ("restart", (), "measure", 1),
     ],
 )
 def test_trials_that_are_missing(
