@@ -19,7 +19,6 @@ from randteach import (
     options,
     overrides,
     paths,
-    plans,
     preview,
     remake,
     security,
@@ -80,7 +79,7 @@ def _sweep(sweep: Study, argv: Sequence[str]) -> int:
     store = Store(out / "store" if args.store is None else args.store)
     store.check_format()
     with disk.writing(out, "--out"):
-        options.check_name(name, [*plans.studies(store), *disk.names(out)])
+        options.check_name(name, [*store.storage.names("studies"), *disk.names(out)])
     again = remake.remake(plan.jobs, store) if args.remake else remake.NOTHING
     missing = plan.missing(store, again.artifacts)
     preview.show(console, plan, missing, store, again)

@@ -1,11 +1,10 @@
 """A sweep's options, and their texts as values."""
 
 import argparse
-import re
 import unicodedata
 from collections.abc import Iterable
 
-from randteach import reading
+from randteach import names, reading
 from randteach.setting import UserError
 from randteach.study import Study
 
@@ -49,7 +48,7 @@ def check_name(name: str, others: Iterable[str]) -> None:
 
     `others` are the names of studies and folders that are there: some disks take Main and main for one.
     """
-    if not re.fullmatch(r"\w[\w.-]*", name) or len(name.encode()) > LONGEST:
+    if not names.is_study(name) or len(name.encode()) > LONGEST:
         raise UserError(
             f"--name {name}: it names a folder; letters, digits and . _ - are allowed, {LONGEST} at most"
         )

@@ -236,11 +236,11 @@ def be_quiet() -> None:
     quiet = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true"}
     for name, value in {**quiet, **PATIENCE}.items():
         os.environ.setdefault(name, value)
-    for name in ("mlflow", "alembic"):
-        logging.getLogger(name).setLevel(logging.ERROR)
     from mlflow.store.db import utils
 
     utils.MAX_RETRY_COUNT = DATABASE_TRIES
+    for name in ("mlflow", "alembic"):  # last: MLflow sets its own levels when it is imported
+        logging.getLogger(name).setLevel(logging.ERROR)
 
 
 def said(error: Exception) -> str:

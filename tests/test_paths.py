@@ -142,11 +142,14 @@ def test_paths_are_shown_short(tmp_path: Path) -> None:
     assert paths.short(Path.cwd() / "out" / "x") == "out/x" and paths.short(tmp_path) == str(tmp_path)
 
 
-def test_mlflow_in_a_folder_whose_name_means_something_in_a_url(tmp_path: Path) -> None:
+def test_mlflow_in_a_folder_whose_name_means_something_in_a_url(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     """Its database and its artifacts lie there, and nothing anywhere else."""
     store = Store(tmp_path / "store")
     out = tmp_path / "a?b=c#d %20 é"
     tree = Tree(out, store, {"study": "small", "jobs": [], "settings": {}})
+    assert "mlflow" not in capfd.readouterr().err  # which tells of each database that it makes
     (tmp_path / "table.csv").write_text("x")
     tree.close([tmp_path / "table.csv"], "FINISHED")
     (run,) = tree.client.search_runs([tree.experiment])
