@@ -11,17 +11,19 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from randteach import disk, metrics, paths, plans, renewal, study, work
+from randteach import database, disk, metrics, paths, plans, renewal, study, work
 from randteach.jobs import Entry
 from randteach.labels import label
 from randteach.marker import Damaged, Unknown
 from randteach.session import Sessions
+from randteach.setting import UserError
 from randteach.stages.recorder import SKIPPED
 from randteach.store import Store
 
 KEY, ROWS, PARENT, NAME = "key", "rows", "mlflow.parentRunId", "mlflow.runName"
 NOTE = "mlflow.note.content"
 SWEEP, ERROR = "sweep", "error"
+DATABASE = "mlflow.db"
 PARAMS_AT_ONCE = 100  # MLflow's limits for one request
 METRICS_AT_ONCE = 1000
 # A server that is away is not waited for: what it misses is written later.
@@ -31,7 +33,9 @@ PATIENCE = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "10", "MLFLOW_HTTP_REQUEST_MAX_RETRIE
 
 def track(out: Path, store: Store, name: str, server: str | None = None) -> str:
     """Write all of a study that MLflow lacks; the status of its sweep."""
-    tree = Tree(out, store, plans.last(store, name), server)
+    plan = plans.last(store, name)
+    out.mkdir(parents=True, exist_ok=True)
+    tree = Tree(out, store, plan, server)
     missing = {entry.key for entry in study.missing(list(tree.entries.values()), store)}
     failed = missing.intersection(work.failures(store))
     status = "FAILED" if failed else "KILLED" if missing else "FINISHED"
@@ -58,9 +62,10 @@ class Tree:
 
         self.store, self.study = store, plan["study"]
         self.entries = {item["key"]: Entry.from_json(item) for item in plan["jobs"]}
-        self.database = None if server else out / "mlflow.db"
-        out.mkdir(parents=True, exist_ok=True)
-        self.client = MlflowClient(server or paths.sqlite(out / "mlflow.db"))
+        self.database = None if server else out / DATABASE
+        if self.database:
+            database.prepare(self.database)
+        self.client = MlflowClient(server or paths.sqlite(out / DATABASE))
         self.runs: dict[str, str] = {}
         self.written: dict[str, str] = {}
         self._failed: set[str] = set()  # runs with an error's text
@@ -141,8 +146,8 @@ class Tree:
 
     def close(self, files: Iterable[Path], status: str) -> None:
         """The study's files and its status; OSError where the database is not the one begun with."""
-        database = self.database
-        if database and not (database.exists() and database.stat().st_ino == self._inode):
+        kept = self.database
+        if kept and not (kept.exists() and kept.stat().st_ino == self._inode):
             raise OSError(f"{self.database} was deleted while it was being written")
         for path in files:
             if path.is_file():
@@ -234,6 +239,7 @@ class Tree:
 def be_quiet() -> None:
     """Have MLflow say nothing of itself, here or elsewhere, and wait for no server or database for long."""
     quiet = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true"}
+    quiet["MLFLOW_LOGGING_LEVEL"] = "ERROR"  # when it is imported later; below, where it was before
     for name, value in {**quiet, **PATIENCE}.items():
         os.environ.setdefault(name, value)
     from mlflow.store.db import utils
@@ -245,4 +251,6 @@ def be_quiet() -> None:
 
 def said(error: Exception) -> str:
     """What MLflow, or the database below it, raises, as one line without its SQL."""
+    if isinstance(error, UserError):
+        return str(error)
     return " ".join(f"{type(error).__name__}: {error}".partition("[SQL")[0].split())[:200]

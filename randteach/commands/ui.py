@@ -46,11 +46,13 @@ def _become_mlflow(database: Path, port: int, *more: str) -> None:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((HOST, port))
+            port = probe.getsockname()[1]  # 0: one that is free
         except (OSError, OverflowError) as error:
             raise UserError(f"--port {port}: can't listen there ({error}); give another port") from None
     print(f"http://{HOST}:{port}/{OPENS_ON}", flush=True)
     environment = {name: value for name, value in os.environ.items() if name not in WEAKER}
     environment |= {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
+    environment["PYTHONSAFEPATH"] = "1"  # else modules in the current folder shadow MLflow's
     command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", paths.sqlite(database)]
     command += ["--host", HOST, "--port", str(port), "--allowed-hosts", NAMES, "--workers", "1", *more]
     os.execve(sys.executable, command, environment)

@@ -1,0 +1,23 @@
+"""`randteach ui`: where it opens, without the server."""
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from randteach.commands import ui
+
+
+def test_the_port_that_is_printed_is_the_one_that_is_served(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Port 0 is one that is free."""
+    (tmp_path / "mlflow.db").touch()
+    called: list[tuple[list[str], dict[str, str]]] = []
+    monkeypatch.setattr(os, "execve", lambda program, *started: called.append(started))
+    assert ui.ui(tmp_path, 0) == 0
+    ((command, environment),) = called
+    assert environment["PYTHONSAFEPATH"] == "1"  # the current folder shadows nothing
+    found = re.search(r"http://127\.0\.0\.1:(\d+)/", capsys.readouterr().out)
+    assert found and int(found[1]) > 0 and command[command.index("--port") + 1] == found[1]
