@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
@@ -19,6 +20,8 @@ EMBED_BATCH = 256
 # took a fifth of a step's time on a CPU. These keep them: mallopt's M_MMAP_THRESHOLD, M_TRIM_THRESHOLD.
 KEPT_PAGES = {-3: 1 << 30, -1: (1 << 31) - 1}
 
+PART = "+"  # between the digests of a training that went on elsewhere
+
 
 @dataclass(frozen=True)
 class Numerics:
@@ -33,6 +36,17 @@ class Numerics:
     def digest(self) -> str:
         """Eight hexadecimal digits, the table's `numerics` column."""
         return identity.digest(identity.dumps(self), 8)
+
+
+def joined(before: str, now: str) -> str:
+    """What has decided the bits of a training that went on: each part's digest once, in order."""
+    known = [part for part in before.split(PART) if part]
+    return PART.join(known if now in known else [*known, now])
+
+
+def parts(found: Iterable[str]) -> set[str]:
+    """All digests that are named."""
+    return {part for digest in found for part in digest.split(PART) if part}
 
 
 def set_up(cpus: int, gpus: float) -> tuple[torch.device, Numerics]:

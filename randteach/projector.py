@@ -70,7 +70,7 @@ class Projector:
         except Exception as error:
             self.trouble = said(error)
             self.tree, self._retry_at = None, time.monotonic() + PAUSE
-            if not self._told:
+            if not self._told and not self.store.gone():  # which ends the sweep in a message of its own
                 self._told = True
                 self.say(f"MLflow can't be written now, the study goes on without it: {self.trouble}")
             return False

@@ -8,7 +8,7 @@ from pathlib import Path
 from omegaconf import OmegaConf
 from rich.console import Console
 
-from randteach import cluster, code, disk, plans, work
+from randteach import cluster, code, disk, numerics, plans, work
 from randteach.depot import Depot
 from randteach.engine import local, tune, worker
 from randteach.engine.execute import Context
@@ -195,10 +195,11 @@ class Run:
 
     def _report(self, folder: Path) -> None:
         entries = [job.entry for job in self.plan.jobs]
-        frame = table.build(self.store, self.plan.study, entries, self.plan.settings, self._set_aside)
+        with self.store.reached():  # else the table would have nothing but gaps
+            frame = table.build(self.store, self.plan.study, entries, self.plan.settings, self._set_aside)
         table.write(frame, folder)
         OmegaConf.save(OmegaConf.create(dict(self.plan.settings)), folder / "settings.yaml")
-        if frame["numerics"].nunique() > 1:
+        if len(numerics.parts(frame["numerics"].dropna())) > 1:
             self.console.print(
                 "numbers were made on machines or thread counts that differ in their last bits"
             )

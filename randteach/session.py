@@ -22,10 +22,11 @@ from typing import Any
 
 from randteach import names
 from randteach.storage import Storage, known_json, read_json
-from randteach.store import Store
+from randteach.store import GONE, Store
 
 BEAT = 2.0  # seconds between beats, where looking and writing cost nothing
 PIDS = 1 << 22  # numbers that a process can have on Linux
+DOUBT = 25.0  # seconds without one after which that is said; one from a bucket may come every ten
 SILENCE = 60.0  # seconds without one after which a sweep of another machine counts as dead
 
 
@@ -34,7 +35,7 @@ class Session:
 
     def __init__(self, store: Store, about: Mapping[str, Any]) -> None:
         self.token = secrets.token_hex(6)
-        self.storage, self.folder = store.storage, f"sessions/{self.token}"
+        self.store, self.storage, self.folder = store, store.storage, f"sessions/{self.token}"
         self.about = {**about, "host": platform.node(), **_process(os.getpid())}
         self.stopping = ""
         self.show: Callable[[], Mapping[str, Any]] = dict  # what runs now
@@ -67,6 +68,9 @@ class Session:
     def _beat(self) -> None:
         count = 0
         while not self._ended.is_set():
+            if self.store.gone():
+                self.stopping = self.stopping or GONE
+                return
             # A disk that is full for a while, a table that changes while it is read: the next beat comes.
             with suppress(OSError, RuntimeError):
                 self._appear()
@@ -98,24 +102,29 @@ class Sessions:
         What can't be read just now says nothing: to take that for death would rob a sweep of its jobs.
         """
         try:
-            return names.fits(names.TOKEN, token) and self._alive(token)
+            return bool(self.life(token))
         except OSError:
             return True
 
-    def _alive(self, token: str) -> bool:
-        about = self._read(token, "about.json")
+    def life(self, token: str) -> str:
+        """How a session is alive, for people; nothing where it isn't. OSError where nobody can tell."""
+        about = self._read(token, "about.json") if names.fits(names.TOKEN, token) else None
         if about is None:
-            return False
+            return ""
+        who = f"sweep {about.get('study')} on {about.get('host')}, process {about.get('pid')},"
         looked_up = _runs(about)
         if looked_up is not None:
-            return looked_up
+            return f"{who} runs" if looked_up else ""
         found, now = self._read(token, "beat.json"), self.clock()
         count = found and found.get("beat")
         last, since = self._seen.setdefault(token, (count, now))
         if count != last:
             self._seen[token] = count, now
-            return True
-        return now - since < SILENCE
+        elif now - since >= SILENCE:
+            return ""
+        elif now - since >= DOUBT:
+            return f"{who} is silent, and counts as dead {SILENCE:.0f} seconds after its last word"
+        return f"{who} runs"
 
     def elsewhere(self) -> list[str]:
         """Sessions of other machines, or hidden, which must be watched for a while to be told dead."""
@@ -138,8 +147,9 @@ def beat(storage: Storage) -> float:
 
 
 def stop_asked(store: Store, session: str, clock: Callable[[], float] = time.monotonic) -> Callable[[], bool]:
-    """For workers: whether the session's sweep has asked them to end; looks twice a second at most, at
-    a bucket every ten seconds.
+    """For workers: whether their sweep has asked them to end, or the store has gone.
+
+    Looks twice a second at most, at a bucket every ten seconds.
     """
     name, last = f"sessions/{session}/stop", float("-inf")
     pause = max(0.5, store.storage.pause)
@@ -150,7 +160,7 @@ def stop_asked(store: Store, session: str, clock: Callable[[], float] = time.mon
             return False
         last = now
         with suppress(OSError):
-            return store.storage.exists(name)
+            return store.storage.exists(name) or store.gone()
         return False
 
     return asked

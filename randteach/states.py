@@ -29,6 +29,7 @@ def write(storage: Storage, key: str, folder: str, state: State) -> None:
     """
     content, name = tensors(state.tensors), f"{folder}/{state.step:012d}"
     about = {"size": len(content), "sha256": hashlib.sha256(content).hexdigest(), "rows": state.rows}
+    about |= {"numerics": state.numerics}
     if _read(storage, f"{name}.json"):
         return
     drop(storage, [f"{name}.json"])  # of one that is not whole
@@ -89,6 +90,8 @@ def _read(storage: Storage, record: str) -> State | None:
         content = storage.read(record.removesuffix(".json") + ".safetensors", size)
         if len(content) != size or hashlib.sha256(content).hexdigest() != about["sha256"]:
             return None
-        return State(step_of(record), rows, safetensors.torch.load(content))
+        numerics = about.get("numerics")  # older records have none
+        kept = safetensors.torch.load(content)
+        return State(step_of(record), rows, kept, numerics if isinstance(numerics, str) else "")
     except (OSError, ValueError, KeyError, safetensors.SafetensorError):
         return None

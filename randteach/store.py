@@ -16,8 +16,8 @@ where files are `storage`'s business. How artifacts are found and read is `artif
 import hashlib
 import json
 import secrets
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 import safetensors.torch
@@ -28,10 +28,11 @@ from randteach.artifacts import Artifacts, folder, marker_name, note_name, sessi
 from randteach.jobs import Artifact
 from randteach.marker import Damaged, Unknown, sealed
 from randteach.setting import UserError
+from randteach.storage import LAYOUT
 
-LAYOUT = "format.json"
 FOLDERS = {"objects", "done", "aside", "reports", "studies", "sessions", "work", "failed", "data", "code"}
 FORMAT = 1  # of the store's layout; a store of a newer one is refused
+GONE = "has gone while the sweep ran"
 
 
 class Store(Artifacts):
@@ -81,6 +82,27 @@ class Store(Artifacts):
     def writing(self) -> AbstractContextManager[None]:
         """What fails to be written becomes one message."""
         return disk.writing(self.address, "--store")
+
+    def gone(self) -> bool:
+        """Whether there is no store any more; one that can't be read may be there."""
+        try:
+            return not self.storage.exists(LAYOUT)
+        except OSError:
+            return False
+
+    @contextmanager
+    def reached(self) -> Iterator[None]:
+        """What was not to be read or written for too long, or is gone, becomes one message."""
+        why, after = "", ""
+        try:
+            yield
+        except OSError as error:
+            why = f"could not be read or written for too long ({error})"
+            after = "what was made is there, and the same command goes on from it"
+        if self.gone():
+            why, after = GONE, "it is not made anew; bring it back, and the same command goes on"
+        if why:
+            raise UserError(f"--store {self.address}: {why}; {after}")
 
     def commit(
         self,

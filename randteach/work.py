@@ -9,11 +9,12 @@ Claims are taken by exclusive creation, and are advisory: they save work. That n
 doubled rests on deterministic jobs and exclusive commits alone.
 """
 
+import errno
 import json
 import re
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import PurePath
@@ -26,6 +27,7 @@ from randteach.stages.recorder import State
 from randteach.storage import SMALL, Storage, known_json, read_json
 from randteach.store import Store
 
+UNREAD = 60.0  # seconds for which a job's folder may be out of reach
 LOG_LINES = 200  # kept of a job's log
 CLAIM = re.compile(r"claim-([1-9][0-9]{0,17})\.json")
 LOG = re.compile(rf"({names.WORK})/log\.txt")
@@ -35,34 +37,45 @@ FAILURE = re.compile(rf"({names.KEY})\.json")
 class Claims:
     """Which jobs a session has, so that others leave them to it."""
 
-    def __init__(self, store: Store, session: str, sessions: Sessions) -> None:
-        self.store, self.session, self.sessions = store, session, sessions
+    def __init__(
+        self, store: Store, session: str, sessions: Sessions, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.store, self.session, self.sessions, self.clock = store, session, sessions, clock
         self.storage = store.storage
+        self._unread: dict[str, float] = {}  # since when a job's folder is out of reach
 
-    def take(self, job: Job) -> bool:
+    def take(self, job: Job, waits: Callable[[str], None] = lambda why: None) -> bool:
         """Claim a job, a dead sweep's too, and clear away what that left.
 
-        False where a live one has it, or where nobody can tell: it is looked at again.
+        False where a live one has it, or where nobody can tell: it is looked at again, and `waits` is told
+        why. OSError where nobody could tell for a minute.
         """
         try:
-            return self._take(job)
-        except OSError:
+            taken = self._take(job, waits)
+        except OSError as error:
+            now = self.clock()
+            if now - self._unread.setdefault(job.key, now) >= UNREAD:
+                raise
+            waits(f"{self.storage.where(f'work/{job.key}')} can't be read ({error.strerror or error})")
             return False
+        self._unread.pop(job.key, None)
+        return taken
 
-    def _take(self, job: Job) -> bool:
+    def _take(self, job: Job, waits: Callable[[str], None]) -> bool:
         folder = f"work/{job.key}"
         for _ in range(3):
             last = _last_claim(self.storage, folder)
             owner = _owner(self.storage, folder, last)
             if owner == self.session:
                 break  # its worker has died
-            if self.sessions.alive(owner):
+            if life := self.sessions.life(owner):
+                waits(life)
                 return False
             try:
                 claim = json.dumps({"session": self.session}).encode()
                 self.storage.create(f"{folder}/claim-{last + 1}.json", claim, flushed=False)
             except FileExistsError:
-                return False
+                return False  # taken in this moment
             except FileNotFoundError:
                 continue  # given up in this moment, and its folder removed
             except OSError:
@@ -70,6 +83,8 @@ class Claims:
             if _last_claim(self.storage, folder) != last + 1:
                 return False
             break
+        else:
+            raise FileNotFoundError(errno.ENOENT, "its folder goes whenever it is made", folder)
         if last:  # somebody has been at it
             self._clear(job)
         return True

@@ -148,6 +148,7 @@ def test_mlflow_in_a_folder_whose_name_means_something_in_a_url(
     """Its database and its artifacts lie there, and nothing anywhere else."""
     store = Store(tmp_path / "store")
     out = tmp_path / "a?b=c#d %20 é"
+    out.mkdir()
     tree = Tree(out, store, {"study": "small", "jobs": [], "settings": {}})
     assert "mlflow" not in capfd.readouterr().err  # which tells of each database that it makes
     (tmp_path / "table.csv").write_text("x")

@@ -1,5 +1,7 @@
 """Studies that are stopped, fail or are tried again, in this process and without Ray."""
 
+import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -94,6 +96,41 @@ def test_after_so_many_failures_nothing_more_is_started(
     assert start("--max-failures", "2") == 1
     said = capsys.readouterr().out
     assert left == [98] and "--max-failures 2 is reached" in said and "2 failed, 7 not made" in said
+
+
+@pytest.mark.parametrize("left", ["nothing", "an empty folder", "neither it nor --out"])
+def test_a_store_that_vanishes_ends_the_sweep_in_one_message(
+    left: str,
+    start: Start,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """It is never made anew: neither a folder that was removed nor one below which a disk was."""
+    store, out, probe = tmp_path / "store", tmp_path / "out", kinds.probe
+
+    def vanishing(*args: Any) -> None:
+        store.rename(tmp_path / "away")
+        if left == "an empty folder":
+            store.mkdir()
+        if left == "neither it nor --out":
+            shutil.rmtree(out)
+        monkeypatch.setattr(kinds, "probe", probe)
+        probe(*args)
+
+    monkeypatch.setattr(kinds, "probe", vanishing)
+    assert start("--out", str(out), "--store", str(store)) == 2
+    said = capsys.readouterr()
+    assert said.err.startswith(f"error: --store {store}: has gone while the sweep ran; it is not made anew")
+    assert said.err.count("\n") == 1 and not re.search("fail|MLflow|damaged|not made", said.out)
+    assert (list(store.iterdir()) if left == "an empty folder" else not store.exists()) in ([], True)
+    assert out.exists() == (left != "neither it nor --out")
+    if left != "nothing":
+        return
+    (tmp_path / "away").rename(store)
+    shutil.rmtree(store / "sessions")  # whose process has ended, were it another one
+    assert start("--out", str(out), "--store", str(store)) == 0
+    assert "5 made, 1 cached" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

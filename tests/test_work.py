@@ -1,5 +1,6 @@
 """What is unfinished: claims, states and failures."""
 
+import errno
 from collections.abc import Callable
 from pathlib import Path
 
@@ -42,6 +43,42 @@ def test_a_live_owner_keeps_its_job_until_it_gives_it_up(any_store: Store) -> No
         ours.release(JOB.key)
         assert not any_store.storage.names("work")
         assert theirs.take(JOB) and not ours.take(JOB)
+
+
+def test_for_what_a_job_waits_is_said(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sweep that runs, a silent one of another machine, a folder that can't be read (which ends)."""
+    now, why = [0.0], list[str]()
+
+    def clock() -> float:
+        return now[0]
+
+    with Session(store, {"study": "one"}) as one, Session(store, {}) as two:
+        assert claims(store, one.token).take(JOB)
+        sessions = Sessions(store, clock)
+        ours = Claims(store, two.token, sessions, clock)
+        assert not ours.take(JOB, why.append)
+        assert why.pop().startswith("sweep one on ") and not why
+        claims(store, one.token).release(JOB.key)
+
+        foreign(store, FAR, 0)
+        assert claims(store, FAR).take(JOB)
+        for now[0] in (0.0, 30.0):
+            assert not ours.take(JOB, why.append)
+        assert why[0].endswith(" runs") and "is silent, and counts as dead 60 seconds" in why[1]
+        store.storage.remove(f"work/{JOB.key}")
+
+        def away(*args: str) -> list[str]:
+            raise PermissionError(errno.EACCES, "Permission denied")
+
+        monkeypatch.setattr(store.storage, "names", away)
+        for now[0] in (100.0, 150.0):
+            assert not ours.take(JOB, why.append)
+        assert why[-1] == f"{store.address}/work/{JOB.key} can't be read (Permission denied)"
+        now[0] = 160.0
+        with pytest.raises(PermissionError):
+            ours.take(JOB, why.append)
+        monkeypatch.undo()
+        assert ours.take(JOB)
 
 
 def test_a_dead_owners_job_is_taken_by_one_alone(any_store: Store) -> None:

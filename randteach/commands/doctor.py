@@ -72,17 +72,11 @@ def driver(server: str | None) -> list[Check]:
 
 def nodes(address: str, store: str, mine: dict[str, Any]) -> list[tuple[str, list[Check]]]:
     """What each node finds, and whether it agrees with this machine."""
-    import ray
-
     from randteach.engine import connection, nodes
 
-    connection.connect(address)
-    try:
+    with connection.connected(address), _sign(store) as sign:
         look = connection.look()
-        with _sign(store) as sign:
-            answers = nodes.on_each(partial(node, store, sign))
-    finally:
-        ray.shutdown()
+        answers = nodes.on_each(partial(node, store, sign))
     found: list[tuple[str, list[Check]]] = [("cluster", [_count(len(answers), look)])]
     for answer in answers:
         if answer.error:

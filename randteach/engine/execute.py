@@ -37,6 +37,11 @@ class Context:
     depot: Depot | None = None  # where data sets are that this machine may lack
     start: Start | None = None  # which makes the job
 
+    def __post_init__(self) -> None:
+        """A worker has a current folder of its own: a relative path would mean another place there."""
+        if not (self.root.is_absolute() and self.cache.is_absolute()):
+            raise ValueError(f"root {self.root}, cache {self.cache}: a job's folders have absolute paths")
+
 
 class Postponed(Exception):
     """A parent's artifact was damaged: it has been set aside, and has to be made again first."""

@@ -4,6 +4,7 @@ import json
 import platform
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -28,15 +29,19 @@ class Keeper:
     def __init__(self, job: Job, context: "Context") -> None:
         self.job, self.context = job, context
         self.attempt = Attempt(context.store, job.key, context.session)
-        self.clock, self.opening = time.monotonic(), 0.0
+        self.clock, self.opening, self.before = time.monotonic(), 0.0, ""
 
     def start(self) -> None:
         """The job begins: the process is set up as its slot says."""
         self.device, self.exact = numerics.set_up(self.job.slot.cpus, self.job.slot.gpus)
         self.attempt.say(f"{self.job.entry.title} on {platform.node()}, {self.device}")
 
-    def begin(self, step: int = 0) -> None:
-        """Data and weights are there; from here on time is the stage's own."""
+    def begin(self, step: int = 0, before: str = "") -> None:
+        """Data and weights are there; from here on time is the stage's own.
+
+        `before`: the numerics of the state that it goes on from.
+        """
+        self.before = before
         self.opening, self.clock = time.monotonic() - self.clock, time.monotonic()
         self.kept = self.clock
         self.attempt.say(f"data and weights are there, {f'going on from step {step}' if step else 'begins'}")
@@ -67,7 +72,7 @@ class Keeper:
         """Keep the state where it is time to; Stopped, with the state kept, where the sweep ends."""
         every, stop = self.context.checkpoint_every, self.context.stop()
         if state and (stop or (every and time.monotonic() - self.kept >= every)):
-            self.attempt.keep(state())
+            self.attempt.keep(replace(state(), numerics=self._numerics()))
             self.kept = time.monotonic()
         if stop:
             self.attempt.say("stopped")
@@ -94,10 +99,13 @@ class Keeper:
             files,
             status=status,
             seconds=seconds,
-            numerics=self.exact.digest,
+            numerics=self._numerics(),
             session=self.context.session,
         )
         self.attempt.say(f"{artifact.kind} {artifact.name} {'committed' if first else 'was there already'}")
+
+    def _numerics(self) -> str:
+        return numerics.joined(self.before, self.exact.digest)
 
     def _provenance(self) -> dict[str, Any]:
         spent = time.monotonic() - self.clock
@@ -107,6 +115,7 @@ class Keeper:
             "python": platform.python_version(),
             "host": platform.node(),
             "numerics": vars(self.exact),
+            "numerics_before": self.before,
             "loader": self.context.loader,
             "study": self.context.study,
             "began": time.time() - spent,

@@ -75,7 +75,7 @@ def _distill(job: Job, spec: DistillSpec, steps: Set[int | None], context: "Cont
     drawn = isinstance(spec.teacher, Draw)
     weights = None if drawn else with_head(spec.teacher, spec, context, keeper.device)
     for state, part in parts(context.store, job, steps):
-        keeper.begin(state.step if state else 0)
+        keeper.begin(state.step if state else 0, state.numerics if state else "")
         distill(
             spec,
             part,
@@ -113,7 +113,7 @@ def _train(job: Job, spec: TrainSpec, steps: Set[int | None], context: "Context"
         start |= state_of(spec.start, context)
     masks = mask_of(spec.mask, context)
     for state, part in parts(context.store, job, steps, begins(spec)):
-        keeper.begin(state.step if state else begins(spec))
+        keeper.begin(state.step if state else begins(spec), state.numerics if state else "")
         train(spec, part, start, masks, data, indices, test, keeper.device, keeper, resume=state)
 
 

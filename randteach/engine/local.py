@@ -15,7 +15,7 @@ from randteach.setting import UserError
 def run(queue: Queue, context: Context) -> None:
     """Make all that the queue holds; a failed job does not stop the others.
 
-    Raises UserError where jobs are to have a GPU and there is none.
+    Raises UserError where jobs are to have a GPU and there is none, or where the store is away.
     """
     for wanted in queue.jobs.values():
         if wanted.slot.gpus and not torch.cuda.is_available():
@@ -29,9 +29,10 @@ def run(queue: Queue, context: Context) -> None:
         queue.emit(event)
 
     context = replace(context, emit=receive, stop=lambda: bool(queue.stopping()))
-    while not queue.over:
-        if not (job := queue.next()):
-            time.sleep(LOOK)  # other sweeps are at the rest
-            continue
-        queue.emit({"event": "begin", "key": job.key})
-        queue.finish(job.key, *attempt(job, context))
+    with queue.store.reached():
+        while not queue.over:
+            if not (job := queue.next()):
+                time.sleep(LOOK)  # other sweeps are at the rest
+                continue
+            queue.emit({"event": "begin", "key": job.key})
+            queue.finish(job.key, *attempt(job, context))

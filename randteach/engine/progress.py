@@ -13,6 +13,7 @@ from rich.text import Text
 from randteach.engine.keeper import Event
 from randteach.jobs import Job
 
+WAITS = 3  # most reasons to wait that are shown at once
 AGAIN = {"died": "its worker died", "node": "its node went", "failed": "it failed"}
 
 
@@ -26,10 +27,13 @@ class Progress:
         self.running: dict[str, float] = {}
         self.rows: dict[str, Mapping[str, float]] = {}
         self.ended: dict[str, str] = {}
+        self.theirs: set[str] = set()  # made by other sweeps
         self.seconds: defaultdict[str, list[float]] = defaultdict(list)
         self.failures: dict[str, str] = {}
         self.stopped: dict[str, str] = {}
         self.damaged: list[str] = []
+        self.waiting: dict[str, str] = {}  # for what, by key
+        self.said: set[str] = set()  # for what, as it was printed
         self.live = Live(get_renderable=self._render, console=console, refresh_per_second=2, transient=True)
 
     def expect(self, jobs: Sequence[Job]) -> None:
@@ -38,6 +42,7 @@ class Progress:
         self.damaged.clear()
         for job in jobs:
             self.ended.pop(job.key, None)
+            self.theirs.discard(job.key)
             self.failures.pop(job.key, None)
 
     @property
@@ -67,19 +72,23 @@ class Progress:
         elif kind == "row":
             self.rows[key] = event["row"]
         elif kind == "end":
+            self.waiting.pop(key, None)
             took = self._leave(key)
             self.ended[key] = event["status"]
+            self.theirs |= {key} if event["theirs"] else set()
             if took:
                 self.seconds[self.jobs[key].kind].append(took)
             if event["status"] == "failed":
                 self.failures[key] = event["error"]
-            self._say(key, event["status"], took)
+            self._say(key, "made by another sweep" if event["theirs"] else event["status"], took)
         elif kind == "stopped":
             self._leave(key)
             epoch = self.rows.get(key, {}).get("epoch")
             self.stopped[key] = "stopped" if epoch is None else f"stopped, epoch {epoch:g} was through"
         elif kind == "again":
             self._say(key, f"to be made again, {AGAIN[event['why']]}", self._leave(key))
+        elif kind == "waits":
+            self._wait(key, event["why"])
         elif kind == "damaged":
             self.damaged.append(event["what"])
             self._print(f"damaged, set aside, to be made again: {event['what']}")
@@ -89,8 +98,18 @@ class Progress:
         now = time.monotonic()
         return now - self.running.pop(key, now)
 
+    def _wait(self, key: str, why: str) -> None:
+        """For what a job waits now; said once for all that wait for the same."""
+        if why:
+            self.waiting[key] = why
+        else:
+            self.waiting.pop(key, None)
+        if why and why not in self.said:
+            self.said.add(why)
+            self._print(f"{self.jobs[key].entry.title} waits: {why}")
+
     def _say(self, key: str, status: str, took: float) -> None:
-        if self.console.is_interactive and status == "done":
+        if self.console.is_interactive and self.ended.get(key) == "done":
             return
         left = f", {duration(self.left())} left" if self.left() else ""
         spent = f" in {duration(took)}" if took else ""
@@ -142,11 +161,14 @@ class Progress:
                 ),
                 duration(time.monotonic() - since),
             )
-        return Group(table, Text(self._counts(), style="bold"))
+        held = Counter(self.waiting.values()).most_common(WAITS)
+        waits = [Text(f"{count} waiting: {why}") for why, count in held]
+        return Group(table, *waits, Text(self._counts(), style="bold"))
 
     def _counts(self) -> str:
         parts = [f"{len(self.ended)} of {len(self.jobs)} jobs ended", f"{self.cached} cached"]
         parts += [f"{count} {status}" for status, count in self.counts.items() if status != "done"]
+        parts += [f"{len(self.waiting)} waiting"] if self.waiting else []
         parts.append(f"{duration(time.monotonic() - self.began)} so far")
         left = self.left()
         return ", ".join(parts + ([f"about {duration(left)} left"] if left else []))

@@ -1,17 +1,19 @@
 """Which job may start: one whose parents are there, first by rank, where its shape has room."""
 
+import errno
 import heapq
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Container, Iterable
 from dataclasses import replace
-from typing import Protocol
+from functools import partial
 
 from randteach.config import Slot
+from randteach.engine.claims import Claims, Free
 from randteach.engine.keeper import Event
 from randteach.jobs import Artifact, Job
 from randteach.stages.recorder import SKIPPED
-from randteach.store import Store
+from randteach.store import GONE, Store
 
 DONE, FAILED, STOPPED = "done", "failed", "stopped"
 FAILED_PARENT = "skipped: parent failed"
@@ -25,27 +27,6 @@ Shape = tuple[int, float]
 def shape(slot: Slot) -> Shape:
     """What a job asks of a machine: CPUs and GPUs."""
     return slot.cpus, slot.gpus
-
-
-class Claims(Protocol):
-    """Who else is at a job."""
-
-    def take(self, job: Job) -> bool:
-        """Have the job; False where another sweep has it."""
-
-    def release(self, key: str) -> None:
-        """Give the job up."""
-
-
-class Free(Claims):
-    """Nobody else is at anything."""
-
-    def take(self, job: Job) -> bool:
-        """Every job can be had."""
-        return True
-
-    def release(self, key: str) -> None:
-        """Nothing to give up."""
 
 
 class Queue:
@@ -65,7 +46,9 @@ class Queue:
         self.jobs = {job.key: job for job in missing}
         self.ended: dict[str, str] = {}
         self.running: set[str] = set()
+        self.tried: set[str] = set()  # handed out at least once
         self.elsewhere: dict[str, Job] = {}  # other sweeps are at these
+        self.waits: dict[str, str] = {}  # for what
         self.in_flight: Counter[Shape] = Counter()
         self.tries: Counter[tuple[str, str]] = Counter()
         self.deaths: defaultdict[str, list[str]] = defaultdict(list)
@@ -118,21 +101,47 @@ class Queue:
                 return None
             at = min(heads)[1]
             job = self.jobs[heapq.heappop(self._ready[at])[1]]
-            if not self.claims.take(job):
-                self.elsewhere[job.key] = job
-            elif all(self.store.has(artifact) for artifact in job.artifacts):
+            if not self._claim(job):
+                continue
+            if all(self.store.has(artifact) for artifact in job.artifacts):
                 self._adopt(job)
             else:
                 self.running.add(job.key)
+                self.tried.add(job.key)
                 self.in_flight[at] += 1
                 return job
         return None
 
+    def _claim(self, job: Job) -> bool:
+        """Have the job, or put it with those elsewhere; one that nobody could tell of for long has failed."""
+        try:
+            if self.claims.take(job, partial(self._wait, job.key)):
+                self.elsewhere.pop(job.key, None)
+                self._wait(job.key, "")
+                return True
+            self.elsewhere[job.key] = job
+        except OSError as error:
+            self._store_is_there()
+            self.elsewhere.pop(job.key, None)
+            self._end(job.key, FAILED, f"could not be claimed for too long: {error}")
+            for artifact in job.artifacts:
+                self._skip(self._children.get(artifact, []), FAILED_PARENT)
+        return False
+
+    def _wait(self, key: str, why: str) -> None:
+        """Tell for what a job waits, where that is new; nothing: it waits no more."""
+        if self.waits.get(key, "") != why:
+            self.waits[key] = why
+            self.emit({"event": "waits", "key": key, "why": why})
+
     def finish(self, key: str, outcome: str = DONE, error: str = "") -> None:
         """A running job has ended; one that failed is tried again as often as `retry` says.
 
-        What waits for artifacts that the job did not make is skipped.
+        What waits for artifacts that the job did not make is skipped. FileNotFoundError where the store
+        has gone, which is no job's failure.
         """
+        if outcome in (FAILED, POSTPONED):
+            self._store_is_there()
         job = self._leave(key)
         if outcome == FAILED and not self.stopping() and self._again(job, FAILED, self.retry):
             return
@@ -177,6 +186,10 @@ class Queue:
         """Every job has ended, or nothing runs and nothing is to be started any more."""
         return len(self.ended) == len(self.jobs) or bool(self.stopping() and not self.running)
 
+    def _store_is_there(self) -> None:
+        if self.store.gone():
+            raise FileNotFoundError(errno.ENOENT, GONE, self.store.address)
+
     def _leave(self, key: str) -> Job:
         job = self.jobs[key]
         self.running.discard(key)
@@ -205,14 +218,13 @@ class Queue:
             if len(there) == len(job.artifacts):
                 del self.elsewhere[key]
                 self._adopt(job)
-            elif self.claims.take(job):
-                del self.elsewhere[key]
+            elif self._claim(job):
                 heapq.heappush(self._ready[shape(job.slot)], (job.rank, key))
         self._looked = time.monotonic()
 
     def _adopt(self, job: Job) -> None:
-        """Another sweep has made the job."""
-        self._end(job.key, DONE)
+        """The job is made: by another sweep, or by a worker that died right after."""
+        self._end(job.key, DONE, theirs=job.key not in self.tried)
         self.claims.release(job.key)
         for artifact in job.artifacts:
             self.made(artifact)
@@ -228,6 +240,6 @@ class Queue:
                 for artifact in self.jobs[key].artifacts:
                     self._skip(self._children.get(artifact, []), status)
 
-    def _end(self, key: str, status: str, error: str = "") -> None:
+    def _end(self, key: str, status: str, error: str = "", *, theirs: bool = False) -> None:
         self.ended[key] = status
-        self.emit({"event": "end", "key": key, "status": status, "error": error})
+        self.emit({"event": "end", "key": key, "status": status, "error": error, "theirs": theirs})

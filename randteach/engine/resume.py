@@ -54,7 +54,7 @@ def resume(store: Store, kind: str, key: str, step: int) -> State | None:
                 if ending == "safetensors":
                     weights = store.weights(snapshot, part)
                     tensors |= {f"{part}.{name}": value for name, value in weights.items()}
-            return State(at, store.rows(snapshot), tensors)
+            return State(at, store.rows(snapshot), tensors, store.marker(snapshot).numerics)
         if state := states.load(store, key, at):
             return state
     return None

@@ -3,7 +3,6 @@
 Each start is a fresh Tune experiment on what is missing; the store, not Tune, remembers.
 """
 
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,6 @@ from typing import Any
 from randteach.engine import connection, nodes, searcher, warm
 from randteach.engine.queue import Queue
 from randteach.engine.worker import Options, work
-from randteach.setting import UserError
 
 
 def run(queue: Queue, options: Options, address: str | None, say: Callable[[str], None]) -> None:
@@ -19,47 +17,43 @@ def run(queue: Queue, options: Options, address: str | None, say: Callable[[str]
 
     Raises UserError where Ray can't be started or reached, or where a job can never be placed.
     """
-    connection.connect(address)
-    import ray
-    from ray import tune
-    from ray.tune.execution import tune_controller
-
-    try:
+    with connection.connected(address) as folder, queue.store.reached():
+        if queue.stopping():  # while Ray started
+            return
         if address:
             nodes.check(options.store, options.session, say)
         have = searcher.Nodes(say)
         have.cluster.check(queue.jobs.values())
-        with tempfile.TemporaryDirectory(prefix="randteach-") as folder:
-            release = searcher.make(queue, have)
-            tune_controller._ObjectCache = warm.cache(queue, have)  # type: ignore[attr-defined]
-            tuner = tune.Tuner(
-                tune.with_resources(_trainable(options), _placement),
-                tune_config=tune.TuneConfig(
-                    search_alg=release,
-                    scheduler=_scheduler(),
-                    num_samples=-1,
-                    reuse_actors=True,
-                    trial_name_creator=lambda trial: trial.trial_id,
-                    trial_dirname_creator=lambda trial: trial.trial_id,
-                ),
-                run_config=tune.RunConfig(
-                    storage_path=folder,
-                    verbose=0,
-                    stop=_stopper(queue),
-                    callbacks=[_turns(release)],
-                    failure_config=tune.FailureConfig(max_failures=0),
-                ),
-            )
-            tuner.fit()
-            if release.trouble:  # in its last word, after which Tune asked for nothing more
-                raise release.trouble
-    except OSError as error:
-        raise UserError(
-            f"--store {options.store}: could not be read or written for too long ({error}); what was made "
-            "is there, and the same command goes on from it"
-        ) from None
-    finally:
-        ray.shutdown()
+        release = searcher.make(queue, have)
+        from ray.tune.execution import tune_controller
+
+        tune_controller._ObjectCache = warm.cache(queue, have)  # type: ignore[attr-defined]
+        _tuner(queue, options, release, folder).fit()
+        if release.trouble:  # in its last word, after which Tune asked for nothing more
+            raise release.trouble
+
+
+def _tuner(queue: Queue, options: Options, release: Any, folder: Path) -> Any:
+    from ray import tune
+
+    return tune.Tuner(
+        tune.with_resources(_trainable(options), _placement),
+        tune_config=tune.TuneConfig(
+            search_alg=release,
+            scheduler=_scheduler(),
+            num_samples=-1,
+            reuse_actors=True,
+            trial_name_creator=lambda trial: trial.trial_id,
+            trial_dirname_creator=lambda trial: trial.trial_id,
+        ),
+        run_config=tune.RunConfig(
+            storage_path=str(folder / "tune"),
+            verbose=0,
+            stop=_stopper(queue),
+            callbacks=[_turns(release)],
+            failure_config=tune.FailureConfig(max_failures=0),
+        ),
+    )
 
 
 def _stopper(queue: Queue) -> Any:

@@ -21,7 +21,9 @@ def show(
         console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
 
     counts = progress.counts
-    parts = [f"{counts['done']} made", f"{progress.cached} cached"]
+    theirs = len(progress.theirs)
+    parts = [f"{counts['done'] - theirs} made", f"{progress.cached} cached"]
+    parts += [f"{theirs} made by other sweeps"] if theirs else []
     parts += [f"{count} {status}" for status, count in counts.items() if status != "done"]
     left = len(progress.jobs) - counts.total()
     if left:

@@ -37,11 +37,15 @@ class Result:
 
 @dataclass(frozen=True)
 class State:
-    """All that a training needs to go on from a step, bit for bit: rows so far, tensors by name."""
+    """All that a training needs to go on from a step, bit for bit: rows so far, tensors by name.
+
+    `numerics` is what decided its bits until then; nothing where a stage hands it over.
+    """
 
     step: int
     rows: list[Row]
     tensors: Tensors
+    numerics: str = ""
 
 
 class Stopped(Exception):

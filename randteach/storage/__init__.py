@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from randteach import plain
 from randteach.setting import UserError
 
+LAYOUT = "format.json"  # what makes a place a store
 PACKAGES = {"s3": "s3fs", "gs": "gcsfs"}
 SMALL = 16 << 20  # bytes of a file that only says something of a sweep
 # Of what will not pass by itself, unlike a disk or a server that is away for a while.

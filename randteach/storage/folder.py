@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from randteach import disk, names, paths
-from randteach.storage import LONGER, Unread, broken
+from randteach.storage import LAYOUT, LONGER, Unread, broken
 
 STRAYS = "aside/stray"  # what stood where a folder has to be
 
@@ -79,7 +79,7 @@ class Folder:
     def flush(self, folder: str) -> None:
         """Have a folder, made where there is none, and its list of entries on the disk."""
         path = self._new(folder)
-        path.mkdir(exist_ok=True)
+        self._add(path)
         disk.flush_folder(path)
 
     def create(self, name: str, content: bytes, *, flushed: bool = True) -> None:
@@ -227,14 +227,21 @@ class Folder:
             try:
                 mode = path.lstat().st_mode
             except FileNotFoundError:
-                path.mkdir(parents=True, exist_ok=True)
+                self._add(path)
                 continue
             if not stat.S_ISDIR(mode):
                 self._set_aside(path)
                 path.mkdir(exist_ok=True)
-        if not folders:
-            path.mkdir(parents=True, exist_ok=True)
         return path / last
+
+    def _add(self, path: Path) -> None:
+        """Make a folder; FileNotFoundError where the store is gone, which is `check`'s alone to make.
+
+        A root without the store's layout is what is left where a disk was mounted.
+        """
+        if path.parent == self.root and not (self.root / LAYOUT).exists():
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(self.root))
+        path.mkdir(exist_ok=True)
 
     def _set_aside(self, path: Path) -> None:
         strays = self.root / STRAYS

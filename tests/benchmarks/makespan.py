@@ -86,8 +86,6 @@ def _ours() -> float:
 
 def _bare() -> float:
     """Tune alone, with the same settings and lengths: a searcher that knows the order, and nothing else."""
-    connection.connect(None)
-    import ray
     from ray import tune as ray_tune
     from ray.tune.search import Searcher
 
@@ -127,11 +125,10 @@ def _bare() -> float:
     def resources(config: dict[str, Any]) -> Any:
         return ray_tune.PlacementGroupFactory([{"CPU": 1, "GPU": config["gpus"]}])
 
-    with tempfile.TemporaryDirectory() as folder:
+    with connection.connected(None) as folder:
         config = ray_tune.TuneConfig(search_alg=Order(), num_samples=-1, reuse_actors=True)
-        about = ray_tune.RunConfig(storage_path=folder, verbose=0)
+        about = ray_tune.RunConfig(storage_path=str(folder / "tune"), verbose=0)
         ray_tune.Tuner(ray_tune.with_resources(trial, resources), tune_config=config, run_config=about).fit()
-    ray.shutdown()
     return clock.seconds
 
 

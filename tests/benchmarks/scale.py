@@ -78,18 +78,15 @@ def _ours(
 
 
 def _bare(jobs: int) -> None:
-    import ray
     from ray import tune as ray_tune
 
-    connection.connect(None)
-    with suppress(KeyError), tempfile.TemporaryDirectory() as folder:
+    with suppress(KeyError), connection.connected(None) as folder:
         tuner = ray_tune.Tuner(
             ray_tune.with_resources(lambda config: ray_tune.report({"x": 0}), {"CPU": 1}),
             tune_config=ray_tune.TuneConfig(num_samples=jobs, reuse_actors=True),
-            run_config=ray_tune.RunConfig(storage_path=folder, verbose=0),
+            run_config=ray_tune.RunConfig(storage_path=str(folder / "tune"), verbose=0),
         )
         tuner.fit()
-    ray.shutdown()
 
 
 def scheduler() -> None:

@@ -27,9 +27,8 @@ def pretended(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
     started = ray.init
     monkeypatch.setattr(ray, "init", lambda *args, **options: started(*args, num_gpus=1, **options))
-    connection.connect(None)
-    yield
-    ray.shutdown()
+    with connection.connected(None):
+        yield
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")

@@ -30,8 +30,9 @@ from randteach.stages.distill import Student
 from randteach.stages.embed import embedded
 from randteach.stages.logistic import logistic
 from randteach.stages.probe import probe
-from randteach.stages.recorder import Result
+from randteach.stages.recorder import Result, Stopped
 from randteach.stages.teacher import Teacher
+from randteach.states import kept_steps
 from randteach.store import Store
 from tests.studies import Quiet
 
@@ -54,7 +55,16 @@ def jobs(*pairs: str) -> tuple[Any, ...]:
 
 
 def context_at(folder: Path, emit: Callable[[Event], object] = id, loader: str = "memory") -> Context:
-    return Context(Store(folder / "store"), Path("/none"), folder, loader, emit)
+    store = Store(folder / "store")
+    store.prepare()
+    return Context(store, Path("/none"), folder, loader, emit)
+
+
+def test_a_jobs_folders_have_absolute_paths(tmp_path: Path) -> None:
+    """A worker's current folder is another one than the driver's."""
+    for root, cache in ((Path("data"), tmp_path), (tmp_path, Path("data"))):
+        with pytest.raises(ValueError, match="absolute"):
+            Context(Store(tmp_path), root, cache, "memory")
 
 
 @pytest.fixture(scope="module")
@@ -132,6 +142,23 @@ def test_a_broken_run_keeps_what_was_whole(made: Made, tmp_path: Path) -> None:
     assert len(list(broken.store.root.glob("objects/*/*/*/*"))) == 2  # nothing half written beside them
     execute(job, context_at(tmp_path))
     assert kept(broken, job.key) == kept(whole, job.key)
+
+
+def test_a_training_that_went_on_elsewhere_names_both_parts(made: Made, tmp_path: Path) -> None:
+    """From a snapshot, from a kept state, and back again: each machine and thread count once, in order."""
+    job, context = made[0], context_at(tmp_path)
+    here, there = (numerics.set_up(cpus, 0)[1].digest for cpus in (1, 2))
+    execute(replace(job, steps={5: 1}), context)
+    stopping = iter([False, True])
+    elsewhere = replace(context, stop=lambda: next(stopping, True))
+    with pytest.raises(Stopped):
+        execute(replace(job, slot=Slot(2), steps={5: 1, 8: 1.6}), elsewhere)
+    assert kept_steps(context.store, job.key) == [6]
+    execute(replace(job, steps={5: 1, 8: 1.6, 10: 2}), context)
+    found = [context.store.marker(a).numerics for a in context.store.find(job.key, "distill")]
+    assert found == [f"{here}+{there}", here, f"{here}+{there}"]  # steps 10, 5, 8
+    assert context.store.json(Artifact("distill", job.key, 8), "provenance")["numerics_before"] == found[0]
+    assert numerics.parts(found) == {here, there}
 
 
 def test_a_failed_probe_leaves_nothing(tmp_path: Path) -> None:

@@ -1,12 +1,14 @@
 """What the searcher makes of what Tune tells it; with a real Tune in `test_tune.py`."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from randteach.engine import nodes, searcher
+from randteach.engine import connection, nodes, searcher, tune
 from randteach.engine.keeper import Event
 from randteach.engine.queue import DONE, FAILED, Queue
 from randteach.jobs import Job
@@ -16,6 +18,22 @@ from tests import standin
 BROKEN = "Traceback (most recent call last):\nRuntimeError: this GPU has fallen off the bus\n"
 
 
+def test_a_stop_while_ray_starts_is_one_before_the_first_job(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started = list[str | None]()
+
+    @contextmanager
+    def connected(address: str | None) -> Iterator[Path]:
+        started.append(address)
+        yield tmp_path
+
+    monkeypatch.setattr(connection, "connected", connected)
+    stopping = Queue([standin.probe(1)], _laid_out(tmp_path), lambda event: None, stopping=lambda: "SIGTERM")
+    tune.run(stopping, None, None, print)  # type: ignore[arg-type]
+    assert started == [None] and not stopping.ended
+
+
 class Room:
     """Nodes that take whatever there is."""
 
@@ -23,12 +41,18 @@ class Room:
         return True
 
 
+def _laid_out(folder: Path) -> Store:
+    store = Store(folder)
+    store.prepare()
+    return store
+
+
 class Told:
     """A searcher over jobs, told of them as Tune does."""
 
     def __init__(self, folder: Path, jobs: list[Job]) -> None:
         self.events: list[Event] = []
-        self.release: Any = searcher.make(Queue(jobs, Store(folder), self.events.append), Room())  # type: ignore[arg-type]
+        self.release: Any = searcher.make(Queue(jobs, _laid_out(folder), self.events.append), Room())  # type: ignore[arg-type]
         self.trials = 0
 
     def job(self, node: str, outcome: str) -> None:

@@ -1,5 +1,6 @@
 """Jobs at which others are, that fail, die, are stopped, or whose parents are gone."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -24,11 +25,14 @@ class Others:
 
     def __init__(self, *theirs: Job) -> None:
         self.theirs, self.ours = {job.key for job in theirs}, set[str]()
+        self.why = "sweep other runs"
 
-    def take(self, job: Job) -> bool:
-        if job.key not in self.theirs:
-            self.ours.add(job.key)
-        return job.key in self.ours
+    def take(self, job: Job, waits: Callable[[str], None]) -> bool:
+        if job.key in self.theirs:
+            waits(self.why)
+            return False
+        self.ours.add(job.key)
+        return True
 
     def release(self, key: str) -> None:
         self.ours.discard(key)
@@ -48,21 +52,56 @@ def test_what_another_sweep_is_at_is_left_to_it(store: Store, monkeypatch: pytes
     run.start(None)
     commit(store, student.artifacts[1])
     run.start(late)
+    assert waits(run.events) == [(student.key, "sweep other runs")]
+    run.events[:] = [event for event in run.events if event["event"] == "end"]
     assert run.ended() == {student.key: "done"} and not run.queue.elsewhere
     for one in (mine, early, late):
         run.queue.finish(one.key)
     assert run.queue.over and others.ours == set()
 
 
+def waits(events: list[Event]) -> list[tuple[str, str]]:
+    """For what which job waits, each time that this was told."""
+    return [(event["key"], event["why"]) for event in events if event["event"] == "waits"]
+
+
 def test_what_another_sweep_gives_up_is_made(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Until then it is said for what one waits, when that is new."""
     monkeypatch.setattr(module, "LOOK", 0.0)
     one = job(0)
     run, others = Run(store, one), Others(one)
     run.queue.claims = others
     run.start(None)
+    run.start(None)
+    others.why = "sweep other is silent"
+    run.start(None)
     others.theirs.clear()
     run.start(one)
     assert others.ours == {one.key}
+    assert waits(run.events) == [(one.key, why) for why in ("sweep other runs", "sweep other is silent", "")]
+
+
+def test_a_job_that_nobody_could_tell_of_for_long_has_failed(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What hangs below it is skipped; others are made."""
+    monkeypatch.setattr(module, "LOOK", 0.0)
+    student, mine = job(0, steps={5: 1}), job(2)
+    probe = job(1, student.artifacts[0])
+    run, others = Run(store, student, probe, mine), Others(student)
+    run.queue.claims = others
+    run.start(mine)
+
+    def away(job: Job, waits: Callable[[str], None]) -> bool:
+        raise OSError("stale file handle")
+
+    monkeypatch.setattr(others, "take", away)
+    run.start(None)
+    run.queue.finish(mine.key)
+    assert run.queue.over
+    assert run.queue.ended == {mine.key: "done", student.key: FAILED, probe.key: "skipped: parent failed"}
+    (error,) = (event["error"] for event in run.events if event.get("status") == FAILED)
+    assert "stale file handle" in error
 
 
 def test_what_has_been_made_since_the_plan_is_not_started(store: Store) -> None:
@@ -71,6 +110,17 @@ def test_what_has_been_made_since_the_plan_is_not_started(store: Store) -> None:
     commit(store, one.artifacts[0])
     run.start(two)
     assert run.ended() == {one.key: "done"}
+    assert [event["theirs"] for event in run.events] == [True]
+
+
+def test_what_a_worker_made_before_it_died_is_ones_own(store: Store) -> None:
+    one = job(0)
+    run = Run(store, one)
+    run.start(one)
+    commit(store, one.artifacts[0])
+    run.queue.died(one.key, "gone")
+    run.start(None)
+    assert run.queue.ended == {one.key: "done"} and not run.events[-1]["theirs"]
 
 
 def test_a_failed_job_is_tried_again_as_often_as_asked(store: Store) -> None:

@@ -68,19 +68,22 @@ def here(name: str, out: Path, *pairs: str) -> int:
 
 
 def under_ray(name: str, out: Path, *pairs: str) -> str:
-    """A sweep in a process of its own, under Ray; what it printed."""
-    command = [
-        sys.executable,
-        f"sweeps/{name}.py",
-        "--preset",
-        "mini",
-        "--out",
-        str(out),
-        *typed(name),
-        *pairs,
-    ]
-    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "COLUMNS": "200"})
+    """A sweep in a process of its own, under Ray; what it printed.
+
+    It is typed with relative paths in a folder where modules lie that have names of ours and of Python's.
+    """
+    here = out.parent
+    (here / "loaders").mkdir(parents=True, exist_ok=True)
+    for module in ("loaders/__init__.py", "random.py"):
+        (here / module).write_text("raise RuntimeError('shadowed')")
+    sweep = str(Path("sweeps", f"{name}.py").absolute())
+    command = [sys.executable, sweep, "--preset", "mini", "--out", out.name, "data.root=raw"]
+    environment = {**os.environ, "COLUMNS": "200"}
+    done = subprocess.run(
+        [*command, *typed(name), *pairs], capture_output=True, text=True, env=environment, cwd=here
+    )
     assert done.returncode == 0, done.stdout + done.stderr
+    assert {path.name for path in here.iterdir()} <= {out.name, "here", "loaders", "random.py"}
     return done.stdout
 
 

@@ -138,5 +138,23 @@ def test_ctrl_c_once_keeps_states_and_twice_ends_at_once(
     assert sweep.results == undisturbed.results
 
 
+def test_sigterm_while_ray_starts_is_a_stop_like_any_other(sweep: Sweep, injected: Tell) -> None:
+    process = sweep.begin(ray=True)
+    wait_for(lambda: any("gcs_server" in command_of(pid) for pid in processes_of(sweep.out)), process)
+    process.send_signal(signal.SIGTERM)
+    injected("SIGTERM while Ray starts")
+    assert sweep.end(process) == 130, sweep.said
+    assert "stopped by SIGTERM: running jobs keep their states and end" in sweep.said
+    assert "10 not made" in sweep.said and "go on with: " in sweep.said
+    wait_for(lambda: not processes_of(sweep.out))
+
+
+def command_of(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text()
+    except OSError:
+        return ""
+
+
 def logs(sweep: Sweep) -> list[str]:
     return [path.read_text() for path in sweep.store.glob("work/*/*/log.txt")]

@@ -77,6 +77,21 @@ def test_a_read_only_store(tmpfs: Path, tmp_path: Path, undisturbed: Sweep, inje
     assert sweep.results == undisturbed.results
 
 
+@pytest.mark.parametrize("ray", [False, True], ids=["local", "ray"])
+def test_a_store_that_vanishes(ray: bool, sweep: Sweep, undisturbed: Sweep, injected: Tell) -> None:
+    """It ends the sweep in one message, is not made anew, and when it is back the sweep goes on."""
+    process = sweep.begin("distill.epochs=3000", ray=ray)
+    wait_for(lambda: list(sweep.store.glob("work/*/*/0*.json")), process)
+    away = sweep.store.rename(sweep.out / "away")
+    injected("a store that vanishes")
+    assert sweep.end(process) == 2
+    assert sweep.said.count("error: ") == 1 and "has gone while the sweep ran" in sweep.said
+    assert not sweep.store.exists() and "failed" not in sweep.said and "MLflow" not in sweep.said
+    away.rename(sweep.store)
+    assert sweep.run(ray=ray) == 0, sweep.said
+    assert sweep.results == undisturbed.results
+
+
 def tree(out: Path, study: str = "init_distance") -> dict[str, tuple[Any, ...]]:
     """MLflow's runs by key: all that a viewer sees of them."""
     client = MlflowClient(f"sqlite:///{out / 'mlflow.db'}")
