@@ -119,6 +119,14 @@ def test_what_does_not_apply_to_a_teacher_fits_all_and_loses_none() -> None:
     assert {tuple(row.cells[name] for name in axes): row.gain.mean for row in found} == gains
 
 
+def test_a_student_is_compared_with_the_teacher_that_it_names() -> None:
+    """Two teachers of one draw that differ in nothing that has a column."""
+    rows = [teacher(0, 30.0, teacher="one"), teacher(0, 50.0, teacher="other")]
+    rows += [student(0, 55.0, teacher="other"), student(0, 38.0, teacher="one", **{"seeds.order": 1})]
+    found = only(*rows)
+    assert (found.gain.mean, found.gain.low, found.gain.high) == (6.5, 5, 8)
+
+
 def diverging() -> list[Row]:
     rows = [teacher(0, 50.0), teacher(1, 40.0), student(0, 30.0, epoch=0), student(0, 60.0)]
     rows += [student(1, 20.0, epoch=0), student(1, None, status=SKIPPED)]
