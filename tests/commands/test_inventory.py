@@ -96,7 +96,8 @@ def test_a_student_is_shown_with_all_that_belongs_to_it(command: Command, store:
     printed = command("show", student.key[:6])
     assert f"{student.key} (distill, revision 1)" in printed
     assert "studies     small" in printed and "step 8: ok" in printed and "state       step 8" in printed
-    assert printed.count("probe of student") == 3 and ": made" in printed
+    assert printed.count("converged probe of student") == 3 and printed.count("probe of student") == 6
+    assert ": made" in printed
     assert "distill.lr = 0.001" in printed and "versions.torch = " in printed
     last = store.rows(student.artifacts[-1])[-1]
     assert f"loss {last['loss']}" in printed
