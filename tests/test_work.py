@@ -107,6 +107,24 @@ def test_an_owner_of_another_machine_is_waited_for(any_store: Store) -> None:
         assert ours.take(JOB)
 
 
+def test_a_claim_that_is_overtaken_in_the_same_moment_is_none(
+    any_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create = any_store.storage.create
+    with Session(any_store, {}) as one, Session(any_store, {}) as two:
+
+        def overtaken(name: str, content: bytes, **options: bool) -> None:
+            create(name, content, **options)
+            create(
+                name.replace("claim-1", "claim-2"), content.replace(one.token.encode(), two.token.encode())
+            )
+
+        with monkeypatch.context() as together:
+            together.setattr(any_store.storage, "create", overtaken)
+            assert not claims(any_store, one.token).take(JOB)
+        assert claims(any_store, two.token).take(JOB) and work.owner(any_store, JOB.key) == two.token
+
+
 def test_a_claim_that_can_not_be_read_is_nobodys(any_store: Store) -> None:
     """It is there whole or not at all; an empty one is what a power cut has left."""
     place = f"work/{JOB.key}"

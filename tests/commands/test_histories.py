@@ -84,6 +84,23 @@ def test_every_number_of_the_store_is_there_once_at_its_step(out: Path, store: S
     assert histories(out) == wanted
 
 
+def test_two_that_write_beside_each_other_make_one_run_of_a_job(out: Path, store: Store) -> None:
+    """It begins and ends when the job did, and says nothing of an earlier failure."""
+    one, two = tree(out, store), tree(out, store)
+    probe = next(job for job in PLAN.jobs if job.labels["role"] == "input")
+    one.end(probe.key, "failed", "no room")
+    two.write_all()
+    one.write_all()
+    assert histories(out) == expected(store)
+    runs = {run.data.tags["key"]: run for run in one.client.search_runs([one.experiment])}
+    for job in PLAN.jobs:
+        made = store.json(job.artifacts[-1], "provenance")
+        assert runs[job.key].info.end_time == int(1000 * (made["began"] + made["seconds"]))
+        assert "error" not in runs[job.key].data.tags and runs[job.key].info.status == "FINISHED"
+        if job is not probe:
+            assert runs[job.key].info.start_time == int(1000 * made["began"])
+
+
 def test_of_a_job_made_anew_the_new_rows_alone_are_shown(out: Path, store: Store) -> None:
     """A student with its probes, by other code with other numbers; and then a probe alone."""
     tree(out, store).write_all()

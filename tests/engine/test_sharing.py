@@ -113,6 +113,16 @@ def test_what_has_been_made_since_the_plan_is_not_started(store: Store) -> None:
     assert [event["theirs"] for event in run.events] == [True]
 
 
+def test_what_waits_for_a_job_that_another_sweep_made_is_started(store: Store) -> None:
+    """Made since the plan, as the look at its claim shows."""
+    one = job(0)
+    child = job(1, one.artifacts[0])
+    run = Run(store, one, child)
+    commit(store, one.artifacts[0])
+    run.start(child)
+    assert run.ended() == {one.key: "done"}
+
+
 def test_what_a_worker_made_before_it_died_is_ones_own(store: Store) -> None:
     one = job(0)
     run = Run(store, one)
