@@ -97,8 +97,10 @@ def _decides(config: Config) -> dict[str, Any]:
     """What decides the numbers of a point's student, by setting; seeds only repeat it."""
     config = resolve(replace(config, seed=0, seeds=Seeds()))
     student = distill_job(config)
-    return {
+    values = {
         **renamed("distill", canonical(student.spec)),
         **renamed("probe", canonical(probe_spec(config, Pixels()))),
         "distill.epochs": max(student.steps.values()),
+        "probe.val_fraction": config.probe.val_fraction,
     }
+    return {name: value for name, value in values.items() if name != "samples.holdout"}  # by the fraction

@@ -218,6 +218,7 @@ def settings(*pairs: str) -> Any:
         (("data.train_size=5000",), "data.train_size=5000 (50000)"),
         (("probe.test_size=5000",), "probe.test_size=5000 (10000)"),
         (("probe.lr=0.1",), "probe.lr=0.1 (0.001)"),
+        (("probe.val_fraction=0.1",), "probe.val_fraction=0.1 (0)"),
         (("data.augment=flip_crop",), "data.augment=flip_crop (none)"),
         (("head.hidden_dims=[2048]",), "head.hidden_dims=[2048] ([2048, 2048])"),
         (("variance_preserving=false",), "variance_preserving=False (True)"),
