@@ -139,6 +139,7 @@ def test_further_alphas_add_theirs_alone(mini: Plan) -> None:
 
 def test_a_longer_training_lacks_its_new_snapshots(mini: Plan, tmp_path: Path) -> None:
     store = Store(tmp_path)
+    store.prepare()
     assert mini.missing(store) == list(mini.jobs)
     for artifact in (artifact for job in mini.jobs for artifact in job.artifacts):
         assert store.commit(artifact, {}, status="ok", seconds=1.0, numerics="n")
@@ -274,6 +275,7 @@ def test_validation_samples_are_kept_from_the_student_too(size: str) -> None:
 
 def test_a_recorded_plan_comes_back(mini: Plan, tmp_path: Path) -> None:
     store = Store(tmp_path)
+    store.prepare()
     plans.record(store, mini, "Why?", {"command": "typed"})
     assert plans.entries(store, "init_distance") == [job.entry for job in mini.jobs]
     content = plans.last(store, "init_distance")
@@ -294,6 +296,7 @@ def test_a_recorded_plan_comes_back(mini: Plan, tmp_path: Path) -> None:
 
 def test_the_plan_run_last_is_the_plan_whatever_the_clock_says(tmp_path: Path) -> None:
     store, one, two = Store(tmp_path), plan("seed=0", "alpha=1"), plan("seed=0", "alpha=0,1")
+    store.prepare()
     with pytest.raises(UserError, match=r"no study 'mine'; it has none"):
         plans.last(store, "mine")
     for turn, chosen in enumerate((one, two, one)):
