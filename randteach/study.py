@@ -105,6 +105,7 @@ def expand(study: Study, axes: Axes, name: str | None = None) -> Plan:
     """The plan of a study's points: equal jobs made one, the steps wanted of a trajectory united."""
     contradictions.check(axes)
     merged: dict[str, Job] = {}
+    ranks: dict[str, tuple[int, ...]] = {}
     labels: dict[str, dict[frozenset[str], dict[str, Any]]] = {}
     seeds: dict[tuple[Any, ...], int] = {}
     swept = {name: COLUMNS.get(name, name) for name in axes.swept}
@@ -116,17 +117,14 @@ def expand(study: Study, axes: Axes, name: str | None = None) -> Plan:
         values = {column: cell(get(config, name)) for name, column in swept.items()}
         for job in study.jobs(config):
             _label(labels.setdefault(job.key, {}), job.labels, values)
-            have, at = merged.get(job.key), (rank, *job.rank, number)
-            if have:
+            have, at = merged.setdefault(job.key, job), (rank, *job.rank, number)
+            ranks[job.key] = min(ranks.get(job.key, at), at)
+            if not (job.steps.items() <= have.steps.items() and job.states <= have.states):
                 merged[job.key] = have.placed(
-                    steps={**have.steps, **job.steps},
-                    states=have.states | job.states,
-                    rank=min(have.rank, at),
+                    steps={**have.steps, **job.steps}, states=have.states | job.states
                 )
-            else:
-                merged[job.key] = job.placed(rank=at)
     gc.enable()
-    jobs = [job.placed(labels=_told(labels[key])) for key, job in merged.items()]
+    jobs = [job.placed(rank=ranks[key], labels=_told(labels[key])) for key, job in merged.items()]
     jobs.sort(key=lambda job: job.rank)
     settled = {name: list(axes.values.get(name, (item.default,))) for name, item in settings().items()}
     return Plan(name or study.name, jobs, settled)
@@ -151,8 +149,11 @@ def _label(
         have.update({name: None for name, value in labels.items() if have[name] != value})
 
 
-def _told(known: Mapping[frozenset[str], Mapping[str, Any]]) -> dict[str, Any]:
+def _told(known: Mapping[frozenset[str], dict[str, Any]]) -> dict[str, Any]:
     """A job's labels as all its builders know it, without those that do not apply to it."""
+    first, *others = known.values()
+    if not others and None not in first.values():
+        return first
     first, *others = ({n: v for n, v in labels.items() if v is not None} for labels in known.values())
     for labels in others:
         apart = {name for name in first.keys() & labels.keys() if first[name] != labels[name]}
