@@ -121,8 +121,19 @@ def owners(
 
 def panels(rows: Iterable[Row], axes: Sequence[str]) -> list[Cells]:
     """Values on these axes, a panel each; rows to which some axes do not apply fit the others' panels."""
-    found = sorted({cells(row, axes) for row in rows}, key=order)
-    return [one for one in found if not any(other != one and _fits(one, other) for other in found)]
+    found = {cells(row, axes) for row in rows}
+    while joined := {both for one in found for other in found if (both := _joined(one, other))} - found:
+        found |= joined
+    found = {one for one in found if not any(other != one and _fits(one, other) for other in found)}
+    return sorted(found, key=order)
+
+
+def _joined(one: Cells, other: Cells) -> Cells | None:
+    """The panel of two, where no axis that applies to both tells them apart."""
+    pairs = list(zip(one, other, strict=True))
+    if any(None not in pair and pair[0] != pair[1] for pair in pairs):
+        return None
+    return tuple(theirs if mine is None else mine for mine, theirs in pairs)
 
 
 def within(rows: Iterable[Row], axes: Sequence[str], values: Cells) -> list[Row]:
