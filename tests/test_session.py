@@ -4,6 +4,10 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
 
 from randteach.session import SILENCE, Session, Sessions, stop_asked
 from randteach.store import Store
@@ -77,6 +81,59 @@ def test_elsewhere_a_beat_that_stands_still_is_death(any_store: Store) -> None:
     assert sessions.alive(SILENT)
     clock.now += SILENCE + 1
     assert not sessions.alive(SILENT)
+
+
+@pytest.mark.parametrize("hidden", [FileNotFoundError, PermissionError])
+def test_a_process_that_is_hidden_lives_as_long_as_it_beats(
+    hidden: type[OSError], any_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With /proc mounted hidepid another user's processes are not to be seen; a signal still finds them."""
+    there = {4242: PermissionError, 4343: ProcessLookupError}
+    read = Path.read_text
+
+    def read_text(path: Path, *args: Any, **options: Any) -> str:
+        if str(path).startswith(("/proc/4242/", "/proc/4343/")):
+            raise hidden(str(path))
+        return read(path, *args, **options)
+
+    def kill(pid: int, signal: int) -> None:
+        raise there[pid]
+
+    monkeypatch.setattr(Path, "read_text", read_text)
+    monkeypatch.setattr(os, "kill", kill)
+    with Session(any_store, {}) as session:
+        place = session.about["place"]
+    for token, pid in ((FAR, 4242), (SILENT, 4343)):
+        about = json.dumps({"pid": pid, "place": place, "started": "1"}).encode()
+        any_store.storage.replace(f"sessions/{token}/about.json", about)
+        any_store.storage.replace(f"sessions/{token}/beat.json", b'{"beat": 0, "loss": NaN}')
+    clock = Clock()
+    sessions = Sessions(any_store, clock)
+    assert sessions.alive(FAR) and not sessions.alive(SILENT)  # of that number there is no process
+    assert sessions.elsewhere() == [FAR]  # to be watched
+    clock.now += SILENCE - 1
+    any_store.storage.replace(f"sessions/{FAR}/beat.json", b'{"beat": 1, "loss": NaN}')
+    assert sessions.alive(FAR)
+    clock.now += SILENCE + 1
+    assert not sessions.alive(FAR)
+
+
+@pytest.mark.parametrize(
+    "about",
+    [b"", b"[]", b"{", b"[" * 10**5, b"{}", b'{"pid": "../1", "place": 1}', b'{"pid": -1}', b'{"pid": 1e9}'],
+)
+def test_whatever_a_session_says_is_borne(about: bytes, any_store: Store) -> None:
+    """Also names that are no tokens, which are somebody else's and stay."""
+    any_store.storage.replace(f"sessions/{FAR}/about.json", about)
+    any_store.storage.replace(f"sessions/{FAR}/beat.json", about)
+    any_store.storage.write("sessions/notes.txt", b"mine")
+    sessions = Sessions(any_store)
+    assert sessions.tokens() == [FAR]
+    assert sessions.alive(FAR) == about.startswith((b"{}", b'{"')) and isinstance(sessions.about(FAR), dict)
+    for token in ("..", "../x", "/x", "", "notes.txt", FAR.upper()):
+        assert not sessions.alive(token)
+    sessions.remove_dead()
+    assert any_store.storage.exists("sessions/notes.txt")
 
 
 def test_workers_are_asked_to_stop(any_store: Store) -> None:

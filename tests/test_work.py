@@ -1,6 +1,7 @@
 """What is unfinished: claims, states and failures."""
 
 import errno
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -213,6 +214,53 @@ def test_a_state_without_room_costs_itself_alone(store: Store, monkeypatch: pyte
     assert states.kept_steps(store, JOB.key) == [3]
     assert len(list((store.root / attempt.folder).glob("*.safetensors"))) == 1
     assert "state not kept: No space left" in attempt.lines[-1]
+
+
+def test_a_state_that_is_kept_twice_stays(any_store: Store) -> None:
+    """At one step, whole or what a full disk has left of it."""
+    attempt = Attempt(any_store, JOB.key, DEAD)
+    for _ in range(2):
+        attempt.keep(state(3))
+        found = states.load(any_store, JOB.key, 3)
+        assert found and torch.equal(found.tensors["x"], state(3).tensors["x"])
+    name = f"{attempt.folder}/{3:012d}.safetensors"
+    any_store.storage.replace(name, any_store.storage.read(name)[:-1])
+    attempt.keep(state(3))
+    assert states.load(any_store, JOB.key, 3) and "not kept" not in "".join(attempt.lines)
+
+
+def test_a_state_lasts_before_its_record_counts(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its file, and every folder up to the store's own, are on the disk before the record gets its name."""
+    attempt = Attempt(store, JOB.key, DEAD)
+    flushed: list[str] = []
+    flush, link = os.fsync, os.link
+
+    def note(handle: int) -> None:
+        flushed.append(os.readlink(f"/proc/self/fd/{handle}").removeprefix(f"{store.root}/"))
+        flush(handle)
+
+    def linked(source: Path, target: Path) -> None:
+        here = [f"{attempt.folder}/{3:012d}.safetensors", attempt.folder, f"work/{JOB.key}", "work"]
+        assert flushed[:4] == here and Path(flushed[4]).name == source.name
+        link(source, target)
+        flushed.append("LINKED")
+
+    monkeypatch.setattr(os, "fsync", note)
+    monkeypatch.setattr(os, "link", linked)
+    attempt.keep(state(3))
+    assert flushed[-2:] == ["LINKED", attempt.folder]
+
+
+def test_what_is_not_a_state_is_passed_over(any_store: Store) -> None:
+    attempt = Attempt(any_store, JOB.key, DEAD)
+    attempt.keep(state(3))
+    name, ours = f"{attempt.folder}/{3:012d}.json", any_store.storage
+    for other in (f"{name}~", f"{attempt.folder}/notes.json", f"work/{JOB.key}/notes/{4:012d}.json"):
+        ours.write(other, b"{}")
+    assert states.kept_steps(any_store, JOB.key) == [3]
+    for record in (b"[]", b"[" * 10**5, b'{"size": 1e999}', b'{"size": 3, "rows": 4, "sha256": "x"}'):
+        ours.replace(name, record)
+        assert states.load(any_store, JOB.key, 3) is None
 
 
 def test_the_log_keeps_its_end(any_store: Store) -> None:

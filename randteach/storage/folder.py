@@ -48,13 +48,19 @@ class Folder:
         """A file's bytes; what is no plain file is not opened."""
         path = self._path(name)
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a pipe would wait for a writer
-        with open(os.open(path, flags), "rb") as file:
-            about = os.fstat(file.fileno())
+        handle = os.open(path, flags)
+        try:
+            about = os.fstat(handle)
+            if stat.S_ISDIR(about.st_mode):
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
             if not stat.S_ISREG(about.st_mode):
                 raise OSError(errno.EINVAL, "is no file", str(path))
             if most is not None and about.st_size > most:
                 raise OSError(errno.EFBIG, LONGER.format(most), str(path))
-            return file.read()
+            with open(handle, "rb", closefd=False) as file:
+                return file.read()
+        finally:
+            os.close(handle)
 
     def checked(self, name: str, check: Callable[[bytes], None], most: int | None = None) -> bytes:
         """The file itself."""
