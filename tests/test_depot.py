@@ -1,5 +1,6 @@
 """Data sets of a store: put once, fetched by machines without raw files, checked by digest."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -79,3 +80,30 @@ def test_what_is_damaged_is_told(depot: Counting, any_store: Store, tmp_path: Pa
             any_store.storage.replace(f"data/{name}", content[:-1])
     with pytest.raises(DataError, match=r"in the store's data: .*damaged; delete it"):
         prepared.fetched(loaders.prepared_name("mnist5k", "test", 16, 1), depot, tmp_path / "node")
+
+
+FILES = ["/outside", "../" * 9 + "outside", "x/../../x", "mnist5k.safetensors", "..", "", "a\0b", "x" * 300]
+FILES += [7, None, []]  # type: ignore[list-item]
+
+
+def test_no_path_is_made_of_what_an_index_says(depot: Counting, tmp_path: Path) -> None:
+    """Of a depot in a folder as in a bucket: it names one file, by name and digest, or it is damaged."""
+    name = loaders.prepared_name("mnist5k", "test", 16, 1)
+    index = f"data/{prepared.index(name)}"
+    about = json.loads(depot.storage.read(index))
+    wrong = [json.dumps(about | {key: file}).encode() for file in FILES for key in ("file", "sha256")]
+    for text in [*wrong, b"", b"[]", b"7", b"[" * 10**5, b"1" * 5000, b"\xff", b" " * 10**5]:
+        depot.storage.replace(index, text)
+        with pytest.raises(DataError, match=r"is damaged; delete it|can't be read .*longer"):
+            prepared.fetched(name, depot, tmp_path / "node")
+    assert not (tmp_path / "node").exists()
+
+
+def test_what_is_no_split_is_told(any_store: Store, tmp_path: Path) -> None:
+    name = loaders.prepared_name("mnist5k", "test", 16, 1)
+    images, labels = np.zeros((2, 1, 16, 16), np.uint8), np.zeros(2, np.int64)
+    for wrong in ((images[0], labels), (images.astype(np.float32), labels), (images, labels[:1])):
+        for file, content in prepared.pack(name, (*wrong, (0.0,), (1.0,))).items():
+            any_store.storage.replace(f"data/{file}", content)
+        with pytest.raises(DataError, match="holds no split"):
+            prepared.fetched(name, Depot(any_store), tmp_path / "node")

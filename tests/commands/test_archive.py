@@ -1,14 +1,20 @@
 """A study as one tar: moved whole, the same bytes each time; nothing that isn't whole gets in."""
 
+import hashlib
 import io
+import json
+import os
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from randteach import identity, plans
+from randteach import identity, marker, plans
+from randteach.commands import archive
 from randteach.jobs import Artifact
+from randteach.marker import Damaged
 from randteach.store import Store
 from tests.commands.conftest import Command, planned
 
@@ -150,6 +156,173 @@ def test_what_is_no_tar(command: Command, tmp_path: Path) -> None:
     (tmp_path / "text").write_text("hello")
     for name in ("text", "none"):
         assert "is no export that can be read" in command("import", str(tmp_path / name), code=2)
+
+
+def sealed_again(name: str, edit: Callable[[dict[str, Any]], None]) -> Callable[[Members], None]:
+    """Another commit, whose checksum fits."""
+
+    def change_it(data: bytes) -> bytes:
+        content = marker.unsealed(data)
+        edit(content)
+        return marker.sealed(content)
+
+    return change(name, change_it)
+
+
+def with_file(file: str, data: bytes) -> Callable[[Members], None]:
+    """A pixel probe's file with other content, as its commit says."""
+
+    def apply(found: Members) -> None:
+        (probe,) = next(job for job in planned().jobs if job.labels["role"] == "input").artifacts
+        about = {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+        sealed_again(f"{probe.name}.json", lambda content: content["files"].update({file: about}))(found)
+        change(f"{probe.name}/{file}", lambda _: data)(found)
+
+    return apply
+
+
+def other_plan(edit: Callable[[dict[str, Any]], None]) -> Callable[[Members], None]:
+    def apply(found: Members) -> None:
+        at = next(n for n, (member, _) in enumerate(found) if member.name.startswith("studies/"))
+        content = json.loads(found[at][1])
+        edit(content)
+        data = json.dumps(content).encode()
+        found[at] = tarfile.TarInfo(f"studies/small/{identity.digest(data.decode(), 16)}.json"), data
+
+    return apply
+
+
+KEY, ROW = "ab" * 12, "metrics.jsonl is damaged"
+HOSTILE: dict[str, tuple[Callable[[Members], None], str]] = {
+    "attempt": (sealed_again("@0.json", lambda c: c.update(attempt="../../../x")), "is damaged"),
+    "absolute attempt": (sealed_again("@0.json", lambda c: c.update(attempt="/tmp/x")), "is damaged"),
+    "file": (sealed_again("@0.json", lambda c: c["files"].update({"../x": {}})), "is damaged"),
+    "status": (sealed_again("@0.json", lambda c: c.update(status="x" * 1000)), "is damaged"),
+    "kind": (named(f"done/../{KEY}.json"), "is no part"),
+    "key": (named(f"done/probe/../../{KEY}.json"), "is no part"),
+    "step": (named(f"done/probe/{KEY}@007.json"), "is no part"),
+    "hidden": (named(f"objects/probe/{KEY}/.x"), "is no part"),
+    "NUL": (named(f"objects/probe/{KEY}/é\0y"), "is no part"),
+    "long": (named(f"objects/probe/{KEY}/{'x' * 300}"), "is no part"),
+    "study": (named("studies/../0123456789abcdef.json"), "is no part"),
+    "digest": (named("studies/small/../x.json"), "is no part"),
+    "deep": (with_file("metrics.jsonl", b"[" * 10**5), ROW),
+    "deep, whole": (with_file("metrics.jsonl", b'{"a": ' + b"[" * 99 + b"]" * 99 + b"}"), ROW),
+    "digits": (with_file("metrics.jsonl", b'{"linear": 1' + b"0" * 5000 + b"}"), ROW),
+    "infinite": (with_file("metrics.jsonl", b'{"linear": 1e999}'), ROW),
+    "no row": (with_file("metrics.jsonl", b'{"linear": "5"}'), ROW),
+    "provenance": (with_file("provenance.json", b'{"log": 5}'), "provenance.json is damaged"),
+    "another study's plan": (other_plan(lambda plan: plan.update(study="../x")), "left out: studies/"),
+    "a job's key": (other_plan(lambda plan: plan["jobs"][0].update(key="../x")), "left out: studies/"),
+    "a parent": (other_plan(lambda plan: plan["jobs"][-1].update(parents=[["x"]])), "left out: studies/"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", HOSTILE)
+def test_what_is_hostile_changes_nothing(what: str, tar: Path, command: Command, tmp_path: Path) -> None:
+    found = members(tar)
+    HOSTILE[what][0](found)
+    if HOSTILE[what][1] == "left out: studies/":
+        assert HOSTILE[what][1] in attempt(command, found, tmp_path, 0)
+        assert plans.studies(Store(tmp_path / "target" / "store")) == []
+        return
+    assert HOSTILE[what][1] in attempt(command, found, tmp_path, 2)
+    assert not (tmp_path / "target").exists() and not Path("/tmp/x").exists()
+
+
+def attempt(command: Command, found: Members, tmp_path: Path, code: int) -> str:
+    pack(tmp_path / "bad.tar", found)
+    return command("import", str(tmp_path / "bad.tar"), code=code, at=tmp_path / "target")
+
+
+def sparse(path: Path, name: str, size: int) -> None:
+    """A tar of a member that says that it is so large, and holds nothing; the file has holes."""
+    member = tarfile.TarInfo(name)
+    member.size = size
+    path.write_bytes(member.tobuf(tarfile.GNU_FORMAT))
+    os.truncate(path, tarfile.BLOCKSIZE + size + 1024)
+
+
+@pytest.mark.parametrize(
+    "name", ["export.json", f"done/probe/{KEY}.json", f"objects/probe/{KEY}/x.safetensors"]
+)
+def test_a_size_is_known_before_anything_is_read(name: str, command: Command, tmp_path: Path) -> None:
+    """40 GB: to read them would end this process."""
+    sparse(tmp_path / "large.tar", name, 40 << 30)
+    printed = command("import", str(tmp_path / "large.tar"), code=2, at=tmp_path / "target")
+    assert "are allowed" in printed or "is damaged" in printed
+
+
+@pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_SPARSE])
+def test_a_header_of_40_gb(kind: bytes, command: Command, tmp_path: Path) -> None:
+    path, member = tmp_path / "large.tar", tarfile.TarInfo("export.json")
+    member.size, member.type = 40 << 30, kind
+    path.write_bytes(member.tobuf(tarfile.GNU_FORMAT))
+    os.truncate(path, 41 << 30)
+    command("import", str(path), code=2, at=tmp_path / "target")
+
+
+def test_what_changes_between_two_readings_is_refused(
+    tar: Path, command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once all is checked, weights and rows become others."""
+    prepare = Store.prepare
+    for end in ("encoder.safetensors", "metrics.jsonl"):
+        found = members(tar)
+        change(end, flip)(found)
+        path = tmp_path / "moving.tar"
+        path.write_bytes(tar.read_bytes())
+
+        def swap(self: Store, found: Members = found, path: Path = path) -> None:
+            prepare(self)
+            pack(path, found)
+
+        with monkeypatch.context() as moving:
+            moving.setattr(Store, "prepare", swap)
+            target = tmp_path / end
+            assert "has changed while it was read" in command("import", str(path), code=2, at=target)
+        taken = Store(target / "store")
+        for artifact in taken.all():
+            taken.verify(artifact)
+
+
+def test_what_a_newer_version_exported_is_left_out(tar: Path, command: Command, tmp_path: Path) -> None:
+    """Artifacts of a kind, and of a revision, that this version doesn't know; all others are taken."""
+    found = members(tar)
+    revised = Artifact("probe", identity.digest(f"probe/{identity.REVISIONS['probe'] + 1}/{{}}"))
+    for artifact, config in ((Artifact("future", KEY), b"?"), (revised, b"{}")):
+        files = {"config.json": config, "metrics.jsonl": b"another form", "provenance.json": b"{}"}
+        listed = {n: {"size": len(c), "sha256": hashlib.sha256(c).hexdigest()} for n, c in files.items()}
+        content = {"attempt": "0" * 16, "status": "ok", "files": listed, "seconds": 1.0, "numerics": "n"}
+        commit = marker.sealed(content)
+        found.append((tarfile.TarInfo(f"done/{artifact.kind}/{artifact.name}.json"), commit))
+        for name, data in files.items():
+            found.append((tarfile.TarInfo(f"objects/{artifact.kind}/{artifact.name}/{name}"), data))
+    change("export.json", lambda data: data.replace(b'"artifacts": 24', b'"artifacts": 26'))(found)
+    printed = attempt(command, found, tmp_path, 0)
+    assert "24 artifacts taken, 0 were there already, 2 left out that this version doesn't know" in printed
+    assert not Store(tmp_path / "target" / "store").has(revised)
+
+
+def test_an_export_says_what_is_set_aside(
+    command: Command, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = planned().jobs[0]
+    damage = Damaged(
+        job.artifacts[-1], store.marker(job.artifacts[-1]).attempt, "", store.marker(job.artifacts[-1]).text
+    )
+    add = archive._add
+
+    def meanwhile(tar: tarfile.TarFile, name: str, content: bytes) -> None:
+        add(tar, name, content)
+        store.set_aside(damage)  # by another sweep
+
+    with monkeypatch.context() as other:
+        other.setattr(archive, "_add", meanwhile)
+        printed = command("export", "small", str(tmp_path / "x.tar"), code=2)
+    assert f"distill {job.artifacts[-1].name}: was set aside" in printed and not (tmp_path / "x.tar").exists()
+    printed = command("export", "small", str(tmp_path / "x.tar"))
+    assert "23 artifacts" in printed and "1 are not made yet, 1 of them were damaged and set aside" in printed
 
 
 def test_a_config_of_another_key_is_refused(store: Store, command: Command, tmp_path: Path) -> None:

@@ -3,9 +3,13 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
-from randteach import plans, work
-from randteach.artifacts import folder
+import pytest
+
+from randteach import identity, plans, work
+from randteach.artifacts import folder, marker_name
+from randteach.commands import upkeep
 from randteach.jobs import Artifact
 from randteach.session import Session, Sessions
 from randteach.store import Store
@@ -118,3 +122,97 @@ def test_states_of_a_recorded_student_stay(store: Store, command: Command) -> No
     assert "artifacts of no recorded study" in command("gc", "--yes")
     assert {a.kind for a in store.all() if a.step == 8} == {"state"}
     assert Artifact("state", planned().jobs[0].key, 8) in set(store.all())
+
+
+def test_files_of_others_and_plans_that_are_none_stop_no_command(
+    command: Command, store: Store, out: Path, tmp_path: Path
+) -> None:
+    """They are said where they matter, and stay; and what such a plan may need stays, too."""
+    student = planned().jobs[0]
+    digest = plans.last_file(store, "small")
+    plans.record(store, planned("alpha=0.6", name="other"), "", {})
+    text = (store.root / digest).read_bytes()
+    newer = text.replace(b'"jobs": [', b'"jobs": ["a form of tomorrow", ')
+    plans.keep(store, "newer", newer, {})
+    (store.root / "studies" / "damaged").mkdir()
+    (store.root / "studies" / "damaged" / f"{0:016x}.json").write_bytes(b"[" * 10**5)
+    (store.root / "studies" / "damaged" / f"{1:016x}.json").mkdir()
+    others = ["studies/notes.txt", "studies/.DS_Store", "studies/small/notes.txt", "studies/small/backup/x"]
+    others += [f"{digest}~", "work/notes.txt", "failed/notes.txt", "sessions/.DS_Store", "done/.DS_Store"]
+    others += [f"failed/{student.key}.json~", "work/backup/x", "sessions/backup/x", "data/notes.txt"]
+    for name in others:
+        (store.root / name).parent.mkdir(parents=True, exist_ok=True)
+        (store.root / name).write_text("mine")
+    assert command("ls").endswith("18 jobs\n") and "18 jobs" in command("ls", "--study", "small")
+    assert "left out: " in command("show", student.key) and command("logs", student.key)
+    assert "small: 18 jobs, 18 done" in command("status")
+    assert "small, 24 artifacts" in command("export", "small", str(tmp_path / "x.tar"))
+    printed = command("verify", code=1)
+    assert printed.count("damaged: ") == 2 and printed.count("unknown: ") == 1 and "24 artifacts" in printed
+    shutil.rmtree(store.root / "studies" / "small")  # now all but what `other` needs would be garbage
+    printed = command("gc", "--yes")
+    assert printed.count("left out: ") == 3 and "of no recorded study" not in printed
+    assert "24 artifacts" in command("verify", "--set-aside", code=1)
+    assert "0 damaged, 1 unknown" in command("verify")
+    assert all((store.root / name).read_text() == "mine" for name in others if "studies/small" not in name)
+
+
+def test_a_plan_that_is_damaged_is_written_again(store: Store, command: Command) -> None:
+    path = store.root / plans.last_file(store, "small")
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-5])
+    assert "is no plan, or damaged" in command("ls", "--study", "small")
+    plans.keep(store, "small", whole, {})
+    assert path.read_bytes() == whole and "0 damaged" in command("verify")
+
+
+def test_verify_goes_on_to_the_end(command: Command, store: Store) -> None:
+    """Whatever stands in a file's place; all is named, set aside when asked, and made again."""
+    jobs = planned().jobs
+    paths = [next((store.root / folder(job.artifacts[-1])).glob("*/config.json")) for job in jobs[:4]]
+    for path in paths:
+        path.unlink()
+    paths[0].mkdir()
+    paths[1].symlink_to(paths[1])
+    paths[2].symlink_to("/etc/passwd")
+    prefix = store.root / "done" / jobs[-1].kind / jobs[-1].key[:2]
+    shutil.rmtree(prefix)
+    prefix.write_text("no folder")
+    printed = command("verify", code=1)
+    assert all(f"damaged: {path}: " in printed for path in [*paths, prefix]) and "5 damaged" in printed
+    assert "5 damaged" in command("verify", "--set-aside", code=1) and "0 damaged" in command("verify")
+    assert {job.key for job in planned().missing(store)} >= {job.key for job in [*jobs[:4], jobs[-1]]}
+    assert store.storage.names("aside/stray")
+
+
+def test_what_a_newer_version_made_is_told_and_stays(command: Command, store: Store) -> None:
+    """Though no study refers to it."""
+    kind, revised = Artifact("future", "ab" * 12), Artifact("probe", identity.digest("probe/2/{}"))
+    store.storage.write(marker_name(kind), b'{"of": "another form"}')
+    files_of = {"config.json": b"{}", "metrics.jsonl": b"?", "provenance.json": b"?"}
+    store.commit(revised, files_of, status="ok", seconds=1.0, numerics="n")
+    store.storage.write(f"{folder(kind)}/{'0' * 16}/file", b"of another form")
+    told = f"unknown: future {kind.name}: a kind that this version doesn't know"
+    for printed in (command("ls"), command("verify"), command("verify", "--set-aside")):
+        assert told in printed and f"unknown: probe {revised.name}: a revision, 2," in printed
+        assert "2 unknown" in printed
+    assert "a kind that this version doesn't know" in command("show", kind.key, code=2)
+    assert "nothing to remove" in command("gc", "--yes")
+    assert store.has(kind) and store.has(revised) and store.attempts()[kind] == {"0" * 16}
+
+
+def test_gc_looks_once_more_before_it_removes(
+    command: Command, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A study that is started in between needs what was garbage."""
+    shutil.rmtree(store.root / "studies" / "small")
+    plans.record(store, planned("alpha=0.6", name="other"), "", {})
+    remove = upkeep._remove
+
+    def started(*args: Any) -> None:
+        plans.record(store, planned("alpha=0.3", name="started"), "", {})
+        remove(*args)
+
+    monkeypatch.setattr(upkeep, "_remove", started)
+    assert "10 artifacts of no recorded study" in command("gc", "--yes")
+    assert planned().missing(store) == []
