@@ -1,6 +1,7 @@
 """MLflow's histories against the store's rows: every number once, at the row's own step and time."""
 
 import sqlite3
+import threading
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import closing
@@ -10,7 +11,9 @@ from typing import Any
 import pytest
 
 from randteach import metrics, plans
+from randteach.artifacts import marker_name
 from randteach.jobs import Artifact, Entry
+from randteach.projector import Projector
 from randteach.store import Store
 from randteach.tracking import Tree
 from tests.commands.conftest import planned
@@ -194,3 +197,21 @@ def test_points_of_a_line_or_a_row_are_steps_in_thousandths() -> None:
     rows = [{"gamma": 0.25, "error": 1.0, "split": "train"}, {"x": -0.1, "y": 0.5, "kl": 2.0}]
     found = [(item.key, item.value, item.timestamp, item.step) for item in metrics.of_rows(rows, 7)]
     assert found == [("train_error", 1.0, 250, 250), ("kl", 2.0, 0, -100)]
+
+
+def test_what_no_event_tells_of_is_written_at_the_end(
+    out: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Made after all that was there was written, by a sweep that could not say so."""
+    artifact = PLAN.jobs[0].artifacts[-1]
+    name = marker_name(artifact)
+    kept, heard = store.storage.read(name), threading.Event()
+    store.storage.remove(name)
+    monkeypatch.setattr("randteach.projector._show", lambda tree, event: heard.set())
+    projector = Projector(out, store, print)
+    projector.start(plans.last(store, "small"))
+    projector.handle({"event": "begin", "key": artifact.key})
+    assert heard.wait(120) and not histories(out)["sweep"]
+    store.storage.replace(name, kept)
+    assert not projector.finish([], "FINISHED")
+    assert histories(out) == expected(store)
