@@ -64,8 +64,8 @@ PINNED: dict[tuple[str, ...], tuple[str, ...]] = {
         "e8f95e71bf7dbf69ead872ca",
     ),
 }
-# The last job of each kind of the other sweeps' plans.
-PINNED_LAST = {
+# A job of each kind of the other sweeps' plans, wherever it stands in them.
+PINNED_TRIALS = {
     ("lottery_tickets", "mini"): ("b521bdf8d08b01f6665fab00", "3a2e79ee4d7d01818ccc312f"),
     ("lottery_tickets", "paper"): ("62098ee44bde15e299f8fc14", "47358e5977360d0996147395"),
     ("mode_connectivity", "mini"): ("3d6b3d04fc9610127f615a2d", "84a453af979a303920af9cd1"),
@@ -158,13 +158,11 @@ def test_literal_keys(given: tuple[str, ...]) -> None:
     assert (student, probes[0], *probes[-3:]) == PINNED[given]
 
 
-@pytest.mark.parametrize(("sweep", "preset"), PINNED_LAST)
+@pytest.mark.parametrize(("sweep", "preset"), PINNED_TRIALS)
 def test_literal_keys_of_trials(sweep: str, preset: str) -> None:
     study = importlib.import_module(f"sweeps.{sweep}").STUDY
     plan = expand(study, overrides.parse(study.presets[preset], []))
-    keys_by_kind = {job.kind: job.key for job in plan.jobs}
-    pinned = PINNED_LAST[sweep, preset]
-    assert tuple(keys_by_kind.values())[-len(pinned) :] == pinned
+    assert {job.key for job in plan.jobs} >= set(PINNED_TRIALS[sweep, preset])
 
 
 def test_a_measures_record_holds_nothing_of_other_measures() -> None:
