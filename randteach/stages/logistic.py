@@ -28,8 +28,9 @@ class NotConverged(Exception):
 def logistic(about: Logistic, samples: Features, pause: Pause) -> dict[str, float]:
     """Accuracy in percent, by split, of logistic regression on standardised features of "train".
 
-    Each L2 strength is fitted without a class-balanced share of the training samples; the one that
-    classifies most of these, of equals the stronger, is fitted on all. Raises NotConverged.
+    Each L2 strength is fitted without a class-balanced share of the training samples, the strongest first;
+    the one that classifies most of these, of equals the stronger, is fitted on all. Strengths whose fit takes
+    all its steps, and weaker ones, are out. Raises NotConverged where none is left, or the last fit is one.
     """
     if not all(bool(own.isfinite().all()) for own in samples.of.values()):
         raise NotConverged
@@ -43,12 +44,17 @@ def logistic(about: Logistic, samples: Features, pause: Pause) -> dict[str, floa
     part, whole = Regression(x_NE[:most], y_N[:most], samples.classes), Regression(x_NE, y_N, samples.classes)
 
     weight_CE = x_NE.new_zeros(samples.classes, x_NE.shape[1])
-    best, most_hits = (0.0, weight_CE), -1
+    best, most_hits = None, -1
     for strength in sorted(about.strengths, reverse=True):
-        weight_CE = part.fit(strength, weight_CE, about, pause)
+        try:
+            weight_CE = part.fit(strength, weight_CE, about, pause)
+        except NotConverged:
+            break  # a weaker one takes more steps still
         hits = int((part.classify(x_NE[most:], weight_CE) == y_N[most:]).sum())
         if hits > most_hits:
             best, most_hits = (strength, weight_CE), hits
+    if not best:
+        raise NotConverged
     weight_CE = whole.fit(*best, about, pause)
     guesses = {split: whole.classify(standard(own), weight_CE) for split, own in samples.of.items()}
     correct = {split: guess == samples.labels[split] for split, guess in guesses.items() if split != "train"}

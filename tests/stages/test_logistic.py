@@ -215,6 +215,15 @@ def test_a_fit_that_takes_all_its_steps_has_no_accuracy() -> None:
         taken(samples(), about=Logistic(iterations=3))
 
 
+def test_strengths_too_weak_to_converge_are_out(fits: list[tuple[int, float]]) -> None:
+    train, test = samples(), samples(400, seed=1)
+    accuracy = taken(train, test, about=Logistic(iterations=25))
+    tried = [strength for count, strength in fits if count < 600]
+    assert tried == list(ABOUT.strengths[: len(tried)]) and 2 < len(tried) < len(ABOUT.strengths)
+    left = Logistic(strengths=tuple(tried[:-1]))  # the last one took all its steps
+    assert accuracy == taken(train, test, about=left) and fits[-1][1] in left.strengths
+
+
 def test_samples_are_summed_part_by_part(monkeypatch: pytest.MonkeyPatch) -> None:
     x_ND, y_N = samples(100)
     x_NE, weight_CE = standardiser(x_ND)(x_ND), torch.randn(4, 13, dtype=torch.float64)
