@@ -19,6 +19,7 @@ from randteach.report.rows import (
     last,
     owners,
     panels,
+    repeats,
     settings,
     several,
     where,
@@ -72,7 +73,9 @@ class Panel:
 def rounds(rows: Sequence[Row]) -> list[Row]:
     """Each ticket's test accuracy in percent at the end of its training, a row a round."""
     errors = where(rows, kind="train", measure="error", split="test")
-    made = last([row for row in errors if "round" in row])
+    own = [row for row in errors if "round" in row]
+    # A first training may also be a child of mode connectivity: no later ticket has its number.
+    made = last([{name: cell for name, cell in row.items() if name != "pair"} for row in own])
     # What a diverged training guesses is no result.
     values = [math.nan if row["status"] == DIVERGED else row.get("value", math.nan) for row in made]
     return [with_value(row, 100 - value) for row, value in zip(made, values, strict=True)]
@@ -191,8 +194,9 @@ def show(results: Results) -> list[Grid]:
         tables.append(shown)
     empty = [row for row in where(results.rows, measure="empty_layers") if row.get("value", 0) > 0]
     if empty:
-        extra = several(empty, (*NETWORK, "rewind", "alpha", "at", "control", *settings(results.rows)))
-        names = ["role", "seed", *extra, "round"]
+        own = [name for name in repeats(empty) if name != "seed"]
+        axes = (*NETWORK, "rewind", "alpha", "at", "control", *own, *settings(results.rows))
+        names = ["role", "seed", *several(empty, axes), "round"]
         shown = Grid("Layers pruned to nothing", [*names, "layers"], len(names))
         shown.rows += [[label(cell) for cell in cells(row, [*names, "value"])] for row in empty]
         tables.append(shown)

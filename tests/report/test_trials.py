@@ -99,10 +99,21 @@ def test_what_a_diverged_training_guesses_is_no_accuracy() -> None:
     assert "50 - (0 of 1, 1 diverged)" in lines_of(tickets, *rows)
 
 
-def test_layers_pruned_to_nothing_are_named_by_alpha() -> None:
+def test_a_first_training_that_is_a_child_too_begins_its_line() -> None:
+    rows = [ticket("student", 0, 0, 80.0, pair="0"), ticket("student", 0, 1, 60.0)]
+    rows += [ticket("teacher", 0, 0, 70.0), ticket("teacher", 0, 1, 55.0, rewind=0.0)]
+    (panel,) = tickets.contents(results(*rows))
+    student = next(line for line in panel.lines if line.role == "student")
+    assert [(kept, point.mean) for kept, point in student.points.items()] == [(1, 80), (0.5, 60)]
+    assert [(kept, point.mean) for kept, point in student.gains.items()] == [(1, 10), (0.5, 5)]
+
+
+def test_layers_pruned_to_nothing_are_named_by_what_tells_them_apart() -> None:
     mask = {**NAMED, "seed": 0, "round": 3, "split": None}
     rows = [number("mask", "student", "empty_layers", 2.0, alpha=alpha, **mask) for alpha in (0.0, 1e-10)]
     assert {"student 0 0 3 2", "student 0 1e-10 3 2"} <= set(lines_of(tickets, *rows))
+    rows = [number("mask", "student", "empty_layers", 2.0, **mask, **{"seeds.train": at}) for at in (5, 6)]
+    assert {"student 0 5 3 2", "student 0 6 3 2"} <= set(lines_of(tickets, *rows))
 
 
 def line(role: str, seed: int, pair: str, height: float | None, **more: Any) -> list[Row]:
