@@ -34,7 +34,9 @@ STYLE: Any = {
     "legend.frameon": False,
     "pdf.fonttype": 42,
 }
-NEAR_ZERO, STEP = 1e-6, 0.09  # alphas below it are drawn at 0, and so far apart where there are several
+# Alphas below CROWDED would lie on each other: the largest is drawn at 0, others STEP apart beside it.
+CROWDED, STEP = 0.02, 0.09
+NEAR_ZERO = 1e-6  # below it "≈ 0" on an axis, unless there are several
 
 
 @contextmanager
@@ -112,16 +114,16 @@ def lost(panel: Axes, points: Mapping[float, Estimate]) -> None:
 def alpha_places(alphas: Iterable[float]) -> dict[float, float]:
     """Where on the axis alphas are drawn: at their values, but those near to 0 apart from each other."""
     found = sorted(set(alphas))
-    near = [alpha for alpha in found if alpha < NEAR_ZERO]
+    near = [alpha for alpha in found if alpha < CROWDED]
     apart = {alpha: -STEP * (len(near) - 1 - number) for number, alpha in enumerate(near)}
     return {alpha: apart.get(alpha, alpha) for alpha in found}
 
 
 def alpha_axis(panel: Axes, places: Mapping[float, float]) -> None:
     """Ticks: "0", and "≈ 0" for what is nearly that; the values themselves where several are."""
-    near = [alpha for alpha in places if alpha < NEAR_ZERO]
-    tiny = [alpha for alpha in near if alpha]
-    names = {alpha: "≈ 0" if alpha and len(tiny) == 1 else label(alpha) for alpha in near}
+    near = [alpha for alpha in places if alpha < CROWDED]
+    tiny = [alpha for alpha in near if 0 < alpha < NEAR_ZERO]
+    names = {alpha: "≈ 0" if tiny == [alpha] else label(alpha) for alpha in near}
     ticks = {places[alpha]: name for alpha, name in names.items()} or {0.0: "0"}
     ticks |= {tick: label(tick) for tick in (0.2, 0.4, 0.6, 0.8, 1.0)}
     panel.set_xticks(list(ticks), list(ticks.values()))

@@ -197,10 +197,19 @@ def test_ends_of_bars_by_hand(drawn: Draw) -> None:
     assert curves(below)[:2] == [{10: 70}, {10: 63}]
 
 
-def test_zero_and_nearly_zero_are_apart(drawn: Draw) -> None:
-    rows = [teacher(0, 40.0), *(student(0, 50 + n, alpha=a) for n, a in enumerate((0.0, 1e-10, 1e-8, 1.0)))]
+@pytest.mark.parametrize(
+    "want",
+    [
+        {"0": -0.18, "1e-10": -0.09, "1e-8": 0, "1": 1},
+        {"0": -0.09, "≈ 0": 0, "1": 1},
+        {"0": -0.09, "1e-6": 0, "1": 1},
+        {"0": -0.18, "≈ 0": -0.09, "0.01": 0, "1": 1},
+    ],
+)
+def test_zero_and_nearly_zero_are_apart(want: dict[str, float], drawn: Draw) -> None:
+    alphas = [1e-10 if name == "≈ 0" else float(name) for name in want]
+    rows = [teacher(0, 40.0), *(student(0, 50 + n, alpha=alpha) for n, alpha in enumerate(alphas))]
     above, _ = drawn(init_distance, rows)
     ticks = dict(zip((tick.get_text() for tick in above.get_xticklabels()), above.get_xticks(), strict=True))
-    want = {"0": -0.18, "1e-10": -0.09, "1e-8": 0, "1": 1}
     assert {name: ticks[name] for name in want} == want
-    assert [x for line in bars(above) for x in line] == [-0.18, -0.09, 0, 1]
+    assert [x for line in bars(above) for x in line] == list(want.values())
