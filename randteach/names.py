@@ -6,6 +6,8 @@ or damage, and is never looked up.
 
 import errno
 import re
+import unicodedata
+from collections.abc import Iterable
 
 PREFIX = "[0-9a-f]{2}"
 KEY = "[0-9a-f]{24}"
@@ -20,6 +22,9 @@ FILE = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}"  # of an artifact
 PLAN = "[0-9a-f]{16}"
 SHA256 = "[0-9a-f]{64}"
 LONGEST = 255  # bytes of a name, on all usual disks
+STUDY = 100  # bytes of a new study's name
+TAKEN = ("default", "store", "data", "mlflow-artifacts")  # MLflow's own experiment, and what lies in OUT
+DATABASE = "mlflow.db"  # and what sqlite puts beside it
 
 
 def fits(form: str, name: object) -> bool:
@@ -30,6 +35,24 @@ def fits(form: str, name: object) -> bool:
 def is_study(name: object) -> bool:
     """Whether something can be a study's name: letters, digits and . _ -, in any script."""
     return fits(r"\w[\w.-]*", name) and len(str(name).encode()) <= LONGEST
+
+
+def why_no_study(name: str, others: Iterable[str]) -> str:
+    """Why a name can't be a new study's; nothing where it can.
+
+    `others` are the names of studies and folders that are there: some disks take Main and main for one.
+    """
+    if not is_study(name) or len(name.encode()) > STUDY:
+        return f"it names a folder; letters, digits and . _ - are allowed, {STUDY} bytes at most"
+    if _folded(name) in TAKEN or _folded(name).startswith(DATABASE):
+        return "is the name of something else in OUT or MLflow"
+    same = sorted(other for other in others if _folded(other) == _folded(name))
+    return f"there is {same[0]!r}, which some disks take for the same" if same and name not in same else ""
+
+
+def _folded(name: str) -> str:
+    """A name as disks see it that ignore case, or how a letter is composed."""
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
 
 
 def parts(name: str) -> list[str]:

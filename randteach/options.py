@@ -1,16 +1,11 @@
 """A sweep's options, and their texts as values."""
 
 import argparse
-import unicodedata
 from collections.abc import Iterable
 
 from randteach import names, reading
 from randteach.setting import UserError
 from randteach.study import Study
-
-LONGEST = 100  # bytes of a study's name
-TAKEN = ("default", "store", "data", "mlflow-artifacts")  # MLflow's own experiment, and what lies in OUT
-DATABASE = "mlflow.db"  # and what sqlite puts beside it
 
 
 def parser(sweep: Study) -> argparse.ArgumentParser:
@@ -44,26 +39,9 @@ def parser(sweep: Study) -> argparse.ArgumentParser:
 
 
 def check_name(name: str, others: Iterable[str]) -> None:
-    """UserError for a name that can't be a study's, or that would mix with something else's.
-
-    `others` are the names of studies and folders that are there: some disks take Main and main for one.
-    """
-    if not names.is_study(name) or len(name.encode()) > LONGEST:
-        raise UserError(
-            f"--name {name}: it names a folder; letters, digits and . _ - are allowed, {LONGEST} at most"
-        )
-    if _folded(name) in TAKEN or _folded(name).startswith(DATABASE):
-        raise UserError(f"--name {name}: is the name of something else in OUT or MLflow; give another name")
-    same = sorted(other for other in others if _folded(other) == _folded(name))
-    if same and name not in same:
-        raise UserError(
-            f"--name {name}: there is {same[0]!r}, which some disks take for the same; give that name"
-        )
-
-
-def _folded(name: str) -> str:
-    """A name as disks see it that ignore case, or how a letter is composed."""
-    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
+    """UserError for a name that can't be a study's; `others` are the names that are there."""
+    if why := names.why_no_study(name, others):
+        raise UserError(f"--name {name}: {why}; give another name")
 
 
 def count(text: str) -> int:

@@ -198,6 +198,11 @@ def jobs_of(content: Mapping[str, Any], study: str) -> list[Entry]:
     known = known and isinstance(content.get("labels", 1), int)
     if not known or not all(isinstance(values, list) for values in settings):
         raise ValueError("is no plan of the study")
+    above = set[str]()
+    for job in jobs:
+        if not all(parent.key in above for parent in job.parents):
+            raise ValueError("has jobs before their parents")
+        above.add(job.key)
     return jobs
 
 
@@ -207,7 +212,10 @@ def _labelled(store: Store, path: str) -> tuple[dict[str, Any], list[Entry]]:
 
     content, jobs = _read(store, path)
     if content.get("labels", 1) < LABELS:
-        jobs = relabel.relabelled(store, content.get("settings", {}), jobs)
+        try:
+            jobs = relabel.relabelled(store, content.get("settings", {}), jobs)
+        except (LookupError, TypeError, ValueError, AttributeError):
+            raise _unknown(store, path, newer=False) from None
         content = {**content, "jobs": [job.as_json() for job in jobs]}
     return content, jobs
 
@@ -229,5 +237,8 @@ def _read(store: Store, path: str) -> tuple[dict[str, Any], list[Entry]]:
     try:
         return content, jobs_of(content, PurePath(path).parent.name)
     except ValueError:
-        newer = "question" in content  # it is what was written
-        raise Unreadable(f"{where}: is no plan that this version knows; update it", newer) from None
+        raise _unknown(store, path, newer="question" in content) from None  # it is what was written
+
+
+def _unknown(store: Store, path: str, newer: bool) -> Unreadable:
+    return Unreadable(f"{store.storage.where(path)}: is no plan that this version knows; update it", newer)

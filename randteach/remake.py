@@ -4,7 +4,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from graphlib import TopologicalSorter
 
 from randteach import code, names, plans, work
 from randteach.jobs import Artifact, Entry, Job
@@ -146,9 +145,11 @@ def _with_all_below(keys: set[str], entries: dict[str, Entry]) -> list[str]:
     for entry in entries.values():
         for parent in entry.parents:
             children[parent.key].add(entry.key)
-    found, left = dict[str, set[str]](), sorted(keys)
+    seen, order, left = set[str](), dict[str, None](), sorted(keys)
     while left:
-        if (key := left.pop()) not in found:
-            found[key] = children[key]
-            left.extend(children[key])
-    return list(TopologicalSorter(found).static_order())
+        below = set[str]() if left[-1] in seen else children[left[-1]] - seen
+        seen.add(left[-1])
+        left.extend(sorted(below))
+        if not below:
+            order[left.pop()] = None
+    return list(order)

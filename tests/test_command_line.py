@@ -165,7 +165,7 @@ MISTAKES = [
     ("--name data", "--name data: is the name of something else"),
     ("--name mlflow-artifacts", "--name mlflow-artifacts: is the name of something else"),
     ("--name mlflow.db-wal", "--name mlflow.db-wal: is the name of something else"),
-    ("--name " + "x" * 101, ": it names a folder; letters, digits and . _ - are allowed, 100 at most"),
+    ("--name " + "x" * 101, ": it names a folder; letters, digits and . _ - are allowed, 100 bytes at most"),
     (
         "--store http://host/x",
         "--store http://host/x: a folder, s3://BUCKET/PATH or gs://BUCKET/PATH can be a store",
@@ -270,7 +270,7 @@ def test_what_fits_some_of_a_study_is_no_mistake(
 def test_names_that_some_disks_take_for_the_same(fails: Fails, tmp_path: Path, there: str) -> None:
     (tmp_path / there).mkdir(parents=True)
     message = fails("--store", str(tmp_path / "store"), "--name", "main")
-    assert "--name main: there is 'Main', which some disks take for the same; give that name" in message
+    assert "--name main: there is 'Main', which some disks take for the same; give another name" in message
 
 
 def test_a_containers_share_of_cores_is_what_is_there(

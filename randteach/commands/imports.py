@@ -49,6 +49,7 @@ def import_(store: Store, source: Path, console: Console) -> int:
     """Take what a tar holds into the store; UserError, and nothing changed, where it isn't whole."""
     with opened(source) as export:
         found = _Check(export).run()
+        _check_names(source, {study for study, _ in found.plans}, store)
         store.prepare()
         command = f"randteach import {source.name}"
         with Session(store, {"study": source.name, "command": command}) as session, store.writing():
@@ -66,6 +67,14 @@ def import_(store: Store, source: Path, console: Console) -> int:
         f"{studies}: {taken} artifacts taken, {there} were there already{note}", highlight=False, markup=False
     )
     return 0
+
+
+def _check_names(source: Path, studies: set[str], store: Store) -> None:
+    """UserError for a study whose name no sweep could give it here."""
+    for study in sorted(studies):
+        if why := names.why_no_study(study, [*store.storage.names("studies"), *(studies - {study})]):
+            hint = "run it under another --name where it comes from, and export that"
+            raise UserError(f"{source}: study {study}: {why}; {hint}")
 
 
 def _take(store: Store, commit: Marker, files: dict[str, bytes], session: Session) -> bool:

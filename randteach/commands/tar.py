@@ -11,6 +11,8 @@ from randteach.setting import UserError
 
 PIECE = 1 << 20  # bytes that are read at once
 PLAIN = (tarfile.REGTYPE, tarfile.AREGTYPE)
+# What `tarfile` raises; RecursionError for a long row of headers that are about the next one.
+WRONG = (OSError, tarfile.TarError, ValueError, OverflowError, RecursionError)
 
 
 class Pieces:
@@ -39,7 +41,7 @@ class Export:
         self.file.seek(0)
         try:
             tar = tarfile.TarFile(fileobj=Pieces(self.file))  # type: ignore[arg-type]
-        except (OSError, tarfile.TarError) as error:
+        except WRONG as error:
             raise UserError(f"{self.source}: is no export that can be read ({error})") from None
         try:
             with tar:
@@ -51,7 +53,7 @@ class Export:
                         raise UserError(f"{self.source}: {member.name} is cut off; export it anew")
                     there.add(member.name)
                     yield tar, member
-        except (OSError, tarfile.TarError, ValueError, OverflowError) as error:
+        except WRONG as error:
             if isinstance(error, UserError):
                 raise
             raise UserError(f"{self.source}: is damaged ({error}); export it anew") from None

@@ -192,6 +192,15 @@ def other_plan(edit: Callable[[dict[str, Any]], None]) -> Callable[[Members], No
     return apply
 
 
+def another_study(name: str) -> Callable[[Members], None]:
+    def apply(found: Members) -> None:
+        other_plan(lambda plan: plan.update(study=name))(found)
+        member = next(member for member, _ in found if member.name.startswith("studies/"))
+        member.name = member.name.replace("studies/small/", f"studies/{name}/")
+
+    return apply
+
+
 KEY, ROW = "ab" * 12, "metrics.jsonl is damaged"
 HOSTILE: dict[str, tuple[Callable[[Members], None], str]] = {
     "attempt": (sealed_again("@0.json", lambda c: c.update(attempt="../../../x")), "is damaged"),
@@ -215,6 +224,8 @@ HOSTILE: dict[str, tuple[Callable[[Members], None], str]] = {
     "another study's plan": (other_plan(lambda plan: plan.update(study="../x")), "left out: studies/"),
     "a job's key": (other_plan(lambda plan: plan["jobs"][0].update(key="../x")), "left out: studies/"),
     "a parent": (other_plan(lambda plan: plan["jobs"][-1].update(parents=[["x"]])), "left out: studies/"),
+    "jobs in a circle": (other_plan(lambda plan: plan["jobs"].reverse()), "left out: studies/"),
+    "MLflow's own name": (another_study("Default"), "study Default: is the name of something else"),
 }  # fmt: skip
 
 
@@ -260,6 +271,39 @@ def test_a_header_of_40_gb(kind: bytes, command: Command, tmp_path: Path) -> Non
     path.write_bytes(member.tobuf(tarfile.GNU_FORMAT))
     os.truncate(path, 41 << 30)
     command("import", str(path), code=2, at=tmp_path / "target")
+
+
+def header(name: str, kind: bytes, data: bytes) -> bytes:
+    member = tarfile.TarInfo(name)
+    member.type, member.size = kind, len(data)
+    return member.tobuf(tarfile.GNU_FORMAT) + data + bytes(-len(data) % tarfile.BLOCKSIZE)
+
+
+COMMENT = b"13 comment=a\n"
+HOLES = b"22 GNU.sparse.major=1\n22 GNU.sparse.minor=0\n"
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        header("x", tarfile.XHDTYPE, COMMENT) * 2000,
+        header("x", tarfile.XGLTYPE, COMMENT) * 2000,
+        header("x", tarfile.GNUTYPE_LONGNAME, b"abc\0") * 2000,
+        header("x", tarfile.XHDTYPE, HOLES),
+    ],
+    ids=["pax", "global", "names", "holes"],
+)
+def test_headers_that_tarfile_fails_on(start: bytes, command: Command, tmp_path: Path) -> None:
+    path = tmp_path / "bad.tar"
+    path.write_bytes(start + header("export.json", tarfile.REGTYPE, b"{}") + bytes(1024))
+    assert "is no export that can be read" in command("import", str(path), code=2, at=tmp_path / "target")
+
+
+def test_a_study_that_a_disk_takes_for_one_that_is_there(tar: Path, command: Command, tmp_path: Path) -> None:
+    found = members(tar)
+    another_study("SMALL")(found)
+    pack(tmp_path / "bad.tar", found)
+    assert "study SMALL: there is 'small', which some" in command("import", str(tmp_path / "bad.tar"), code=2)
 
 
 def test_what_changes_between_two_readings_is_refused(

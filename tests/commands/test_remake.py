@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -102,6 +103,16 @@ def test_the_chosen_and_all_below_them_are_set_aside_whole(any_store: Store) -> 
     fill(any_store, [STUDENTS[0]])
     found.set_aside(any_store)
     assert any_store.has(first)
+
+
+def test_plans_that_go_in_a_circle_end() -> None:
+    """Two plans, either of which has the other's child as a parent."""
+    one, other = (job.entry for job in PLAN.jobs[:2])
+    entries = {
+        one.key: replace(one, parents=other.artifacts[:1]),
+        other.key: replace(other, parents=one.artifacts[:1]),
+    }
+    assert set(remake._with_all_below({one.key}, entries)) == {one.key, other.key}
 
 
 def test_a_note_that_is_lost_is_written_again(any_store: Store) -> None:
