@@ -80,6 +80,8 @@ def _sweep(sweep: Study, argv: Sequence[str]) -> int:
     store.check_format()
     with disk.writing(out, "--out"):
         options.check_name(name, [*store.storage.names("studies"), *disk.names(out)])
+    if (out / name).is_file():
+        raise UserError(f"--name {name}: there is a file of this name in {out}; give another name")
     again = remake.remake(plan.jobs, store) if args.remake else remake.NOTHING
     missing = plan.missing(store, again.artifacts)
     preview.show(console, plan, missing, store, again)

@@ -16,7 +16,7 @@ def absolute(typed: str | Path, setting: str) -> Path:
     text = str(typed)
     try:
         found = Path(text).expanduser().absolute()
-        usable = bool(text) and "\0" not in str(found) and bool(str(found).encode())
+        usable = "\0" not in str(found) and bool(str(found).encode())
     except RuntimeError:
         raise UserError(
             f"{setting} {text}: there is no such home folder; set HOME to one, or give the whole path"
@@ -25,6 +25,8 @@ def absolute(typed: str | Path, setting: str) -> Path:
         raise UserError(f"{setting} {text}: the current folder is gone; change to another one") from None
     except UnicodeEncodeError:
         usable = False
+    if not text:
+        raise UserError(f"{setting}: is empty; leave it out, or name a folder")
     if not usable:
         raise UserError(f"{setting} {text!r}: is no path in UTF-8; rename the folder, or give another path")
     return found

@@ -84,7 +84,7 @@ NOT_UTF8 = os.fsdecode(b"caf\xe9")
     [
         (["--out", NOT_UTF8], "--out 'caf\\udce9': is no path in UTF-8"),
         (["--store", NOT_UTF8], "--store 'caf\\udce9': is no path in UTF-8"),
-        (["--out", ""], "--out '': is no path in UTF-8"),
+        (["--out", ""], "--out: is empty; leave it out, or name a folder"),
         (["--out", "~nobody-of-this-name/x"], "--out ~nobody-of-this-name/x: there is no such home folder"),
         (["data.root=~nobody-of-this-name"], "data.root ~nobody-of-this-name: there is no such home folder"),
     ],
@@ -94,6 +94,12 @@ def test_an_unusable_path_is_one_message(
 ) -> None:
     message = refused(capsys, *argv)
     assert message.startswith(f"error: {said}") and not any(Path.cwd().iterdir())
+
+
+def test_a_file_in_the_study_s_place_is_one_message(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("out").mkdir()
+    Path("out/taken").touch()
+    assert "--name taken: there is a file of this name in" in refused(capsys, "--name", "taken")
 
 
 @pytest.mark.parametrize("named", ["~", "~nobody-of-this-name"])

@@ -5,7 +5,7 @@ import socket
 import sys
 from pathlib import Path
 
-from randteach import paths, security
+from randteach import disk, paths, security
 from randteach.setting import UserError
 
 # Without the workflow's name MLflow opens on its pages for language models.
@@ -33,7 +33,7 @@ def serve(store: str, port: int) -> int:
     All that it holds can be made again from the store, by `randteach track`.
     """
     database = paths.of_user("XDG_DATA_HOME", ".local", "share") / "mlflow.db"
-    database.parent.mkdir(parents=True, exist_ok=True)
+    disk.ensure_writable(database.parent, "XDG_DATA_HOME")
     artifacts = store if "://" in store else paths.absolute(store, "--store").as_uri()
     _become_mlflow(database, port, "--artifacts-destination", f"{artifacts}/mlflow")
     return 0
