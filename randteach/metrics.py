@@ -1,6 +1,7 @@
 """Rows, curves and configs in the form in which MLflow takes them."""
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -25,6 +26,7 @@ NUMBERS: Mapping[str, Mapping[tuple[str | None, ...], tuple[str, ...]]] = {
     },
     "plane": {("train", "test"): ("kl",), ("test",): OF_FEATURES["probe"], (None,): ("norm",)},
 }
+NOT_NAMED = r"[^\w./ -]"  # what MLflow does not allow in a metric's name
 
 
 def above(entry: Entry, entries: Mapping[str, Entry]) -> str | None:
@@ -44,23 +46,31 @@ def above(entry: Entry, entries: Mapping[str, Entry]) -> str | None:
     return found
 
 
-def curve(entry: Entry, rows: Iterable[Mapping[str, Any]]) -> list[Any]:
-    """What the run above shows of a job as a point of a curve: features along training, error by round."""
+def curve(entry: Entry, rows: Iterable[Mapping[str, Any]], home: Mapping[str, Any]) -> list[Any]:
+    """What the run above shows of a job as a point of a curve: features along training, error by round.
+
+    `home` are the labels of that run. Swept values that it does not share are named, so that no curve mixes
+    jobs of two settings.
+    """
     labels = entry.labels
+    home = {"probed_on": labels["probed_on"] if entry.kind in OF_FEATURES else home.get("dataset"), **home}
+    apart = [
+        f"{name} {re.sub(NOT_NAMED, '', label(value))}"
+        for name, value in sorted(labels.items())
+        if ("." in name or name in ("alpha", "probed_on", "seed")) and value not in (None, home.get(name))
+    ]
     if entry.kind in OF_FEATURES and entry.parents:
-        return of_rows(rows, labels.get("step") or 0, f"{labels['probed_on']}/")
+        return of_rows(rows, labels.get("step") or 0, "/".join([labels["probed_on"], *apart, ""]))
     if entry.kind == "train" and entry.parents and "round" in labels:
         last = [row for row in rows if row["split"] == "test"][-1:]
         last = [{"step": labels["round"], "error": row["error"], "loss": row["loss"]} for row in last]
         named = [labels.get("control") or "tickets"]
         named += [f"from epoch {label(labels['at'])}"] if "at" in labels else []
         named += [f"rewound to {label(labels['rewind'])}"] if "rewind" in labels else []
-        swept = sorted(name for name in labels if name.startswith(("tickets.", "train.")))
-        named += [f"{name} {label(labels[name])}" for name in swept if labels[name] is not None]
-        return of_rows(last, 0, "/".join(named) + "/")
+        return of_rows(last, 0, "/".join([*named, *apart, ""]))
     if entry.kind == "connect":
         rows = [row for row in rows if "barrier_error" in row]
-        return of_rows(rows, int(labels.get("at") or 0), f"barrier {labels['pair']}/")
+        return of_rows(rows, int(labels.get("at") or 0), "/".join([f"barrier {labels['pair']}", *apart, ""]))
     return []
 
 

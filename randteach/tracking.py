@@ -188,8 +188,9 @@ class Tree:
                 params=params[n * PARAMS_AT_ONCE : (n + 1) * PARAMS_AT_ONCE],
                 tags=[] if n else tags,
             )
-        if curve := metrics.curve(entry, rows):
-            home = metrics.above(entry, self.entries) or SWEEP
+        home = metrics.above(entry, self.entries) or SWEEP
+        labels = self.entries[home].labels if home in self.entries else {}
+        if curve := metrics.curve(entry, rows, labels):
             self.client.log_batch(self.runs[home], metrics=curve)
         if entry.key in self._failed:
             self.client.delete_tag(run, ERROR)

@@ -18,7 +18,7 @@ Cells = tuple[Any, ...]  # values of some columns, None where a cell is empty
 NETWORK = ("probed_on", "dataset", "arch", "width")
 PLACES = {"study", "key", "kind", "measure", "split", "step", "epoch", "gamma", "place", "x", "y", "bn"}
 NO_LABELS = PLACES | {"value", "status", "numerics"}  # all others tell one run from another
-# A teacher or raw pixels belong to students: their role differs, and a probed teacher's `seed` is its draw's.
+# A teacher or raw pixels belong to students, in another role and whatever seed names them.
 OWN = ("role", "seed")
 
 

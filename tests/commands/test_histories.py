@@ -158,7 +158,8 @@ def test_a_longer_training_goes_on_in_its_run(out: Path, store: Store) -> None:
 
 
 LINE = {"role": "student", "pair": "ab-cd", "at": 3.0}
-ROUND = {"role": "student", "round": 2, "control": "", "at": 1.0, "tickets.fraction": 0.5}
+ROUND = {"role": "student", "round": 2, "control": "", "at": 1.0, "tickets.fraction": 0.5, "distill.lr": 0.1}
+LISTED = {"role": "student", "probed_on": "mnist", "step": 3, "probe.lr": 1e-7, "train.milestones": "[4, 6]"}
 
 
 @pytest.mark.parametrize(
@@ -183,13 +184,19 @@ ROUND = {"role": "student", "round": 2, "control": "", "at": 1.0, "tickets.fract
                 ("tickets/from epoch 1/tickets.fraction 0.5/loss", 6.0, 2, 2),
             ],
         ),
+        (
+            "probe",
+            LISTED,
+            [{"split": "test", "knn": 7.0}],
+            [("mnist/probe.lr 1e-7/train.milestones 4 6/knn", 7.0, 3, 3)],
+        ),
     ],
 )
 def test_the_curves_of_lines_and_rounds(
     kind: str, labels: dict[str, Any], rows: list[dict[str, Any]], curve: list[tuple[Any, ...]]
 ) -> None:
     entry = Entry(kind, "a" * 24, {}, (Artifact("distill", "b" * 24, 3),), labels)
-    found = metrics.curve(entry, rows)
+    found = metrics.curve(entry, rows, {"role": "student", "distill.lr": 0.1})
     assert [(item.key, item.value, item.timestamp, item.step) for item in found] == curve
 
 
