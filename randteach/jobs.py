@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Any
 
 from randteach import identity, names, plain
-from randteach.config import Slot
+from randteach.config import Slot, settings
 from randteach.labels import label
 from randteach.records import Spec
 
@@ -14,6 +14,7 @@ from randteach.records import Spec
 TITLES = {"measure": "converged probe", "train": "training", "connect": "line between children"}
 SHOWN = {
     "arch": "",
+    "width": "width ",
     "dataset": "on ",
     "alpha": "alpha ",
     "seed": "seed ",
@@ -91,7 +92,8 @@ class Entry:
             of_features = self.kind in ("probe", "measure") and role != "student"
             if name in named and (name != "probed_on" or of_features):
                 text += f" {word}{label(named[name])}"
-        text += "".join(f" {name}={label(named[name])}" for name in sorted(named) if "." in name)
+        swept = sorted(name for name in named if name in settings() and name not in SHOWN)
+        text += "".join(f" {name}={label(named[name])}" for name in swept)
         return text
 
     def as_json(self) -> dict[str, Any]:

@@ -185,8 +185,9 @@ class Lookup:
             role = above.entry.labels["role"]
         if artifact.kind == "distill":
             role = "student"
-        labels = {"role": role, "arch": values.get("net.arch"), "dataset": values.get("data.name")}
-        labels |= {"alpha": values.get("alpha"), "seed": values.get("seed", values.get("seeds.teacher"))}
+        labels = {"role": role, "arch": values.get("net.arch"), "width": values.get("net.width")}
+        labels |= {"dataset": values.get("data.name"), "alpha": values.get("alpha")}
+        labels |= {"seed": values.get("seed", values.get("seeds.teacher"))}
         labels |= {"step": reference.get("step"), "probed_on": values.get("probe.data")}
         labels |= {"round": config.get("round"), "pair": _pair(config)}
         steps = {} if artifact.step is None else {artifact.step: 0.0}

@@ -153,18 +153,21 @@ def test_what_a_job_is_called() -> None:
         study = STUDIES[name]
         return [job.entry.title for job in expand(study, axes_of(study, list(typed))).jobs]
 
+    for axis in ("variance_preserving=true,false", "net.width=4,8"):
+        both = titles("init_distance", axis)
+        assert len(set(both)) == len(both)
     wide = titles("init_distance", "distill.weight_decay=1e-7,5e-7", "probe.at=[]")
     assert [title for title in wide if title.startswith("student")] == [
-        "student resnet18 on mnist5k alpha 0.3 seed 0 distill.weight_decay=1e-7",
-        "student resnet18 on mnist5k alpha 0.3 seed 0 distill.weight_decay=5e-7",
+        "student resnet18 width 8 on mnist5k alpha 0.3 seed 0 distill.weight_decay=1e-7",
+        "student resnet18 width 8 on mnist5k alpha 0.3 seed 0 distill.weight_decay=5e-7",
     ]
-    assert wide.count("probe of teacher resnet18 seed 0 probed on mnist5k") == 1
+    assert wide.count("probe of teacher resnet18 width 8 seed 0 probed on mnist5k") == 1
     # A teacher that two seeds share has neither, and is told by its own.
     fixed = titles("init_distance", "seed=0,1", "seeds.teacher=7,8")
     teachers = [title for title in fixed if title.startswith("probe of teacher")]
     assert teachers == [
-        f"probe of teacher resnet18 probed on mnist5k seeds.teacher={seed}" for seed in (7, 8)
+        f"probe of teacher resnet18 width 8 probed on mnist5k seeds.teacher={seed}" for seed in (7, 8)
     ]
     # A mask that is random in all layers is neither the teacher's nor the student's.
     masks = titles("lottery_tickets", "tickets.controls=[random]", "rounds=1")
-    assert "mask of random weights resnet18 seed 0 random round 1" in masks
+    assert "mask of random weights resnet18 width 8 seed 0 random round 1" in masks

@@ -285,11 +285,11 @@ def test_a_recorded_plan_comes_back(mini: Plan, tmp_path: Path) -> None:
     assert Entry.from_json(mini.jobs[0].entry.as_json()) == mini.jobs[0].entry
     titles = [job.entry.title for job in (mini.jobs[0], *mini.jobs[13:18])]
     assert titles == [
-        "student resnet18 on fashion_mnist alpha 1e-10 seed 0",
-        "probe of student resnet18 on fashion_mnist alpha 1e-10 seed 0 epoch 10",
-        "converged probe of student resnet18 on fashion_mnist alpha 1e-10 seed 0 epoch 10",
-        "probe of teacher resnet18 seed 0 probed on fashion_mnist",
-        "converged probe of teacher resnet18 seed 0 probed on fashion_mnist",
+        "student resnet18 width 8 on fashion_mnist alpha 1e-10 seed 0",
+        "probe of student resnet18 width 8 on fashion_mnist alpha 1e-10 seed 0 epoch 10",
+        "converged probe of student resnet18 width 8 on fashion_mnist alpha 1e-10 seed 0 epoch 10",
+        "probe of teacher resnet18 width 8 seed 0 probed on fashion_mnist",
+        "converged probe of teacher resnet18 width 8 seed 0 probed on fashion_mnist",
         "probe of raw pixels probed on fashion_mnist",
     ]
 

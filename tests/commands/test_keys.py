@@ -56,7 +56,7 @@ def test_what_is_lost_and_what_stays(clone: Path, capsys: pytest.CaptureFixture[
     assert guarded(lambda: run(argv)) == 1
     said = capsys.readouterr().out
     assert "init_distance mini: probe: 53 of 53 keys are lost" in said and ": distill: " not in said
-    assert "probe of student resnet18 on fashion_mnist alpha" in said
+    assert "probe of student resnet18 width 8 on fashion_mnist alpha" in said
     listed = subprocess.run(["git", "worktree", "list"], capture_output=True, text=True).stdout
     assert len(listed.splitlines()) == 1  # nothing is left of the comparison
     # A job that is planned no more is lost, too.
