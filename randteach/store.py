@@ -179,7 +179,7 @@ class Store(Artifacts):
         artifact, attempt = damage.artifact, damage.attempt
         aside = f"aside/{artifact.kind}/{artifact.name}"
         name = f"{aside}/{attempt or secrets.token_hex(8)}.json"
-        if not self.storage.take(marker_name(artifact), name, damage.commit):
+        if not self.storage.take(marker_name(artifact), name, damage.commit, marker.MOST):
             return
         if attempt:
             with suppress(OSError):  # without their commit they are nothing

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from randteach import identity
+from randteach import identity, marker
 from randteach.artifacts import folder, marker_name
 from randteach.jobs import Artifact
 from randteach.marker import Damaged, Unknown
@@ -167,6 +167,19 @@ def test_files_of_others_are_passed_over(any_store: Store) -> None:
     assert any_store.attempts() == {PROBE: {attempt}}
     assert any_store.abandoned(PROBE, lambda session: False) == []
     assert all(any_store.storage.exists(name) for name in others)
+
+
+def test_a_commit_that_is_too_long_is_set_aside(any_store: Store) -> None:
+    """Once: one that was made anew meanwhile can be read, and stays."""
+    commit(any_store)
+    name = marker_name(PROBE)
+    any_store.storage.replace(name, any_store.storage.read(name) + b" " * marker.MOST)
+    with pytest.raises(Damaged) as damage:
+        any_store.marker(PROBE)
+    any_store.set_aside(damage.value)
+    assert not any_store.has(PROBE) and commit(any_store)
+    any_store.set_aside(damage.value)
+    any_store.verify(PROBE)
 
 
 def _after(first: Callable[[], None], then: Callable[..., None], *args: object) -> None:

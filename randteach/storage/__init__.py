@@ -91,8 +91,11 @@ class Storage(Protocol):
     def move(self, source: str, target: str) -> None:
         """Move a file or a folder; FileNotFoundError where there is none."""
 
-    def take(self, source: str, target: str, content: bytes | None) -> bool:
-        """Move a file with that content (None: that can't be read); False where it is another."""
+    def take(self, source: str, target: str, content: bytes | None, most: int) -> bool:
+        """Move a file with that content; False where it is another.
+
+        None: one that can't be read, or has more than `most` bytes.
+        """
 
     def remove(self, *names: str) -> None:
         """Remove files and whole folders; those that are gone are no error."""

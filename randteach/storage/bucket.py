@@ -218,14 +218,13 @@ class Bucket(ABC):
             self.write(target + name, self.read(source + name))
         self.remove(*(source + name for name in found))
 
-    def take(self, source: str, target: str, content: bytes | None) -> bool:
-        """Copy, then delete the version that was copied alone."""
+    def take(self, source: str, target: str, content: bytes | None, most: int) -> bool:
+        """Copy, then delete the version that was copied alone; of one that is too long nothing is kept."""
         try:
             found = self._head(source)
-            there = self.read(source)
-            if content not in (None, there):
+            if content != (self.read(source, most) if found.size <= most else None):
                 return False
-            self.write(target, there)
+            self.write(target, content or b"")
             self._ask(source, lambda: self.delete_version(found, self._key(source)))
         except FileNotFoundError:
             return False

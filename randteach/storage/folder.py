@@ -153,16 +153,16 @@ class Folder:
         """Rename what is there, or what stands in its way where a folder has to be."""
         self._path(source, stray=True).rename(self._new(target))
 
-    def take(self, source: str, target: str, content: bytes | None) -> bool:
+    def take(self, source: str, target: str, content: bytes | None, most: int) -> bool:
         """Rename, look at what that has moved, and put it back where it is another."""
-        if not self._is(source, content):
+        if not self._is(source, content, most):
             return False
         stray = self._path(source, stray=True) != self.root / source
         try:
             self.move(source, target)
         except FileNotFoundError:
             return False
-        if stray or self._is(target, content):
+        if stray or self._is(target, content, most):
             return True
         taken = self._path(target)
         with suppress(FileExistsError):  # by now there is yet another
@@ -170,9 +170,9 @@ class Folder:
             taken.unlink()
         return False
 
-    def _is(self, name: str, content: bytes | None) -> bool:
+    def _is(self, name: str, content: bytes | None, most: int) -> bool:
         try:
-            return self.read(name) == content
+            return self.read(name, most) == content
         except FileNotFoundError:
             return False
         except OSError as error:

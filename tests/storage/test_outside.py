@@ -36,7 +36,7 @@ ACTIONS: dict[str, Callable[[Storage, str], Any]] = {
     "changed": lambda at, name: at.changed(name),
     "move": lambda at, name: at.move(name, "x"),
     "move to": lambda at, name: at.move("format.json", name),
-    "take": lambda at, name: at.take(name, "x", None),
+    "take": lambda at, name: at.take(name, "x", None, 9),
     "remove": lambda at, name: at.remove(name),
 }
 
