@@ -25,8 +25,8 @@ setup: ## Install what is missing: system packages, .venv, pinned Python package
 demo: $(SETUP) ## Run the main study in miniature (about ten minutes on two cores)
 	@$(VENV)/python sweeps/init_distance.py --preset mini $(ARGS)
 
-test: $(SETUP) ## Run the tests, slow ones left out
-	@$(VENV)/python -m pytest $(ARGS)
+test: $(SETUP) ## Run the tests, slow ones left out (ARGS="-n 0 -k store" chooses, in one process)
+	@$(VENV)/python -m pytest -n logical --maxprocesses 4 --dist loadfile $(ARGS)
 
 test-cluster: $(SETUP) ## Run the tests that need several machines, made of this one (root, some 15 minutes)
 	@$(VENV)/python -m pytest -m "" tests/cluster $(ARGS)

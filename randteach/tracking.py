@@ -240,14 +240,15 @@ class Tree:
 def be_quiet() -> None:
     """Have MLflow say nothing of itself, here or elsewhere, and wait for no server or database for long."""
     quiet = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true"}
-    quiet["MLFLOW_LOGGING_LEVEL"] = "ERROR"  # when it is imported later; below, where it was before
+    # Its errors are raised as well, and told in one line. The variable is for a later import.
+    quiet["MLFLOW_LOGGING_LEVEL"] = "CRITICAL"
     for name, value in {**quiet, **PATIENCE}.items():
         os.environ.setdefault(name, value)
     from mlflow.store.db import utils
 
     utils.MAX_RETRY_COUNT = DATABASE_TRIES
     for name in ("mlflow", "alembic"):  # last: MLflow sets its own levels when it is imported
-        logging.getLogger(name).setLevel(logging.ERROR)
+        logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
 def said(error: Exception) -> str:

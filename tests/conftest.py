@@ -2,18 +2,36 @@
 
 import os
 import secrets
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
 
-from randteach import numerics
+from randteach import database, numerics
 from randteach.store import Store
 from tests import buckets
 
 # As a sweep sets it, but before any test imports Ray, which reads it once.
 os.environ["RAY_AUTH_MODE"] = "token"
+if "PYTEST_XDIST_WORKER" in os.environ:
+    torch.set_num_threads(1)  # two processes with two threads each on two cores wait for each other
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_migration(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Run MLflow's migrations once: further databases of this process are copies of the first one."""
+    first, make = tmp_path_factory.mktemp("mlflow") / "empty.db", database._make
+
+    def copy(path: Path) -> None:
+        if not first.exists():
+            make(first)
+        shutil.copyfile(first, path)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(database, "_make", copy)
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -130,7 +130,7 @@ def test_a_store_that_vanishes_ends_the_sweep_in_one_message(
     (tmp_path / "away").rename(store)
     shutil.rmtree(store / "sessions")  # whose process has ended, were it another one
     assert start("--out", str(out), "--store", str(store)) == 0
-    assert "5 made, 1 cached" in capsys.readouterr().out
+    assert "9 made, 2 cached" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
