@@ -37,8 +37,8 @@ def value(item: Setting, text: str) -> Any:
         one = READERS[inner]
         return one(_bare(text)) if inner == kind else [one(_bare(part)) for part in _parts(text)]
     except OverflowError as error:
-        open_ended = item.high is None and item.below is None
-        raise UserError(f"{given}: allowed are {item.allowed}{f', {error}' if open_ended else ''}") from None
+        beside = f", {error}" if str(error) and item.high is None and item.below is None else ""
+        raise UserError(f"{given}: allowed are {item.allowed}{beside}") from None
     except Misread as error:
         hint = str(error)
         if inner == kind and text.startswith("["):
@@ -64,7 +64,7 @@ def whole(text: str) -> int:
         raise Misread(_meant(text))
     _check_padding(text)
     if len(text) > 20 or abs(int(text)) > INT_MAX:
-        raise OverflowError("below 2^63")
+        raise OverflowError  # the bounds of whole numbers are told of each setting
     return int(text)
 
 

@@ -122,21 +122,21 @@ def _trial(job: Job, names: Iterable[str]) -> str:
 
 def changed(config: Config, item: Setting) -> Config:
     """The same point with one setting given another value that it allows."""
-    value = get(config, item.name)
-    if value is None:
-        value = get(resolve(config), item.name)
+    typed = get(config, item.name)
+    value = get(resolve(config), item.name) if typed is None else typed
     other: Any
     if item.choices:
         other = next(choice for choice in item.choices if choice != value)
     elif "bool" in item.type:
         other = not value
     elif "list" in item.type:
-        other = [0.1, 1.0] if item.name == "plane.alphas" else [*(value or []), 3 if value else 0]
+        other = [0.1, 1.0] if item.name == "plane.alphas" else [*(typed or []), 3 if typed else 0]
     elif "float" in item.type:
         high = min(bound for bound in (item.high, item.below, float("inf")) if bound is not None)
         other = value + 0.05 if value + 0.05 < high else value - 0.05
     elif "int" in item.type:
-        other = 3 if item.name == "data.channels" else 30 if value is None else value + 1
+        fewer = typed is None and item.name.endswith("_size")  # all there are is the most
+        other = 3 if item.name == "data.channels" else 30 if fewer else value + 1
     else:
         other = "mnist"  # names of data sets; as good a folder as any
     return overrides.with_values(config, {item.name: other})

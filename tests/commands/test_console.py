@@ -140,7 +140,7 @@ def test_a_dumb_terminal_gets_lines(monkeypatch: pytest.MonkeyPatch, term: str, 
     progress.expect([job])
     with progress:
         progress.handle({"event": "begin", "key": job.key})
-        progress.handle({"event": "end", "key": job.key, "status": "done", "error": ""})
+        progress.handle({"event": "end", "key": job.key, "status": "done", "error": "", "theirs": False})
     assert printed().count("[1/1]") == lines and ("\x1b" in printed()) == (term == "xterm")
 
 
