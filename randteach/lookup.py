@@ -269,11 +269,6 @@ def _origin(artifact: Artifact, config: Mapping[str, Any]) -> tuple[Mapping[str,
 
 def named(kind: str, config: Mapping[str, Any]) -> dict[str, Any]:
     """A record's values under the names of settings; what no setting decides alone is left out."""
-    return {name: value for name, value in renamed(kind, config).items() if name in settings()}
-
-
-def renamed(kind: str, config: Mapping[str, Any]) -> dict[str, Any]:
-    """A record's values, those that a setting decides alone under its name."""
     names, values = RENAMED.get(kind, {}), {}
     for path, value in flat(config).items():
         parts = path.split(".")
@@ -282,7 +277,8 @@ def renamed(kind: str, config: Mapping[str, Any]) -> dict[str, Any]:
             if head in names:
                 path = ".".join([names[head], *parts[cut:]])
                 break
-        values[path] = value
+        if path in settings():
+            values[path] = value
     return values
 
 

@@ -8,7 +8,7 @@ from randteach.build import distill_job, probe_spec
 from randteach.config import Config, Seeds
 from randteach.identity import canonical
 from randteach.labels import label
-from randteach.lookup import renamed
+from randteach.lookup import named
 from randteach.overrides import parse, with_values
 from randteach.records import Pixels
 from randteach.report.results import Results
@@ -74,8 +74,8 @@ def told(results: Results, rows: Iterable[Mapping[str, Any]]) -> str:
             theirs[name] = _text(there)
     if not ours:
         return ""
-    named = [f"{name}={', '.join(here)} ({theirs[name]})" for name, here in ours.items()]
-    return "the paper's numbers are for another setting (in brackets): " + "; ".join(named)
+    apart = [f"{name}={', '.join(here)} ({theirs[name]})" for name, here in ours.items()]
+    return f"The paper's numbers are for another setting (in brackets): {'; '.join(apart)}."
 
 
 def _text(value: Any) -> str:
@@ -97,10 +97,9 @@ def _decides(config: Config) -> dict[str, Any]:
     """What decides the numbers of a point's student, by setting; seeds only repeat it."""
     config = resolve(replace(config, seed=0, seeds=Seeds()))
     student = distill_job(config)
-    values = {
-        **renamed("distill", canonical(student.spec)),
-        **renamed("probe", canonical(probe_spec(config, Pixels()))),
+    return {
+        **named("distill", canonical(student.spec)),
+        **named("probe", canonical(probe_spec(config, Pixels()))),
         "distill.epochs": max(student.steps.values()),
         "probe.val_fraction": config.probe.val_fraction,
     }
-    return {name: value for name, value in values.items() if name != "samples.holdout"}  # by the fraction

@@ -222,7 +222,8 @@ def settings(*pairs: str) -> Any:
         (("data.augment=flip_crop",), "data.augment=flip_crop (none)"),
         (("head.hidden_dims=[2048]",), "head.hidden_dims=[2048] ([2048, 2048])"),
         (("variance_preserving=false",), "variance_preserving=False (True)"),
-        (("distill.loss=ce_exact",), "distill.loss=ce_exact (ce)"),
+        (("distill.loss=ce_exact",), "(in brackets): distill.loss=ce_exact (ce)."),
+        (("distill.teacher_norm=calibrated",), "(in brackets): distill.teacher_norm=calibrated (identity)."),
     ],
 )
 def test_the_papers_numbers_stand_beside_its_setting_alone(pairs: tuple[str, ...], told: str) -> None:
@@ -230,7 +231,7 @@ def test_the_papers_numbers_stand_beside_its_setting_alone(pairs: tuple[str, ...
     found = Results(frame(rows), settings(*pairs), STUDY.presets["paper"])
     text, ((_, (panel,)),) = " ".join(printed(found).split()), init_distance.contents(found)
     assert ("35.5" in text and "46.0" in text) == (not told) == bool(panel.stars)
-    assert told in text and ("the paper's numbers are for another setting" in text) == bool(told)
+    assert told in text and ("The paper's numbers are for another setting" in text) == bool(told)
 
 
 def test_of_swept_settings_the_papers_value_has_its_numbers() -> None:
@@ -238,7 +239,7 @@ def test_of_swept_settings_the_papers_value_has_its_numbers() -> None:
     found = Results(frame(rows), settings("head.out_dim=1024,65536"), STUDY.presets["paper"])
     shown = [paper.beside(found, row.cells) for row in summary.summarise(found)]
     assert shown == [None, paper.Numbers(35.50, 46.02, 39.02)]
-    assert "(in brackets): head.out_dim=1024 (65536)" in " ".join(printed(found).split())
+    assert "(in brackets): head.out_dim=1024 (65536)." in " ".join(printed(found).split())
 
 
 def test_other_data_have_no_numbers_of_the_paper_and_no_word_on_them() -> None:
