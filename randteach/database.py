@@ -16,11 +16,13 @@ from randteach.setting import UserError
 
 TOLD = "move it away; the next start, or `randteach track`, writes it again from the store"
 
+FIRST = {"experiments", "alembic_version"}  # tables, one of which MLflow makes before all others
+
 
 def prepare(path: Path) -> None:
     """Have a database there, made where there is none or one that was never finished.
 
-    Raises UserError where the one that is there is damaged.
+    Raises UserError where the one that is there is damaged, or somebody else's.
     """
     if _usable(path):
         return
@@ -49,6 +51,8 @@ def _usable(path: Path) -> bool:
                 if found != "ok":
                     raise UserError(f"{path}: MLflow's database is damaged ({found}); {TOLD}")
                 return True
+            if tables and not tables & FIRST:
+                raise UserError(f"{path}: is no database of MLflow's; {TOLD}")
             if "alembic_version" not in tables:
                 return False
             return bool(database.execute("SELECT * FROM alembic_version").fetchone() == (_newest(),))

@@ -91,3 +91,13 @@ def test_one_that_is_written_to_is_left_to_mlflow(whole: Path, tmp_path: Path) -
     with closing(sqlite3.connect(path, isolation_level=None)) as lock:
         lock.execute("BEGIN EXCLUSIVE")
         database.prepare(path)
+
+
+def test_a_database_of_somebody_else_s_stays(tmp_path: Path) -> None:
+    path = tmp_path / "mlflow.db"
+    with closing(sqlite3.connect(path)) as theirs:
+        theirs.execute("CREATE TABLE mine (x)")
+    content = path.read_bytes()
+    with pytest.raises(UserError, match="is no database of MLflow's; move it away"):
+        database.prepare(path)
+    assert path.read_bytes() == content
