@@ -5,9 +5,9 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from randteach.fields import flat
 from randteach.jobs import Entry
 from randteach.labels import label
-from randteach.lookup import flat
 
 # Measures of features by the kind of job that gives them, in their order in every table and figure.
 OF_FEATURES = {"probe": ("linear", "linear_std", "knn"), "measure": ("logistic",)}

@@ -11,8 +11,9 @@ from typing import Any
 
 from loaders import DATASETS
 from randteach import identity, study
+from randteach.fields import flat, named
 from randteach.jobs import Entry
-from randteach.lookup import flat, named, origin
+from randteach.lookup import origin
 from randteach.marker import Damaged
 from randteach.resolve import holdout, trainable
 from randteach.store import Store

@@ -10,9 +10,10 @@ from randteach import code, identity, overrides, plans, states
 from randteach.config import settings
 from randteach.engine.progress import duration
 from randteach.estimate import size
+from randteach.fields import FILTERS, flat
 from randteach.jobs import Artifact, Entry
 from randteach.labels import label
-from randteach.lookup import FILTERS, Lookup, damage_told, flat, key_of, made, results, studies_of, text
+from randteach.lookup import Lookup, damage_told, key_of, made, results, studies_of, text
 from randteach.marker import Damaged, Marker, Unknown
 from randteach.setting import UserError
 from randteach.store import Store

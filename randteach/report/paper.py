@@ -6,9 +6,9 @@ from typing import Any
 
 from randteach.build import distill_job, probe_spec
 from randteach.config import Config, Seeds
+from randteach.fields import named
 from randteach.identity import canonical
 from randteach.labels import label
-from randteach.lookup import named
 from randteach.overrides import parse, with_values
 from randteach.records import Pixels
 from randteach.report.results import Results

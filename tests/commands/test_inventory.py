@@ -9,8 +9,9 @@ import pytest
 
 from randteach import plans
 from randteach.artifacts import folder
+from randteach.fields import FILTERS
 from randteach.jobs import Job
-from randteach.lookup import FILTERS, Lookup, made
+from randteach.lookup import Lookup, made
 from randteach.records import DistillSpec, Draw
 from randteach.store import Store
 from tests.artifacts import commit

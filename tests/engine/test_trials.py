@@ -19,8 +19,9 @@ from mlflow import MlflowClient
 import randteach
 from randteach import cli, overrides, plans
 from randteach.engine.execute import Context, attempt
+from randteach.fields import FILTERS
 from randteach.jobs import Artifact
-from randteach.lookup import FILTERS, Lookup, made
+from randteach.lookup import Lookup, made
 from randteach.report import tickets as tickets_report
 from randteach.report.results import Results
 from randteach.stages.mask import unpack
