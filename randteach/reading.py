@@ -8,7 +8,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from types import MappingProxyType
 from typing import Any
 
@@ -144,9 +144,11 @@ def _parts(text: str) -> list[str]:
 
 def _check_commas(parts: Sequence[str]) -> None:
     """Refuse a comma that will have been meant to group digits, or as a decimal point: 1,000 or 0,001."""
-    for one, other in pairwise(parts):
+    for at, (one, other) in enumerate(pairwise(parts), 2):
         if WHOLE.fullmatch(one) and PADDED.match(other) and other.isdecimal():
-            meant = f"{one}.{other}" if not int(one[-1]) and len(one.lstrip("+-")) == 1 else f"{one}{other}"
+            more = "".join(takewhile(re.compile("[0-9]{3}").fullmatch, parts[at:]))  # of 1,000,000
+            point = not int(one[-1]) and len(one.lstrip("+-")) == 1
+            meant = f"{one}.{other}" if point else f"{one}{other}{more}"
             raise Misread(f"a comma separates values, and {other} is no number; write {meant} without it")
 
 

@@ -93,6 +93,7 @@ def test_a_text_stays_as_it_is_typed(text: str) -> None:
         ("probe.at=[0,1:30]", "without a colon; the values of a list are separated by commas"),
         ("probe.at=[1,000]", "a comma separates values, and 000 is no number; write 1000 without it"),
         ("seed=1,000", "seed=1,000: a comma separates values, and 000 is no number; write 1000 without it"),
+        ("seed=1,000,000", "write 1000000 without it"),
         ("distill.lr=0,001", "distill.lr=0,001: a comma separates values, and 001 is no number; write 0.001"),
         ("seed=1_000", "digits are not grouped: write 1000"),
         ("alpha=0_1", "digits are not grouped: write 1"),
