@@ -1,11 +1,14 @@
 """From a command line to a plan: what every sweep file calls, and the `randteach` command."""
 
+import atexit
 import os
 import shlex
 import sys
 from argparse import Namespace
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
+from typing import NoReturn
 
 from rich.console import Console
 
@@ -34,8 +37,24 @@ MISTAKE, STOPPED = 2, 130
 
 def main(sweep: Study, argv: Sequence[str] | None = None) -> None:
     """Run a sweep file as a command; exits with 0, 1 (jobs failed), 2 (a mistake) or 130 (stopped)."""
-    given = sys.argv[1:] if argv is None else list(argv)
-    sys.exit(guarded(lambda: _sweep(sweep, given)))
+    if argv is not None:
+        sys.exit(guarded(lambda: _sweep(sweep, argv)))
+    ended = guarded(lambda: _sweep(sweep, sys.argv[1:]))
+    if "ray" in sys.modules:
+        _leave(ended)
+    sys.exit(ended)
+
+
+def _leave(ended: int) -> NoReturn:
+    """End the process without taking the interpreter apart.
+
+    A sweep that was stopped under Ray crashes there (SIGABRT), and its exit code would be another one.
+    """
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):  # closed, or a pipe that nobody reads
+            stream.flush()
+    os._exit(ended)
 
 
 def command() -> None:

@@ -15,6 +15,7 @@ from tests import buckets
 
 # As a sweep sets it, but before any test imports Ray, which reads it once.
 os.environ["RAY_AUTH_MODE"] = "token"
+os.environ.setdefault("RAY_worker_niceness", "0")  # nicer ones starve beside another process of tests
 if "PYTEST_XDIST_WORKER" in os.environ:
     torch.set_num_threads(1)  # two processes with two threads each on two cores wait for each other
 

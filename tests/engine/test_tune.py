@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 import ray
 
@@ -37,7 +38,8 @@ class Tune:
         def sleep(job: Job, keeper: Keeper) -> None:
             time.sleep(seconds(job))
             with seen.open("a") as file:
-                file.write(f"{job.slot.cpus} {os.getpid()}\n")
+                began = psutil.Process().create_time()
+                file.write(f"{job.slot.cpus} {os.getpid()} {began} {time.time()}\n")
 
         def hear(event: Event) -> None:
             self.events.append(event)
@@ -66,9 +68,12 @@ def test_workers_outlive_the_time_between_bursts(five: Tune, monkeypatch: pytest
     probes = [standin.probe(n, parent, slot=CPU) for parent, n in below]
     five.run([*students, *probes], lambda job: 16.0 if job.slot.cpus == 3 else 2.0)
     ran = [line.split() for line in five.seen.read_text().splitlines()]
-    assert len({pid for cpus, pid in ran if cpus == "3"}) == 1
-    burst, again = ran[1:3], ran[4:]
-    assert len(again) == 2 and {pid for _, pid in again} <= {pid for _, pid in burst}
+    trained = [line for line in ran if line[0] == "3"]
+    assert len({pid for _, pid, *_ in trained}) == 1
+    # Workers that probe the second student began before it ended.
+    ended = float(trained[1][3])
+    begun = [float(began) for cpus, _, began, end in ran if cpus == "1" and float(end) > ended]
+    assert len(begun) >= 2 and max(begun) < ended
 
 
 def test_a_stop_does_not_wait_for_nodes_to_come(five: Tune, monkeypatch: pytest.MonkeyPatch) -> None:
