@@ -1,8 +1,12 @@
 """What can be wrong with data."""
 
 
-class DataError(ValueError):
-    """A mistake about data that the user can mend: one message, no traceback."""
+class UserError(ValueError):
+    """A mistake that the user can mend: shown as one message without traceback, exit code 2."""
+
+
+class DataError(UserError):
+    """A mistake about data."""
 
 
 class LoaderError(RuntimeError):

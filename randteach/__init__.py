@@ -5,7 +5,7 @@ from typing import Any
 
 __all__ = ["Study", "load", "main", "table"]
 
-_HOMES = {"Study": "study", "load": "api", "main": "cli", "table": "api"}
+_HOMES = {"Study": "jobs.study", "load": "api", "main": "cli.main", "table": "api"}
 
 
 if lacking := [name for name in ("numpy", "omegaconf", "rich", "torch") if find_spec(name) is None]:

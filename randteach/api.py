@@ -5,11 +5,12 @@ from pathlib import Path
 import pandas as pd
 from torch import nn
 
-from randteach import nets, plans
-from randteach.lookup import damage_told, network
+from randteach import nets
+from randteach.errors import UserError
 from randteach.report import table as tables
-from randteach.setting import UserError
-from randteach.store import Store
+from randteach.store import plans
+from randteach.store.lookup import damage_told, network
+from randteach.store.store import Store
 
 STORE = Path("out/store")
 

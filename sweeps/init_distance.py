@@ -17,13 +17,14 @@ try:
 except ModuleNotFoundError as error:
     raise SystemExit(f"error: {error}; `source .venv/bin/activate` first, which `make setup` makes") from None
 
-from randteach import presets
-from randteach.build import distill_job, probe_jobs, snapshot_probes, teacher_of
-from randteach.config import Config
-from randteach.jobs import Job
-from randteach.records import Pixels
-from randteach.study import Study
-from randteach.trials import triggered
+from randteach import report
+from randteach.config import presets
+from randteach.config.schema import Config
+from randteach.jobs.build import distill_job, probe_jobs, snapshot_probes, teacher_of
+from randteach.jobs.downstream import triggered
+from randteach.jobs.job import Job
+from randteach.jobs.study import Study
+from randteach.specs import Pixels
 
 MINI = presets.MINIATURE | {
     "seed": "0,1",
@@ -53,10 +54,10 @@ STUDY = Study(
     question=(__doc__ or "").partition("\n")[0],
     presets={"mini": MINI, "paper": PAPER},
     jobs=jobs,
-    report=(
-        "init_distance",
-        "tickets",
-        "connectivity",
+    reports=(
+        report.INIT_DISTANCE,
+        report.TICKETS,
+        report.CONNECTIVITY,
     ),
 )
 

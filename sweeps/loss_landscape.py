@@ -20,11 +20,12 @@ try:
 except ModuleNotFoundError as error:
     raise SystemExit(f"error: {error}; `source .venv/bin/activate` first, which `make setup` makes") from None
 
-from randteach import presets
-from randteach.config import Config
-from randteach.jobs import Job
-from randteach.study import Study
-from randteach.trials.plane import plane_jobs
+from randteach import report
+from randteach.config import presets
+from randteach.config.schema import Config
+from randteach.jobs.downstream.plane import plane_jobs
+from randteach.jobs.job import Job
+from randteach.jobs.study import Study
 
 MINI = presets.MINIATURE | {
     "seed": "0,1",
@@ -48,7 +49,7 @@ STUDY = Study(
     question=(__doc__ or "").partition("\n")[0],
     presets={"mini": MINI, "paper": PAPER},
     jobs=jobs,
-    report=("landscape",),
+    reports=(report.LANDSCAPE,),
     unused={"alpha": "plane.alphas"},
 )
 

@@ -18,12 +18,13 @@ try:
 except ModuleNotFoundError as error:
     raise SystemExit(f"error: {error}; `source .venv/bin/activate` first, which `make setup` makes") from None
 
-from randteach import presets
-from randteach.build import distill_job, probe_jobs, snapshot_probes, teacher_of
-from randteach.config import Config
-from randteach.jobs import Job
-from randteach.records import Pixels
-from randteach.study import Study
+from randteach import report
+from randteach.config import presets
+from randteach.config.schema import Config
+from randteach.jobs.build import distill_job, probe_jobs, snapshot_probes, teacher_of
+from randteach.jobs.job import Job
+from randteach.jobs.study import Study
+from randteach.specs import Pixels
 
 MINI = presets.MINIATURE | {
     "seed": "0,1",
@@ -53,7 +54,7 @@ STUDY = Study(
     question=(__doc__ or "").partition("\n")[0],
     presets={"mini": MINI, "paper": PAPER},
     jobs=jobs,
-    report=("restart",),
+    reports=(report.RESTART,),
 )
 
 if __name__ == "__main__":

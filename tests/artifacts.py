@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from randteach import identity
-from randteach.jobs import Artifact, Job
-from randteach.store import Store
+from randteach.jobs.job import Artifact, Job
+from randteach.store.store import Store
 
 
 def commit(

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from randteach import database, numerics
-from randteach.store import Store
+from randteach.environment import numerics
+from randteach.store.store import Store
+from randteach.tracking import database
 from tests import buckets
 
 # As a sweep sets it, but before any test imports Ray, which reads it once.

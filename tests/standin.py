@@ -4,17 +4,19 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from randteach import code, numerics, work
-from randteach.config import Slot
-from randteach.engine import kinds, tune, worker
+from randteach.config.schema import Slot
+from randteach.engine import kinds
 from randteach.engine.execute import Context
 from randteach.engine.keeper import Event, Keeper
 from randteach.engine.queue import Queue
-from randteach.jobs import Artifact, Job
-from randteach.records import Pixels, ProbeSpec, Samples
-from randteach.session import Session, Sessions
+from randteach.engine.ray import tune, worker
+from randteach.environment import code, numerics
+from randteach.jobs.job import Artifact, Job
+from randteach.specs import Pixels, ProbeSpec, Samples
 from randteach.stages.recorder import Result
-from randteach.store import Store
+from randteach.store import work
+from randteach.store.session import Session, Sessions
+from randteach.store.store import Store
 
 Stage = Callable[[Job, Keeper], None]
 SAMPLES = Samples("fashion_mnist", "", 1, 16, 100)

@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from randteach import cli, cluster, code, options
-from randteach.setting import UserError
+from randteach.cli import main as cli
+from randteach.cli import options
+from randteach.environment import cluster, code
+from randteach.errors import UserError
 from tests.studies import STUDY
 
 
@@ -61,7 +63,7 @@ def test_the_digest_is_that_of_the_files(tmp_path: Path) -> None:
     (tmp_path / "randteach" / "notes.txt").write_text("no module")
 
     def there() -> str:
-        program = "from randteach import code; print(code.digest())"
+        program = "from randteach.environment import code; print(code.digest())"
         environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
         done = subprocess.run(
             [sys.executable, "-c", program], cwd=tmp_path, env=environment, capture_output=True, text=True

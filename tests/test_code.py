@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from randteach import code
+from randteach.environment import code
 
 Git = Callable[..., str]
 

@@ -9,11 +9,12 @@ import pytest
 import torch
 
 from loaders import DATASETS
-from randteach import cli, estimate, machines, options
-from randteach.config import settings
-from randteach.engine import connection, placement
-from randteach.engine.placement import Cluster, Node
-from randteach.overrides import Axes, parse
+from randteach.cli import estimate, machines, options
+from randteach.cli import main as cli
+from randteach.config.overrides import Axes, parse
+from randteach.config.schema import settings
+from randteach.engine.ray import connection, placement
+from randteach.engine.ray.placement import Cluster, Node
 from randteach.storage.folder import Folder
 
 STUDY = importlib.import_module("sweeps.init_distance").STUDY
@@ -46,7 +47,7 @@ Fails = Callable[..., str]
 @pytest.fixture(autouse=True)
 def plain(monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither a GPU here nor the environment changes what is printed; nothing is ever run."""
-    monkeypatch.setattr("randteach.run.run", lambda *_: pytest.fail("it was run"))
+    monkeypatch.setattr("randteach.cli.run.run", lambda *_: pytest.fail("it was run"))
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr("os.sched_getaffinity", lambda process: {0, 1})
     for name in ("FORCE_COLOR", "COLUMNS"):

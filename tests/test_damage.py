@@ -10,12 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from randteach import identity, marker
-from randteach.artifacts import folder, marker_name
-from randteach.jobs import Artifact
-from randteach.marker import Damaged, Unknown
+from randteach import identity
+from randteach.jobs.job import Artifact
 from randteach.storage.folder import Folder
-from randteach.store import Store
+from randteach.store import marker
+from randteach.store.artifacts import folder, marker_name
+from randteach.store.marker import Damaged, Unknown
+from randteach.store.store import Store
 from tests.test_store import FILES, KEY, PROBE, commit
 
 

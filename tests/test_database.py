@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
-from randteach import database, paths
-from randteach.setting import UserError
+from randteach.environment import paths
+from randteach.errors import UserError
+from randteach.tracking import database
 
-MAKE = "import sys\nfrom pathlib import Path\nfrom randteach import database\nprint(flush=True)\n"
+MAKE = "import sys\nfrom pathlib import Path\nfrom randteach.tracking import database\nprint(flush=True)\n"
 MAKE += "sys.stdin.readline()\ndatabase.prepare(Path(sys.argv[1]))"
 
 

@@ -9,9 +9,9 @@ import torch
 
 import loaders
 from loaders import DataError, open_images, open_split, prepared
-from randteach.depot import Depot
-from randteach.records import Samples
-from randteach.store import Store
+from randteach.specs import Samples
+from randteach.store.depot import Depot
+from randteach.store.store import Store
 
 FORM = {"size": 16, "channels": 1}
 WANTED = [(Samples("mnist5k", "", 1, 16, 100), split) for split in ("train", "test")]

@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 
 from loaders import datasets
-from randteach import commands, options, overrides
-from randteach.commands import settings
-from randteach.metrics import NUMBERS
+from randteach.cli import commands, options
+from randteach.cli.commands import settings
+from randteach.config import overrides
+from randteach.jobs.measures import NUMBERS
+from randteach.jobs.study import expand
 from randteach.report import table
 from randteach.stages.recorder import DIVERGED, OK, SKIPPED, UNMOVED
-from randteach.study import expand
 from tests.studies import STUDY
 
 README = Path("README.md").read_text()

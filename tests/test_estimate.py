@@ -7,11 +7,13 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from randteach import estimate, overrides, study
+from randteach.cli import estimate
+from randteach.config import overrides
 from randteach.engine.execute import Context, execute
-from randteach.jobs import Artifact, Job
-from randteach.records import DistillSpec
-from randteach.store import Store
+from randteach.jobs import study
+from randteach.jobs.job import Artifact, Job
+from randteach.specs import DistillSpec
+from randteach.store.store import Store
 from sweeps.init_distance import STUDY
 
 SMALL = ["data.name=gaussian", "data.train_size=32", "distill.batch_size=16", "seed=0", "alpha=0"]

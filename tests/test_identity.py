@@ -12,17 +12,19 @@ from typing import Any
 
 import pytest
 
-from randteach import identity, overrides
-from randteach.build import probe_jobs
-from randteach.config import Config, get, settings
-from randteach.jobs import Job
-from randteach.records import Pixels
-from randteach.resolve import resolve
-from randteach.setting import Setting, UserError
-from randteach.study import expand
-from randteach.trials.connect import connect_jobs
-from randteach.trials.plane import plane_jobs
-from randteach.trials.tickets import ticket_jobs
+from randteach import identity
+from randteach.config import overrides
+from randteach.config.schema import Config, get, settings
+from randteach.config.setting import Setting
+from randteach.errors import UserError
+from randteach.jobs.build import probe_jobs
+from randteach.jobs.downstream.connect import connect_jobs
+from randteach.jobs.downstream.plane import plane_jobs
+from randteach.jobs.downstream.tickets import ticket_jobs
+from randteach.jobs.job import Job
+from randteach.jobs.resolve import resolve
+from randteach.jobs.study import expand
+from randteach.specs import Pixels
 from sweeps.init_distance import STUDY
 
 # Of a preset's first point: the student, the probes of its first and last snapshot, of teacher, of pixels.
@@ -249,7 +251,8 @@ def test_spelling_and_order_do_not_count() -> None:
 def test_keys_do_not_depend_on_pythons_hashes() -> None:
     code = """
 import json
-from randteach import overrides, study
+from randteach.config import overrides
+from randteach.jobs import study
 from sweeps.init_distance import STUDY
 print(json.dumps([job.key for job in study.expand(STUDY, overrides.parse(STUDY.presets["mini"], [])).jobs]))
 """

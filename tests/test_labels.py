@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from randteach.labels import label
+from randteach.config.labels import label
 
 SHOWN = [
     (1e-10, "1e-10"), (5e-7, "5e-7"), (1e-07, "1e-7"), (0.3, "0.3"), (1.0, "1"), (0.0, "0"), (1e22, "1e22"),

@@ -4,10 +4,14 @@ import importlib
 
 import pytest
 
-from randteach import identity, moved, overrides, study
-from randteach.jobs import Artifact
-from randteach.store import Store
-from randteach.study import Plan
+from randteach import identity
+from randteach.config import overrides
+from randteach.jobs import study
+from randteach.jobs.job import Artifact
+from randteach.jobs.study import Plan
+from randteach.store import moved
+from randteach.store.missing import missing as lacking
+from randteach.store.store import Store
 
 SOFTMAX = "the target of distill.loss=ce was softmax(teacher), not exp(log_softmax(teacher))"
 # Of the first point of --preset mini, as they were before the target of loss=ce was corrected.
@@ -25,7 +29,7 @@ def commit(store: Store, *artifacts: Artifact) -> None:
 
 
 def older(chosen: Plan, store: Store) -> dict[tuple[str, ...], int]:
-    return dict(moved.older(chosen.jobs, chosen.missing(store), store))
+    return dict(moved.older(chosen.jobs, lacking(chosen.jobs, store), store))
 
 
 def test_results_of_older_keys_are_told_with_what_hangs_below_them(any_store: Store) -> None:

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from randteach import overrides
-from randteach.config import Config, get
-from randteach.jobs import Job
-from randteach.resolve import resolve
-from randteach.setting import UserError
-from randteach.study import COLUMNS, Study, expand
+from randteach.config import overrides
+from randteach.config.schema import Config, get
+from randteach.errors import UserError
+from randteach.jobs.job import Job
+from randteach.jobs.resolve import resolve
+from randteach.jobs.study import COLUMNS, Study, expand
 
 STUDIES = {
     name: importlib.import_module(f"sweeps.{name}").STUDY

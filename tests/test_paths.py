@@ -6,13 +6,14 @@ from pathlib import Path
 import pytest
 
 import randteach
-from randteach import cli, cluster, paths, security
-from randteach.commands import run as command
-from randteach.projector import Projector
-from randteach.run import Request
-from randteach.setting import UserError
-from randteach.store import Store
-from randteach.tracking import Tree
+from randteach.cli import main as cli
+from randteach.cli.commands import run as command
+from randteach.cli.run import Request
+from randteach.environment import cluster, paths, security
+from randteach.errors import UserError
+from randteach.store.store import Store
+from randteach.tracking.projector import Projector
+from randteach.tracking.tree import Tree
 from tests.studies import SMALL, STUDY
 
 
@@ -31,7 +32,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def requested(monkeypatch: pytest.MonkeyPatch, *argv: str) -> Request:
     """What a sweep's command line asks to be run."""
     found: list[Request] = []
-    monkeypatch.setattr("randteach.run.run", lambda *args: found.append(args[3]) or 0)
+    monkeypatch.setattr("randteach.cli.run.run", lambda *args: found.append(args[3]) or 0)
     with pytest.raises(SystemExit) as ended:
         randteach.main(STUDY, ["--preset", "mini", "--local", *SMALL, *argv])
     assert ended.value.code == 0
@@ -117,7 +118,7 @@ def test_a_home_in_which_ray_can_keep_no_token(
 ) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv("HOME", str(tmp_path / "file"))
-    monkeypatch.setattr("randteach.run.run", lambda *_: pytest.fail("it was run"))
+    monkeypatch.setattr("randteach.cli.run.run", lambda *_: pytest.fail("it was run"))
     with pytest.raises(SystemExit) as ended:
         cli.main(STUDY, ["--preset", "mini"])
     assert ended.value.code == 2 and not any(Path.cwd().iterdir())

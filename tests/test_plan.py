@@ -11,14 +11,17 @@ from pathlib import Path
 import pytest
 
 from loaders import DATASETS
-from randteach import build, overrides, plans, study
-from randteach.config import Config, get, settings
-from randteach.jobs import Artifact, Entry, Job
-from randteach.records import ConnectSpec, DistillSpec, Draw, Logistic, MeasureSpec, ProbeSpec, Samples
-from randteach.resolve import distilled, probed, resolve
-from randteach.setting import UserError
-from randteach.store import Store
-from randteach.study import Plan
+from randteach.config import overrides
+from randteach.config.schema import Config, get, settings
+from randteach.errors import UserError
+from randteach.jobs import build, study
+from randteach.jobs.job import Artifact, Entry, Job
+from randteach.jobs.resolve import distilled, probed, resolve
+from randteach.jobs.study import Plan
+from randteach.specs import ConnectSpec, DistillSpec, Draw, Logistic, MeasureSpec, ProbeSpec, Samples
+from randteach.store import plans
+from randteach.store.missing import missing as lacking
+from randteach.store.store import Store
 from sweeps.init_distance import STUDY
 from sweeps.mode_connectivity import STUDY as LINES
 
@@ -140,20 +143,20 @@ def test_further_alphas_add_theirs_alone(mini: Plan) -> None:
 def test_a_longer_training_lacks_its_new_snapshots(mini: Plan, tmp_path: Path) -> None:
     store = Store(tmp_path)
     store.prepare()
-    assert mini.missing(store) == list(mini.jobs)
+    assert lacking(mini.jobs, store) == list(mini.jobs)
     for artifact in (artifact for job in mini.jobs for artifact in job.artifacts):
         assert store.commit(artifact, {}, status="ok", seconds=1.0, numerics="n")
-    assert mini.missing(store) == []
+    assert lacking(mini.jobs, store) == []
     longer = plan("distill.epochs=14")
     assert keys(mini) < keys(longer)
-    missing = longer.missing(store)
+    missing = lacking(longer.jobs, store)
     assert roles(missing) == {"distill": 10, "student": 10}
-    lacking = {a.step for job in missing if job.steps for a in job.artifacts if not store.has(a)}
-    assert lacking == {14 * 79}
+    absent = {a.step for job in missing if job.steps for a in job.artifacts if not store.has(a)}
+    assert absent == {14 * 79}
     assert {(j.labels["step"], j.labels["epoch"]) for j in missing if not j.steps} == {(14 * 79, 14)}
     # A shorter one, and looks at fewer epochs, lack nothing; a further look lacks itself alone.
-    assert plan("distill.epochs=5").missing(store) == plan("probe.at=[]").missing(store) == []
-    further = plan("probe.at=[3]", "seed=0", "alpha=1").missing(store)
+    assert lacking(plan("distill.epochs=5").jobs, store) == lacking(plan("probe.at=[]").jobs, store) == []
+    further = lacking(plan("probe.at=[3]", "seed=0", "alpha=1").jobs, store)
     assert [job.steps or job.labels["step"] for job in further] == [{237: 3, 790: 10}, 237, 237]
 
 

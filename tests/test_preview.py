@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from randteach import overrides, preview, study
-from randteach.console import Terminal
-from randteach.remake import NOTHING
-from randteach.store import Store
+from randteach.cli import preview
+from randteach.config import overrides
+from randteach.environment.console import Terminal
+from randteach.jobs import study
+from randteach.store.remake import NOTHING
+from randteach.store.store import Store
 
 FLIPS = "mirrors half of the images of"
 

@@ -9,12 +9,14 @@ from hypothesis import HealthCheck, assume, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from randteach import identity, overrides
-from randteach.config import Config, get, settings
-from randteach.jobs import Entry, Job
-from randteach.lookup import text
-from randteach.resolve import resolve
-from randteach.setting import Setting, UserError
+from randteach import identity
+from randteach.config import overrides
+from randteach.config.schema import Config, get, settings
+from randteach.config.setting import Setting
+from randteach.errors import UserError
+from randteach.jobs.job import Entry, Job
+from randteach.jobs.resolve import resolve
+from randteach.store.lookup import text
 from tests.studies import STUDY
 
 hypothesis_settings.register_profile(

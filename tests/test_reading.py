@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from randteach import options, reading
-from randteach.config import settings
-from randteach.overrides import parse
-from randteach.setting import UserError
+from randteach.cli import options
+from randteach.config import reading
+from randteach.config.overrides import parse
+from randteach.config.schema import settings
+from randteach.errors import UserError
 from tests.studies import STUDY
 
 TICKETS = importlib.import_module("sweeps.lottery_tickets").STUDY

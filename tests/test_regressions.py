@@ -7,11 +7,15 @@ import numpy as np
 import pytest
 
 from loaders.order import permutation
-from randteach import cli, disk, identity, overrides, store
-from randteach.config import Config, Distill, check
-from randteach.jobs import Artifact
-from randteach.resolve import held_out, resolve
-from randteach.setting import UserError
+from randteach import identity
+from randteach.cli import main as cli
+from randteach.config import overrides
+from randteach.config.schema import Config, Distill, check
+from randteach.environment import disk
+from randteach.errors import UserError
+from randteach.jobs.job import Artifact
+from randteach.jobs.resolve import held_out, resolve
+from randteach.store import store
 from tests.studies import STUDY
 
 MINI = STUDY.presets["mini"] | {"seed": "0", "alpha": "0.3"}

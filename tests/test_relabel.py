@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 import randteach
-from randteach import plans
-from randteach.jobs import Job
-from randteach.store import Store
-from randteach.study import Plan, expand
+from randteach.jobs.job import Job
+from randteach.jobs.study import Plan, expand
+from randteach.store import plans
+from randteach.store.store import Store
 from tests.artifacts import commit
 from tests.test_names import STUDIES, axes_of
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from randteach import security
-from randteach.setting import UserError
+from randteach.environment import security
+from randteach.errors import UserError
 
 
 @pytest.fixture(autouse=True)

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from randteach.session import SILENCE, Session, Sessions, stop_asked
-from randteach.store import Store
+from randteach.store.session import SILENCE, Session, Sessions, stop_asked
+from randteach.store.store import Store
 
 FAR, SILENT = "fa" * 6, "51" * 6
 

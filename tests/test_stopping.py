@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 import randteach
-from randteach import work
 from randteach.engine import kinds
 from randteach.stages.distill import Student
-from randteach.store import Store
+from randteach.store import work
+from randteach.store.store import Store
 from tests.studies import SMALL, STUDY
 
 PAIRS = [*SMALL, "data.name=mnist5k", "data.like=mnist5k", "loader=memory", "distill.epochs=2"]

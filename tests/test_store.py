@@ -12,15 +12,16 @@ from typing import Any
 import pytest
 import torch
 
-from randteach import disk, identity
-from randteach import store as module
-from randteach.disk import ensure_writable
-from randteach.jobs import Artifact
-from randteach.marker import Damaged, Marker
-from randteach.setting import UserError
+from randteach import identity
+from randteach.environment import disk
+from randteach.environment.disk import ensure_writable
+from randteach.errors import UserError
+from randteach.jobs.job import Artifact
 from randteach.storage.bucket import Bucket
 from randteach.storage.folder import Folder
-from randteach.store import Store, tensors
+from randteach.store import store as module
+from randteach.store.marker import Damaged, Marker
+from randteach.store.store import Store, tensors
 
 KEYS = {identity.digest(f"probe/1/{number}"): str(number).encode() for number in range(3000)}
 KEY, CONFIG = next((key, config) for key, config in KEYS.items() if key.startswith("ab"))

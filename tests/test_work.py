@@ -8,14 +8,15 @@ from pathlib import Path
 import pytest
 import torch
 
-from randteach import disk, states, work
-from randteach.artifacts import folder
-from randteach.jobs import Artifact, Job
-from randteach.records import Pixels, ProbeSpec, Samples
-from randteach.session import Session, Sessions
+from randteach.environment import disk
+from randteach.jobs.job import Artifact, Job
+from randteach.specs import Pixels, ProbeSpec, Samples
 from randteach.stages.recorder import State
-from randteach.store import Store
-from randteach.work import Attempt, Claims
+from randteach.store import states, work
+from randteach.store.artifacts import folder
+from randteach.store.session import Session, Sessions
+from randteach.store.store import Store
+from randteach.store.work import Attempt, Claims
 from tests.test_session import foreign
 
 SPEC = ProbeSpec(Pixels(), Samples("fashion_mnist", "", 1, 16, 100), 10, 1, 1, 0.1, 0.0, 1, seed=0)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Protocol
 
-from randteach.jobs import Job
+from randteach.jobs.job import Job
 
 
 class Claims(Protocol):

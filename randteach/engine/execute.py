@@ -8,15 +8,15 @@ from pathlib import Path
 import torch
 
 from loaders import Depot
-from randteach.code import Start
 from randteach.engine import kinds
 from randteach.engine.keeper import Event, Keeper
 from randteach.engine.queue import DONE, FAILED, POSTPONED, STOPPED
-from randteach.jobs import Job
-from randteach.marker import Damaged
+from randteach.environment.code import Start
+from randteach.jobs.job import Job
 from randteach.stages.evaluate import Inputs
 from randteach.stages.recorder import Stopped
-from randteach.store import Store
+from randteach.store.marker import Damaged
+from randteach.store.store import Store
 
 
 @dataclass

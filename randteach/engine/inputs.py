@@ -10,11 +10,11 @@ import torch
 from loaders import Split, open_split
 from loaders.order import balanced, held_out
 from randteach import nets
-from randteach.jobs import Artifact
-from randteach.records import Draw, MeasureSpec, Network, Pixels, ProbeSpec, Reference, Samples, Snapshot
+from randteach.jobs.job import Artifact
+from randteach.nets.pruning import Masks, unpack
+from randteach.specs import Draw, MeasureSpec, Network, Pixels, ProbeSpec, Reference, Samples, Snapshot
 from randteach.stages.embed import drawn_encoder, inputs, to_device
 from randteach.stages.evaluate import Inputs
-from randteach.stages.mask import Masks, unpack
 from randteach.stages.recorder import Tensors
 
 if TYPE_CHECKING:

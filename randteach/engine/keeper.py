@@ -8,12 +8,13 @@ from dataclasses import replace
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from randteach import code, identity, numerics
-from randteach.jobs import Artifact, Job
-from randteach.marker import Damaged
+from randteach import identity
+from randteach.environment import code, numerics
+from randteach.jobs.job import Artifact, Job
 from randteach.stages.recorder import Result, Row, State, Stopped
-from randteach.store import tensors
-from randteach.work import Attempt
+from randteach.store.marker import Damaged
+from randteach.store.store import tensors
+from randteach.store.work import Attempt
 
 if TYPE_CHECKING:
     from randteach.engine.execute import Context

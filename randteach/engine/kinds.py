@@ -21,8 +21,8 @@ from randteach.engine.inputs import (
 )
 from randteach.engine.keeper import Keeper
 from randteach.engine.resume import parts
-from randteach.jobs import Job
-from randteach.records import (
+from randteach.jobs.job import Job
+from randteach.specs import (
     ConnectSpec,
     DistillSpec,
     Draw,

@@ -8,8 +8,8 @@ import torch
 from randteach.engine.execute import Context, attempt
 from randteach.engine.keeper import Event
 from randteach.engine.queue import LOOK, Queue
-from randteach.jobs import Artifact
-from randteach.setting import UserError
+from randteach.errors import UserError
+from randteach.jobs.job import Artifact
 
 
 def run(queue: Queue, context: Context) -> None:

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from randteach.engine.keeper import Event
-from randteach.jobs import Job
+from randteach.jobs.job import Job
 
 WAITS = 3  # most reasons to wait that are shown at once
 AGAIN = {"died": "its worker died", "node": "its node went", "failed": "it failed"}

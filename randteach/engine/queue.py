@@ -8,12 +8,12 @@ from collections.abc import Callable, Container, Iterable
 from dataclasses import replace
 from functools import partial
 
-from randteach.config import Slot
+from randteach.config.schema import Slot
 from randteach.engine.claims import Claims, Free
 from randteach.engine.keeper import Event
-from randteach.jobs import Artifact, Job
+from randteach.jobs.job import Artifact, Job
 from randteach.stages.recorder import SKIPPED
-from randteach.store import GONE, Store
+from randteach.store.store import GONE, Store
 
 DONE, FAILED, STOPPED = "done", "failed", "stopped"
 FAILED_PARENT = "skipped: parent failed"

@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from randteach import states
-from randteach.jobs import Artifact, Job
+from randteach.jobs.job import Artifact, Job
 from randteach.stages.recorder import State
-from randteach.store import Store
+from randteach.store import states
+from randteach.store.store import Store
 
 
 def kept_states(store: Store, kind: str, key: str) -> list[int]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from randteach.session import Session
+from randteach.store.session import Session
 
 HOUR = 3600
 REASONS = {

@@ -2,14 +2,7 @@
 
 from randteach.nets.blend import Blend
 from randteach.nets.distance import distance, mix_
-from randteach.nets.draws import (
-    build,
-    check_shape,
-    draw_classifier,
-    draw_encoder,
-    draw_head,
-    embedding_dim,
-)
+from randteach.nets.draws import build, check_shape, draw_classifier, draw_encoder, draw_head, embedding_dim
 from randteach.nets.head import Head, outputs
 
 __all__ = [

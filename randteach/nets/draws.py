@@ -3,8 +3,8 @@
 from torch import nn
 
 from loaders.streams import stream
-from randteach.config import Head as HeadConfig
-from randteach.config import Net
+from randteach.config.schema import Head as HeadConfig
+from randteach.config.schema import Net
 from randteach.nets.head import Head
 
 HEAD_STD = 0.02

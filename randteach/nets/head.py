@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from randteach.config import Head as HeadConfig
+from randteach.config.schema import Head as HeadConfig
 
 
 class Head(nn.Module):

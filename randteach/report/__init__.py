@@ -1,9 +1,28 @@
-"""Tables, summaries and figures, all from the store."""
+"""Tables, summaries and figures, all from the store: the reports that come with the package."""
 
 import importlib
-from types import ModuleType
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from randteach.jobs.study import Report
 
 
-def module(name: str) -> ModuleType:
-    """A report, imported when it is needed: figures take seconds that a plan need not wait for."""
-    return importlib.import_module(f"randteach.report.{name}")
+def _report(name: str) -> Report:
+    """The report of a module here, imported when first used: a plan need not wait for matplotlib."""
+
+    def draw(results: Any, folder: Path, figure: str) -> None:
+        importlib.import_module(f"{__name__}.{name}").draw(results, folder, figure)
+
+    def show(results: Any) -> Sequence[Any]:
+        tables: Sequence[Any] = importlib.import_module(f"{__name__}.{name}").show(results)
+        return tables
+
+    return Report(name, draw, show)
+
+
+CONNECTIVITY = _report("connectivity")
+INIT_DISTANCE = _report("init_distance")
+LANDSCAPE = _report("landscape")
+RESTART = _report("restart")
+TICKETS = _report("tickets")

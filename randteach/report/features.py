@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from randteach.metrics import OF_FEATURES
+from randteach.jobs.measures import OF_FEATURES
 from randteach.report.rows import Row, belonging, labels, last, where, with_value
 from randteach.report.statistics import average
 from randteach.stages.recorder import UNMOVED

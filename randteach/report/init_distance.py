@@ -8,8 +8,8 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from randteach.labels import label
-from randteach.metrics import MEASURES
+from randteach.config.labels import label
+from randteach.jobs.measures import MEASURES
 from randteach.report import features, paper
 from randteach.report.results import Results
 from randteach.report.rows import NETWORK, Cells, owners, panels, settings, where, within

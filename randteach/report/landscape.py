@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 
-from randteach.labels import label
+from randteach.config.labels import label
 from randteach.report.grid import Grid
 from randteach.report.results import Results
 from randteach.report.rows import NETWORK, Row, panels, repeats, settings, several, where, within

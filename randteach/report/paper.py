@@ -4,16 +4,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from randteach.build import distill_job, probe_spec
-from randteach.config import Config, Seeds
-from randteach.fields import named
+from randteach.config.labels import label
+from randteach.config.overrides import parse, with_values
+from randteach.config.schema import Config, Seeds
 from randteach.identity import canonical
-from randteach.labels import label
-from randteach.overrides import parse, with_values
-from randteach.records import Pixels
+from randteach.jobs.build import distill_job, probe_spec
+from randteach.jobs.fields import named
+from randteach.jobs.resolve import resolve
+from randteach.jobs.study import COLUMNS
 from randteach.report.results import Results
-from randteach.resolve import resolve
-from randteach.study import COLUMNS
+from randteach.specs import Pixels
 
 NEAR = 1e-6  # the paper's students start at alpha 1e-10; its numbers are looked for at this most
 

@@ -4,10 +4,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from randteach.config import Net
-from randteach.jobs import Entry
-from randteach.metrics import NUMBERS
-from randteach.study import COLUMNS
+from randteach.config.schema import Net
+from randteach.jobs.job import Entry
+from randteach.jobs.measures import NUMBERS
+from randteach.jobs.study import COLUMNS
 
 Settings = Mapping[str, Sequence[Any]]  # of a recorded plan: all values of each
 

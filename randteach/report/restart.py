@@ -7,8 +7,8 @@ from typing import Any
 
 from matplotlib.axes import Axes
 
-from randteach.labels import label
-from randteach.metrics import MEASURES
+from randteach.config.labels import label
+from randteach.jobs.measures import MEASURES
 from randteach.report import features
 from randteach.report.grid import Grid
 from randteach.report.results import Results

@@ -12,8 +12,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from loaders import DATASETS
-from randteach import disk
-from randteach.labels import label
+from randteach.config.labels import label
+from randteach.environment import disk
 from randteach.report.statistics import Estimate
 
 TITLES = {

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from randteach.labels import label
-from randteach.metrics import MEASURES
+from randteach.config.labels import label
+from randteach.jobs.measures import MEASURES
 from randteach.report import features, paper
 from randteach.report.grid import Grid
 from randteach.report.results import Results

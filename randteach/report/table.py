@@ -7,14 +7,15 @@ from typing import Any
 
 import pandas as pd
 
-from randteach import disk, work
-from randteach.config import settings as known_settings
-from randteach.jobs import Artifact, Entry
-from randteach.marker import Damaged, Unknown
+from randteach.config.schema import settings as known_settings
+from randteach.environment import disk
+from randteach.jobs.job import Artifact, Entry
 from randteach.report.planned import Settings, numbers
 from randteach.stages.recorder import OK, SKIPPED
-from randteach.store import Store
-from randteach.study import below_diverged
+from randteach.store import work
+from randteach.store.marker import Damaged, Unknown
+from randteach.store.missing import below_diverged
+from randteach.store.store import Store
 
 COLUMNS = [
     "study",

@@ -8,7 +8,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 
-from randteach.labels import label
+from randteach.config.labels import label
 from randteach.report.grid import Grid
 from randteach.report.results import Results
 from randteach.report.rows import (

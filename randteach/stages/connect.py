@@ -6,9 +6,10 @@ from collections.abc import Sequence
 import torch
 
 from randteach import nets
-from randteach.records import ConnectSpec
+from randteach.nets.classified import Classified
+from randteach.specs import ConnectSpec
 from randteach.stages.embed import norms, reestimate, to_device
-from randteach.stages.evaluate import Classified, Inputs, errors
+from randteach.stages.evaluate import Inputs, errors
 from randteach.stages.recorder import Recorder, Result, Row, Tensors
 
 INTERPOLATED, REESTIMATED, NONE = "interpolated", "reestimated", "none"

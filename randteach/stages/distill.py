@@ -10,7 +10,7 @@ from loaders import Batch, Split
 from loaders.batch import flip_crop
 from loaders.streams import stream
 from randteach import nets
-from randteach.records import DistillSpec
+from randteach.specs import DistillSpec
 from randteach.stages.embed import prepare, to_device
 from randteach.stages.losses import distillation_loss
 from randteach.stages.recorder import OK, UNMOVED, Recorder, Result, Row, State, Tensors, part

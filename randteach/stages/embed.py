@@ -13,8 +13,8 @@ from torch import nn
 from loaders import Split
 from loaders.batch import normalise
 from randteach import nets
-from randteach.numerics import EMBED_BATCH, MEMORY_FORMAT
-from randteach.records import Draw
+from randteach.environment.numerics import EMBED_BATCH, MEMORY_FORMAT
+from randteach.specs import Draw
 
 CHUNK = 1 << 18  # values in one pass over a layer's inputs on a CPU: 2 MB
 

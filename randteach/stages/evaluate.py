@@ -7,10 +7,9 @@ from contextlib import closing
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import nn
 
 from loaders import Split
-from randteach.numerics import EMBED_BATCH
+from randteach.environment.numerics import EMBED_BATCH
 from randteach.stages.embed import prepare
 
 
@@ -46,16 +45,3 @@ def errors(classify: Callable[[torch.Tensor], torch.Tensor], samples: Inputs) ->
     wrong_count, loss_sum = totals.tolist()
     error = 100 * wrong_count / len(samples) if math.isfinite(loss_sum) else math.nan  # never a guess
     return error, loss_sum / len(samples)
-
-
-class Classified(nn.Module):
-    """x_BCHW -> logits_BC: an encoder and a linear classifier on its embedding."""
-
-    def __init__(self, encoder: nn.Module, classifier: nn.Module) -> None:
-        super().__init__()
-        self.encoder, self.classifier = encoder, classifier
-
-    def forward(self, x_BCHW: torch.Tensor) -> torch.Tensor:
-        """Classify a batch."""
-        logits_BC: torch.Tensor = self.classifier(self.encoder(x_BCHW))
-        return logits_BC

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 
 from loaders.order import balanced
-from randteach.records import Logistic
+from randteach.specs import Logistic
 from randteach.stages.embed import Features
 
 MEMORY = 20  # steps of which L-BFGS knows how they changed the gradient

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from loaders import Split
-from randteach.records import Logistic, Measure, MeasureSpec
+from randteach.specs import Logistic, Measure, MeasureSpec
 from randteach.stages.embed import Features, embedded
 from randteach.stages.logistic import NotConverged, logistic
 from randteach.stages.recorder import NOT_CONVERGED, OK, Recorder, Result

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from randteach import nets
-from randteach.records import PlaneSpec
+from randteach.specs import PlaneSpec
 from randteach.stages.embed import norms, reestimate, to_device
 from randteach.stages.evaluate import Inputs
 from randteach.stages.losses import divergence

@@ -9,7 +9,7 @@ from torch import nn
 
 from loaders import Split
 from loaders.streams import stream
-from randteach.records import ProbeSpec
+from randteach.specs import ProbeSpec
 from randteach.stages.embed import embedded
 from randteach.stages.neighbours import knn
 from randteach.stages.recorder import Recorder, Result, Row

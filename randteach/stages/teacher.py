@@ -9,8 +9,8 @@ from torch import nn
 
 from loaders import Split
 from randteach import identity, nets
-from randteach.config import Head as HeadConfig
-from randteach.records import DistillSpec, Draw, Network, Snapshot
+from randteach.config.schema import Head as HeadConfig
+from randteach.specs import DistillSpec, Draw, Network, Snapshot
 from randteach.stages.embed import drawn_encoder, embed, inputs, to_device
 from randteach.stages.recorder import Tensors, part
 

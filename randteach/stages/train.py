@@ -11,10 +11,11 @@ from loaders import Batch, Split
 from loaders.batch import flip_crop
 from loaders.streams import stream
 from randteach import nets
-from randteach.records import Snapshot, TrainSpec
+from randteach.nets.classified import Classified
+from randteach.nets.pruning import Masks
+from randteach.specs import Snapshot, TrainSpec
 from randteach.stages.embed import prepare, to_device
-from randteach.stages.evaluate import Classified, Inputs, errors
-from randteach.stages.mask import Masks
+from randteach.stages.evaluate import Inputs, errors
 from randteach.stages.recorder import DIVERGED, Recorder, Result, Row, State, Tensors, part
 from randteach.stages.trajectory import Trajectory
 

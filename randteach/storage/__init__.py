@@ -12,8 +12,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
-from randteach import plain
-from randteach.setting import UserError
+from randteach.errors import UserError
+from randteach.identity import plain
 
 LAYOUT = "format.json"  # what makes a place a store
 PACKAGES = {"s3": "s3fs", "gs": "gcsfs"}

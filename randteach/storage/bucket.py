@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any, TypeVar
 
-from randteach import names
-from randteach.setting import UserError
+from randteach.errors import UserError
+from randteach.identity import names
 from randteach.storage import LONGER, Unread
 from randteach.storage.copies import Copies
 

@@ -4,7 +4,7 @@ import secrets
 from contextlib import suppress
 from pathlib import Path
 
-from randteach.cluster import caches
+from randteach.environment.cluster import caches
 
 ROOM = 20 << 30  # bytes that all copies may take; the oldest go first
 LOOK = 1 << 30  # bytes put between looks at the room

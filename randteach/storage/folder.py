@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from randteach import disk, names, paths
+from randteach.environment import disk, paths
+from randteach.identity import names
 from randteach.storage import LAYOUT, LONGER, Unread, broken
 
 STRAYS = "aside/stray"  # what stood where a folder has to be

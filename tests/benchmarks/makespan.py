@@ -10,11 +10,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from randteach.config import Slot
-from randteach.engine import connection
+from randteach.config.schema import Slot
 from randteach.engine.keeper import Event, Keeper
 from randteach.engine.queue import DONE
-from randteach.jobs import Artifact, Job
+from randteach.engine.ray import connection
+from randteach.jobs.job import Artifact, Job
 from tests import standin
 
 CPUS, GPUS = 8, 4

@@ -13,13 +13,13 @@ from torch import nn
 
 from loaders import Split, open_split
 from loaders.order import balanced
-from randteach import numerics
-from randteach.build import distill_job, probe_spec, teacher_of
-from randteach.config import Config
-from randteach.overrides import parse
-from randteach.presets import MINIATURE
-from randteach.records import DistillSpec
-from randteach.resolve import resolve
+from randteach.config.overrides import parse
+from randteach.config.presets import MINIATURE
+from randteach.config.schema import Config
+from randteach.environment import numerics
+from randteach.jobs.build import distill_job, probe_spec, teacher_of
+from randteach.jobs.resolve import resolve
+from randteach.specs import DistillSpec
 from randteach.stages.distill import Student
 from randteach.stages.embed import drawn_encoder, embed, inputs
 from randteach.stages.probe import accuracies

@@ -4,9 +4,10 @@ import tempfile
 import time
 from pathlib import Path
 
-from randteach import identity, tracking
-from randteach.jobs import Job
-from randteach.store import Store
+from randteach import identity
+from randteach.jobs.job import Job
+from randteach.store.store import Store
+from randteach.tracking import tree as tracking
 from tests import standin
 from tests.commands.test_serve import Server
 

@@ -12,12 +12,16 @@ from contextlib import suppress
 from pathlib import Path
 from statistics import median
 
-from randteach import code, overrides, remake, study
-from randteach.artifacts import marker_name
-from randteach.engine import connection, worker
+from randteach.config import overrides
 from randteach.engine.keeper import Event, Keeper
-from randteach.jobs import Job
-from randteach.store import Store
+from randteach.engine.ray import connection, worker
+from randteach.environment import code
+from randteach.jobs import study
+from randteach.jobs.job import Job
+from randteach.store import remake
+from randteach.store.artifacts import marker_name
+from randteach.store.missing import missing as lacking
+from randteach.store.store import Store
 from sweeps.init_distance import STUDY
 from tests import standin
 
@@ -55,7 +59,7 @@ def _diff(store: Store) -> None:
     began = time.perf_counter()
     found = _plan()
     expanded = time.perf_counter()
-    missing = found.missing(store)
+    missing = lacking(found.jobs, store)
     ended = time.perf_counter()
     assert remake.other_code(found.jobs, store) == ([], [])
     counted = time.perf_counter()

@@ -13,11 +13,12 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from loaders import Batch, Split, open_split
 from loaders.order import balanced
-from randteach import nets, numerics
-from randteach.build import distill_job
-from randteach.config import Config, Data, Distill, Net
-from randteach.records import DistillSpec, Samples
-from randteach.resolve import resolve
+from randteach import nets
+from randteach.config.schema import Config, Data, Distill, Net
+from randteach.environment import numerics
+from randteach.jobs.build import distill_job
+from randteach.jobs.resolve import resolve
+from randteach.specs import DistillSpec, Samples
 from randteach.stages.distill import Student
 from randteach.stages.teacher import Teacher
 

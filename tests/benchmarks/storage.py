@@ -9,13 +9,13 @@ from importlib.metadata import version
 from pathlib import Path
 from types import MappingProxyType
 
-from randteach import work
 from randteach.engine import execute
 from randteach.engine.execute import Context
 from randteach.engine.queue import DONE, Queue
-from randteach.jobs import Artifact, Job
-from randteach.session import Session, Sessions
-from randteach.store import Store
+from randteach.jobs.job import Artifact, Job
+from randteach.store import work
+from randteach.store.session import Session, Sessions
+from randteach.store.store import Store
 from tests import buckets, standin
 
 COUNT = 1000  # commits, on a folder

@@ -17,12 +17,14 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from loaders import Split, open_images, open_split
 from loaders.order import balanced
-from randteach import nets, numerics
-from randteach.config import Head, Net, Train
-from randteach.records import ConnectSpec, Draw, PlaneSpec, ProbeSpec, Samples, Snapshot, TrainSpec
+from randteach import nets
+from randteach.config.schema import Head, Net, Train
+from randteach.environment import numerics
+from randteach.nets.classified import Classified
+from randteach.nets.pruning import prunable
+from randteach.specs import ConnectSpec, Draw, PlaneSpec, ProbeSpec, Samples, Snapshot, TrainSpec
 from randteach.stages.connect import connect
-from randteach.stages.evaluate import Classified, Inputs
-from randteach.stages.mask import prunable
+from randteach.stages.evaluate import Inputs
 from randteach.stages.plane import plane
 from randteach.stages.recorder import Recorder
 from randteach.stages.teacher import frozen

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from randteach.jobs import Artifact
-from randteach.store import Store
+from randteach.jobs.job import Artifact
+from randteach.store.store import Store
 from tests.buckets import Proxy, environment
 from tests.faults.harness import Sweep
 

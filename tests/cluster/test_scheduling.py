@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from randteach.engine.connection import SETTINGS
+from randteach.engine.ray.connection import SETTINGS
 from tests.faults.harness import Sweep, wait_for
 
 TWELVE = "seed=0,1,2,3 alpha=0.3,0.6,1 distill.epochs=8 probe.at=[0]"

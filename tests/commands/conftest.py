@@ -6,14 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from randteach import overrides, plans, study
-from randteach.cli import guarded
-from randteach.commands import run
+from randteach.cli.commands import run
+from randteach.cli.main import guarded
+from randteach.config import overrides
 from randteach.engine import local
 from randteach.engine.execute import Context
 from randteach.engine.queue import Queue
-from randteach.store import Store
-from randteach.study import Plan
+from randteach.jobs import study
+from randteach.jobs.study import Plan
+from randteach.store import plans
+from randteach.store.missing import missing as lacking
+from randteach.store.store import Store
 from tests.studies import SMALL, STUDY
 
 Command = Callable[..., str]
@@ -31,7 +34,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     store.prepare()
     plans.record(store, plan, "Why?", {"command": "typed"})
     context = Context(store, Path("/none"), out, "memory", study="small")
-    queue = Queue(plan.missing(store), store, lambda event: None)
+    queue = Queue(lacking(plan.jobs, store), store, lambda event: None)
     local.run(queue, context)
     assert set(queue.ended.values()) == {"done"}
     return out

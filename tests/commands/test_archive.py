@@ -11,11 +11,13 @@ from typing import Any
 
 import pytest
 
-from randteach import identity, marker, plans
-from randteach.commands import archive
-from randteach.jobs import Artifact
-from randteach.marker import Damaged
-from randteach.store import Store
+from randteach import identity
+from randteach.cli.commands import archive
+from randteach.jobs.job import Artifact
+from randteach.store import marker, plans
+from randteach.store.marker import Damaged
+from randteach.store.missing import missing as lacking
+from randteach.store.store import Store
 from tests.commands.conftest import Command, planned
 
 Members = list[tuple[tarfile.TarInfo, bytes]]
@@ -36,7 +38,7 @@ def test_an_import_is_the_study(tar: Path, store: Store, command: Command, tmp_p
     other = Store(tmp_path / "other" / "store")
     assert "24 artifacts taken, 0 were" in command("import", str(tar), at=tmp_path / "other")
     assert content(other) == content(store)
-    assert planned().missing(other) == [] and plans.last(other, "small") == plans.last(store, "small")
+    assert lacking(planned().jobs, other) == [] and plans.last(other, "small") == plans.last(store, "small")
     for artifact in store.all():
         ours, theirs = store.marker(artifact), other.marker(artifact)
         assert (ours.status, ours.seconds, ours.numerics) == (theirs.status, theirs.seconds, theirs.numerics)

@@ -9,11 +9,12 @@ import pytest
 from rich import box
 from rich.table import Table
 
-from randteach import cli, plans, work
-from randteach.console import Terminal, printable
+from randteach.cli import main as cli
 from randteach.engine.progress import Progress
-from randteach.setting import UserError
-from randteach.store import Store
+from randteach.environment.console import Terminal, printable
+from randteach.errors import UserError
+from randteach.store import plans, work
+from randteach.store.store import Store
 from tests.commands.conftest import planned
 
 EVIL = "\x1b]0;owned\x07\x1b[2J[/bold] [red]x[/red] :smile: \u202egnp.exe\x9b1m\r"
@@ -124,7 +125,7 @@ def test_commands_show_what_a_store_holds_as_it_is(
 
 
 def cli_command(*argv: str) -> int:
-    from randteach import commands
+    from randteach.cli import commands
 
     return commands.run(argv)
 

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from randteach.commands import doctor
-from randteach.engine import connection
-from randteach.engine.placement import Cluster, Node
+from randteach.cli.commands import doctor
+from randteach.engine.ray import connection
+from randteach.engine.ray.placement import Cluster, Node
 
 HEAD, GPU = Node(0, 0), Node(8, 1)
 

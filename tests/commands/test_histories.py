@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 
-from randteach import metrics, plans
-from randteach.artifacts import marker_name
-from randteach.jobs import Artifact, Entry
-from randteach.projector import Projector
-from randteach.store import Store
-from randteach.tracking import Tree
+from randteach.jobs.job import Artifact, Entry
+from randteach.store import plans
+from randteach.store.artifacts import marker_name
+from randteach.store.store import Store
+from randteach.tracking import metrics
+from randteach.tracking.projector import Projector
+from randteach.tracking.tree import Tree
 from tests.commands.conftest import planned
 
 History = Counter[tuple[str, float, int, int]]  # name, value, time stamp, step
@@ -214,7 +215,7 @@ def test_what_no_event_tells_of_is_written_at_the_end(
     name = marker_name(artifact)
     kept, heard = store.storage.read(name), threading.Event()
     store.storage.remove(name)
-    monkeypatch.setattr("randteach.projector._show", lambda tree, event: heard.set())
+    monkeypatch.setattr("randteach.tracking.projector._show", lambda tree, event: heard.set())
     projector = Projector(out, store, print)
     projector.start(plans.last(store, "small"))
     projector.handle({"event": "begin", "key": artifact.key})

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from randteach import plans
-from randteach.artifacts import folder
-from randteach.fields import FILTERS
-from randteach.jobs import Job
-from randteach.lookup import Lookup, made
-from randteach.records import DistillSpec, Draw
-from randteach.store import Store
+from randteach.jobs.fields import FILTERS
+from randteach.jobs.job import Job
+from randteach.specs import DistillSpec, Draw
+from randteach.store import plans
+from randteach.store.artifacts import folder
+from randteach.store.lookup import Lookup, made
+from randteach.store.store import Store
 from tests.artifacts import commit
 from tests.commands.conftest import Command, planned
 

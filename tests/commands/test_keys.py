@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from randteach.cli import guarded
-from randteach.commands import keys, run
+from randteach.cli.commands import keys, run
+from randteach.cli.main import guarded
 
 PINNED = Path(__file__).with_name("keys.txt")
 

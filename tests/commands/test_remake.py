@@ -8,12 +8,15 @@ from pathlib import Path
 import pytest
 
 import randteach
-from randteach import code, identity, plans, remake
-from randteach.jobs import Artifact, Job
-from randteach.session import Session, Sessions
-from randteach.setting import UserError
-from randteach.store import Store
-from randteach.work import Attempt, Claims
+from randteach import identity
+from randteach.environment import code
+from randteach.errors import UserError
+from randteach.jobs.job import Artifact, Job
+from randteach.store import plans, remake
+from randteach.store.missing import missing as lacking
+from randteach.store.session import Session, Sessions
+from randteach.store.store import Store
+from randteach.store.work import Attempt, Claims
 from tests.commands.conftest import PAIRS, Command, planned
 from tests.studies import STUDY
 from tests.test_session import foreign
@@ -88,7 +91,7 @@ def test_the_chosen_and_all_below_them_are_set_aside_whole(any_store: Store) -> 
     assert keys(list(found.artifacts)) == {STUDENTS[0].key, *(job.key for job in below)}
     kinds = [commit.artifact.kind for commit in found.commits]
     assert sorted(kinds[:9]) == ["measure"] * 3 + ["probe"] * 6 and kinds[9:] == ["distill"] * 3
-    assert [job.key for job in PLAN.missing(any_store, found.artifacts)] == [
+    assert [job.key for job in lacking(PLAN.jobs, any_store, found.artifacts)] == [
         job.key for job in PLAN.jobs if job is STUDENTS[0] or job in below
     ]
     found.set_aside(any_store)

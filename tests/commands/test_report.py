@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 import randteach
-from randteach.projector import Projector
+from randteach.jobs.study import Study
 from randteach.report import table
-from randteach.study import Study
+from randteach.tracking.projector import Projector
 from tests.commands.conftest import PAIRS, planned
 from tests.studies import STUDY
 
@@ -76,7 +76,7 @@ def test_a_table_that_fails_leaves_mlflow(
 
 @pytest.mark.parametrize("backend", ["module://matplotlib_inline.backend_inline", "module://none", "none"])
 def test_a_notebooks_backend_is_nothing_to_a_figure(tmp_path: Path, backend: str) -> None:
-    program = "import sys; from pathlib import Path; from randteach import cli\n"
+    program = "import sys; from pathlib import Path; from randteach.cli import main as cli\n"
     program += "def draw():\n from matplotlib.figure import Figure; from randteach.report import style\n"
     program += " style.save(Figure(), Path(sys.argv[1])); return 0\n"
     program += "sys.exit(cli.guarded(draw))"

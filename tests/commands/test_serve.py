@@ -15,11 +15,13 @@ import pytest
 from mlflow import MlflowClient
 from rich.console import Console
 
-from randteach import plans, security, tracking
-from randteach.commands import doctor
-from randteach.projector import Projector
-from randteach.setting import UserError
-from randteach.store import Store
+from randteach.cli.commands import doctor
+from randteach.environment import security
+from randteach.errors import UserError
+from randteach.store import plans
+from randteach.store.store import Store
+from randteach.tracking import tree as tracking
+from randteach.tracking.projector import Projector
 from tests.commands.conftest import planned
 
 
@@ -94,7 +96,7 @@ def test_a_study_is_written_through_it_with_artifacts_on_the_store(
 def test_a_server_that_is_away_delays_nothing_and_is_written_later(
     server: Server, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("randteach.projector.PAUSE", 0.1)
+    monkeypatch.setattr("randteach.tracking.projector.PAUSE", 0.1)
     server.stop()
     said: list[str] = []
     plans.record(store, planned(name="later"), "", {})
@@ -113,9 +115,11 @@ def test_rows_are_left_out_where_mlflow_is_far_behind(
     made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Their jobs are written whole all the same."""
-    monkeypatch.setattr("randteach.projector.BEHIND", -1)
+    monkeypatch.setattr("randteach.tracking.projector.BEHIND", -1)
     shown: list[str] = []
-    monkeypatch.setattr("randteach.projector._show", lambda tree, event: shown.append(event["event"]))
+    monkeypatch.setattr(
+        "randteach.tracking.projector._show", lambda tree, event: shown.append(event["event"])
+    )
     projector = Projector(tmp_path, Store(made / "store"), print)
     projector.start(
         {"study": "small", "settings": {}, "jobs": [job.entry.as_json() for job in planned().jobs]}
@@ -175,7 +179,7 @@ def test_it_answers_to_names_of_this_machine_alone(server: Server, host: str, st
 
 
 def test_a_port_in_use_is_told(server: Server, tmp_path: Path) -> None:
-    from randteach.commands import ui
+    from randteach.cli.commands import ui
 
     with pytest.raises(UserError, match=f"--port {server.port}: can't listen there"):
         ui.serve(str(tmp_path), server.port)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from randteach.commands import ui
-from randteach.setting import UserError
+from randteach.cli.commands import ui
+from randteach.errors import UserError
 
 
 def test_the_port_that_is_printed_is_the_one_that_is_served(

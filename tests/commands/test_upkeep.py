@@ -7,13 +7,15 @@ from typing import Any
 
 import pytest
 
-from randteach import identity, plans, work
-from randteach.artifacts import folder, marker_name
-from randteach.commands import upkeep
-from randteach.jobs import Artifact
-from randteach.session import Session, Sessions
-from randteach.store import Store
-from randteach.work import Attempt, Claims
+from randteach import identity
+from randteach.cli.commands import upkeep
+from randteach.jobs.job import Artifact
+from randteach.store import plans, work
+from randteach.store.artifacts import folder, marker_name
+from randteach.store.missing import missing as lacking
+from randteach.store.session import Session, Sessions
+from randteach.store.store import Store
+from randteach.store.work import Attempt, Claims
 from tests.commands.conftest import Command, planned
 
 DEAD = "dead" * 3  # a session
@@ -38,7 +40,7 @@ def test_what_no_study_refers_to_goes_when_asked(command: Command, out: Path, st
     assert "10 artifacts of no recorded study" in printed and "gc --yes" in printed
     assert files(out) == before
     assert "removed" in command("gc", "--yes")
-    assert planned("alpha=0.6").missing(store) == [] and len(list(store.all())) == 14
+    assert lacking(planned("alpha=0.6").jobs, store) == [] and len(list(store.all())) == 14
     assert command("ls").endswith("11 jobs\n") and "14 artifacts" in command("verify")
     assert "nothing to remove" in command("gc")
 
@@ -72,9 +74,9 @@ def test_verify_reports_and_sets_aside_when_asked(command: Command, out: Path, s
     before = files(out)
     printed = command("verify", code=1)
     assert f"damaged: {path}" in printed and "24 artifacts" in printed
-    assert files(out) == before and planned().missing(store) == []
+    assert files(out) == before and lacking(planned().jobs, store) == []
     assert "set aside" in command("verify", "--set-aside", code=1)
-    assert [one.key for one in planned().missing(store)] == [job.key]
+    assert [one.key for one in lacking(planned().jobs, store)] == [job.key]
     assert "23 artifacts" in command("verify")
     aside = store.root / "aside" / "distill" / job.artifacts[-1].name
     assert {item.suffix for item in aside.iterdir()} == {"", ".json"}
@@ -84,7 +86,7 @@ def test_verify_reports_and_sets_aside_when_asked(command: Command, out: Path, s
 def test_status_shows_what_runs_and_what_is_made(command: Command, store: Store) -> None:
     assert command("status") == "nothing runs\nsmall: 18 jobs, 18 done, 0 missing\n"
     plans.record(store, planned("alpha=0.3,0.9"), "", {})
-    missing = planned("alpha=0.3,0.9").missing(store)
+    missing = lacking(planned("alpha=0.3,0.9").jobs, store)
     work.record_failure(store, missing[0].key, {"error": "ValueError: no", "log": ["began"]})
     assert "small: 18 jobs, 11 done, 7 missing, 1 of them failed" in command("status")
     assert command("logs", missing[0].key[:8]) == "began\nValueError: no\n"
@@ -109,10 +111,10 @@ def test_what_is_skipped_below_a_diverged_student_is_not_missing(command: Comman
     """To `status` as to a start."""
     plan = planned("distill.lr=1e30")
     plans.record(store, plan, "", {})
-    for job in plan.missing(store):
+    for job in lacking(plan.jobs, store):
         for artifact in job.artifacts if job.kind == "distill" else ():
             store.commit(artifact, {}, status="diverged", seconds=1.0, numerics="n")
-    assert plan.missing(store) == []
+    assert lacking(plan.jobs, store) == []
     assert "small: 18 jobs, 18 done, 0 missing" in command("status")
 
 
@@ -181,7 +183,7 @@ def test_verify_goes_on_to_the_end(command: Command, store: Store) -> None:
     printed = command("verify", code=1)
     assert all(f"damaged: {path}: " in printed for path in [*paths, prefix]) and "5 damaged" in printed
     assert "5 damaged" in command("verify", "--set-aside", code=1) and "0 damaged" in command("verify")
-    assert {job.key for job in planned().missing(store)} >= {job.key for job in [*jobs[:4], jobs[-1]]}
+    assert {job.key for job in lacking(planned().jobs, store)} >= {job.key for job in [*jobs[:4], jobs[-1]]}
     assert store.storage.names("aside/stray")
 
 
@@ -215,4 +217,4 @@ def test_gc_looks_once_more_before_it_removes(
 
     monkeypatch.setattr(upkeep, "_remove", started)
     assert "10 artifacts of no recorded study" in command("gc", "--yes")
-    assert planned().missing(store) == []
+    assert lacking(planned().jobs, store) == []

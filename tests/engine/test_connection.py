@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from randteach.engine import scratch, watchdog
+from randteach.engine.ray import scratch, watchdog
 
 METRICS = {44217, 44227}
 DRIVER = """

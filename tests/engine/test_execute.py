@@ -15,25 +15,26 @@ from torch import nn
 
 from loaders import ffcv_available
 from loaders.order import balanced, held_out
-from randteach import identity, numerics
-from randteach.build import distill_job, probe_jobs, snapshot_probes, teacher_of
-from randteach.config import Slot
+from randteach import identity
+from randteach.config.overrides import parse
+from randteach.config.schema import Slot
 from randteach.engine import inputs, resume
 from randteach.engine.execute import Context, Postponed, execute
 from randteach.engine.keeper import Event
-from randteach.jobs import Artifact, Job
-from randteach.overrides import parse
-from randteach.records import Logistic, Pixels
+from randteach.environment import numerics
+from randteach.jobs.build import distill_job, probe_jobs, snapshot_probes, teacher_of
+from randteach.jobs.job import Artifact, Job
+from randteach.jobs.resolve import resolve
 from randteach.report import table
-from randteach.resolve import resolve
+from randteach.specs import Logistic, Pixels
 from randteach.stages.distill import Student
 from randteach.stages.embed import embedded
 from randteach.stages.logistic import logistic
 from randteach.stages.probe import probe
 from randteach.stages.recorder import Result, Stopped
 from randteach.stages.teacher import Teacher
-from randteach.states import kept_steps
-from randteach.store import Store
+from randteach.store.states import kept_steps
+from randteach.store.store import Store
 from tests.studies import Quiet
 
 Made = tuple[Job, Context, list[Event]]

@@ -2,10 +2,10 @@
 
 import pytest
 
-from randteach import code
-from randteach.engine import nodes
-from randteach.engine.nodes import Answer
-from randteach.setting import UserError
+from randteach.engine.ray import nodes
+from randteach.engine.ray.nodes import Answer
+from randteach.environment import code
+from randteach.errors import UserError
 
 
 def ask(monkeypatch: pytest.MonkeyPatch, *answers: Answer) -> list[str]:

@@ -2,11 +2,11 @@
 
 import pytest
 
-from randteach.config import Slot
-from randteach.engine.placement import PENDING, Cluster, Node, read
-from randteach.jobs import Job
-from randteach.records import Pixels, ProbeSpec, Samples
-from randteach.setting import UserError
+from randteach.config.schema import Slot
+from randteach.engine.ray.placement import PENDING, Cluster, Node, read
+from randteach.errors import UserError
+from randteach.jobs.job import Job
+from randteach.specs import Pixels, ProbeSpec, Samples
 
 SAMPLES = Samples("fashion_mnist", "", 1, 16, 100)
 CONFIG = {

@@ -6,8 +6,8 @@ from types import SimpleNamespace
 
 from rich.console import Console
 
+from randteach.cli import closing
 from randteach.engine.progress import Progress
-from randteach.report import closing
 from tests.standin import probe
 
 

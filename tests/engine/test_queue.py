@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from randteach.config import Slot
+from randteach.config.schema import Slot
 from randteach.engine.keeper import Event
 from randteach.engine.queue import FAILED, FAILED_PARENT, Queue, shape
-from randteach.jobs import Artifact, Job
-from randteach.records import Pixels, ProbeSpec, Samples
+from randteach.jobs.job import Artifact, Job
+from randteach.specs import Pixels, ProbeSpec, Samples
 from randteach.stages.recorder import DIVERGED, OK, SKIPPED, UNMOVED
-from randteach.store import Store
+from randteach.store.store import Store
 
 SAMPLES = Samples("fashion_mnist", "", 1, 16, 100)
 CPU, BIG, GPU = Slot(1, 0.0), Slot(2, 0.0), Slot(1, 0.5)

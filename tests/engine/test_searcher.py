@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from randteach.engine import connection, nodes, searcher, tune
 from randteach.engine.keeper import Event
 from randteach.engine.queue import DONE, FAILED, Queue
-from randteach.jobs import Job
-from randteach.store import Store
+from randteach.engine.ray import connection, nodes, searcher, tune
+from randteach.jobs.job import Job
+from randteach.store.store import Store
 from tests import standin
 
 BROKEN = "Traceback (most recent call last):\nRuntimeError: this GPU has fallen off the bus\n"

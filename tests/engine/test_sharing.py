@@ -8,8 +8,8 @@ import pytest
 from randteach.engine import queue as module
 from randteach.engine.keeper import Event
 from randteach.engine.queue import FAILED, POSTPONED, STOPPED, Queue, shape
-from randteach.jobs import Job
-from randteach.store import Store
+from randteach.jobs.job import Job
+from randteach.store.store import Store
 from tests.engine.test_queue import CPU, Run, commit, job
 
 

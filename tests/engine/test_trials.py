@@ -17,16 +17,19 @@ import torch
 from mlflow import MlflowClient
 
 import randteach
-from randteach import cli, overrides, plans
+from randteach.cli import main as cli
+from randteach.config import overrides
 from randteach.engine.execute import Context, attempt
-from randteach.fields import FILTERS
-from randteach.jobs import Artifact
-from randteach.lookup import Lookup, made
+from randteach.jobs.fields import FILTERS
+from randteach.jobs.job import Artifact
+from randteach.jobs.study import expand
+from randteach.nets.pruning import unpack
+from randteach.report import results
 from randteach.report import tickets as tickets_report
 from randteach.report.results import Results
-from randteach.stages.mask import unpack
-from randteach.store import Store
-from randteach.study import expand
+from randteach.store import plans
+from randteach.store.lookup import Lookup, made
+from randteach.store.store import Store
 from tests.studies import SMALL
 
 SWEEPS = ("lottery_tickets", "mode_connectivity", "loss_landscape", "restart")
@@ -115,8 +118,9 @@ def test_each_sweep_ends_in_its_figure(name: str, tmp_path: Path, capsys: pytest
     study, whole = importlib.import_module(f"sweeps.{name}").STUDY, randteach.table(name, tmp_path / "store")
     some, plan = whole.key.isin(whole.key.unique()[::3]), plans.last(Store(tmp_path / "store"), name)
     for part in (whole[:0], whole[whole.role != "student"], whole[whole.place == "corners"], whole[some]):
-        study.figure(part.reset_index(drop=True), plan["settings"], tmp_path / name)
-        study.summary(part.reset_index(drop=True), plan["settings"])
+        found = results.results_of(study, part.reset_index(drop=True), plan["settings"])
+        results.draw(study, found, tmp_path / name)
+        results.show(study, found)
     # What the store knows without the plan is what was planned.
     store = Store(tmp_path / "store")
     planned, lookup = plans.every_entry(store), Lookup(store)

@@ -10,12 +10,12 @@ import psutil
 import pytest
 import ray
 
-from randteach.config import Slot
-from randteach.engine import connection, warm
+from randteach.config.schema import Slot
 from randteach.engine.keeper import Event, Keeper
-from randteach.engine.placement import Cluster, Node
-from randteach.jobs import Job
-from randteach.setting import UserError
+from randteach.engine.ray import connection, warm
+from randteach.engine.ray.placement import Cluster, Node
+from randteach.errors import UserError
+from randteach.jobs.job import Job
 from tests import standin
 
 CPU, GPU, STUDENT = Slot(1, 0.0), Slot(1, 0.5), Slot(3, 0.0)
@@ -111,6 +111,6 @@ def test_a_store_that_is_away_for_too_long_is_told(five: Tune, monkeypatch: pyte
     def away(*args: object) -> None:
         raise OSError("stale file handle")
 
-    monkeypatch.setattr("randteach.work.Claims.release", away)
+    monkeypatch.setattr("randteach.store.work.Claims.release", away)
     with pytest.raises(UserError, match=r"for too long \(stale file handle\)"):
         five.run([standin.probe(n, slot=CPU) for n in range(3)], lambda job: 1.0)

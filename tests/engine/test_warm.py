@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from ray.tune import PlacementGroupFactory
 
-from randteach.engine import warm
-from randteach.engine.placement import Cluster, Node
 from randteach.engine.queue import Queue
-from randteach.store import Store
+from randteach.engine.ray import warm
+from randteach.engine.ray.placement import Cluster, Node
+from randteach.store.store import Store
 from tests.engine.test_queue import GPU, job
 
 AT_CPU, AT_GPU = (

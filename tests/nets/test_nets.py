@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from randteach import nets
-from randteach.config import Head, Net
+from randteach.config.schema import Head, Net
 
 
 def count(module: nn.Module) -> int:

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from randteach import overrides
+from randteach.config import overrides
+from randteach.jobs.study import expand
 from randteach.report import features, init_distance, paper, summary
 from randteach.report.results import Results
 from randteach.report.statistics import estimates, half_width
-from randteach.study import expand
 from sweeps.init_distance import STUDY
 from tests.report.tables import SKIPPED, frame, number, pixels, student, teacher
 

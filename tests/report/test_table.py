@@ -9,12 +9,13 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from randteach import overrides, work
-from randteach.jobs import Job
-from randteach.marker import Damaged
+from randteach.config import overrides
+from randteach.jobs.job import Job
+from randteach.jobs.study import Plan, expand
 from randteach.report import table
-from randteach.store import Store, folder
-from randteach.study import Plan, expand
+from randteach.store import work
+from randteach.store.marker import Damaged
+from randteach.store.store import Store, folder
 from tests.artifacts import commit
 
 PAIRS = ("seed=0", "alpha=0.3", "data.name=mnist5k", "data.like=mnist5k", "train.epochs=8", "probe.at=[0,2]")

@@ -8,10 +8,11 @@ import torch
 
 from loaders.order import balanced
 from randteach import nets
-from randteach.records import ConnectSpec, Samples, Snapshot
+from randteach.nets.classified import Classified
+from randteach.specs import ConnectSpec, Samples, Snapshot
 from randteach.stages.connect import barrier, barriers, connect
 from randteach.stages.embed import to_device
-from randteach.stages.evaluate import Classified, Inputs, errors
+from randteach.stages.evaluate import Inputs, errors
 from randteach.stages.recorder import Recorder, Result, Row
 from tests.stages.test_train import CPU, NET, opened, run, spec
 

@@ -16,13 +16,13 @@ from loaders.batch import flip_crop
 from loaders.order import balanced
 from loaders.streams import stream
 from randteach import nets
-from randteach.build import distill_job
-from randteach.overrides import parse
-from randteach.records import DistillSpec
-from randteach.resolve import resolve
+from randteach.config.overrides import parse
+from randteach.jobs.build import distill_job
+from randteach.jobs.resolve import resolve
+from randteach.specs import DistillSpec
 from randteach.stages.distill import distill
 from randteach.stages.recorder import DIVERGED, OK, UNMOVED, Result, Row, State, Stopped, Tensors
-from randteach.store import tensors
+from randteach.store.store import tensors
 
 BASE = {"data.name": "mnist5k", "data.like": "mnist5k", "data.size": "16", "data.train_size": "300"}
 BASE |= {"net.width": "4", "head.hidden_dims": "[32]", "head.bottleneck_dim": "16", "head.out_dim": "64"}

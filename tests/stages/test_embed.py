@@ -13,8 +13,8 @@ from torch import nn
 from loaders import ffcv_available, open_split
 from loaders.memory import MemorySplit
 from randteach import nets
-from randteach.config import Distill, Head, Net
-from randteach.records import DistillSpec, Draw, Samples
+from randteach.config.schema import Distill, Head, Net
+from randteach.specs import DistillSpec, Draw, Samples
 from randteach.stages.distill import Student
 from randteach.stages.embed import CHUNK, drawn_encoder, embed, inputs, moments, prepare, to_device
 from randteach.stages.teacher import Cache, Teacher

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from sklearn.linear_model import LogisticRegression
 
 from loaders.order import balanced
-from randteach.records import Logistic
+from randteach.specs import Logistic
 from randteach.stages import logistic as stage
 from randteach.stages.embed import Features
 from randteach.stages.logistic import NotConverged, Regression, logistic, standardiser

@@ -5,10 +5,11 @@ from typing import Any
 import pytest
 import torch
 
-from randteach.config import Net
-from randteach.records import MaskSpec
+from randteach.config.schema import Net
+from randteach.nets.pruning import Masks, kept, pack, prunable, smallest_pruned, unpack
+from randteach.specs import MaskSpec
 from randteach.stages import mask as module
-from randteach.stages.mask import Masks, kept, mask, pack, prunable, smallest_pruned, unpack
+from randteach.stages.mask import mask
 from randteach.stages.recorder import Recorder, Result
 
 NET = Net("resnet18", 4)

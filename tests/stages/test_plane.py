@@ -10,15 +10,15 @@ import torch
 from loaders import open_split
 from loaders.order import balanced
 from randteach import nets
-from randteach.config import Head, Net
-from randteach.records import Draw, PlaneSpec, ProbeSpec, Samples
+from randteach.config.schema import Head, Net
+from randteach.jobs.downstream.plane import grid
+from randteach.specs import Draw, PlaneSpec, ProbeSpec, Samples
 from randteach.stages.evaluate import Inputs
 from randteach.stages.losses import distillation_loss
 from randteach.stages.plane import geometry, places, plane
 from randteach.stages.probe import probe
 from randteach.stages.recorder import Recorder, Result, Row
 from randteach.stages.teacher import Frozen, frozen
-from randteach.trials.plane import grid
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 CPU = torch.device("cpu")

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 
 from loaders.streams import stream
-from randteach.records import Pixels, ProbeSpec, Samples
+from randteach.specs import Pixels, ProbeSpec, Samples
 from randteach.stages.probe import linear_probe
 from tests.studies import Quiet
 

@@ -13,11 +13,12 @@ import torch.nn.functional as F
 from loaders import open_split
 from loaders.order import balanced
 from randteach import nets
-from randteach.config import Net, Train
-from randteach.records import Draw, Samples, Snapshot, TrainSpec
+from randteach.config.schema import Net, Train
+from randteach.nets.classified import Classified
+from randteach.nets.pruning import Masks, prunable
+from randteach.specs import Draw, Samples, Snapshot, TrainSpec
 from randteach.stages.embed import prepare
-from randteach.stages.evaluate import Classified, Inputs, errors
-from randteach.stages.mask import Masks, prunable
+from randteach.stages.evaluate import Inputs, errors
 from randteach.stages.recorder import Recorder, Result, State, Stopped, Tensors
 from randteach.stages.train import train
 

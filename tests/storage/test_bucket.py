@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from randteach import storage
-from randteach.artifacts import folder
-from randteach.jobs import Artifact
-from randteach.marker import Damaged
-from randteach.setting import UserError
+from randteach.errors import UserError
+from randteach.jobs.job import Artifact
 from randteach.storage import bucket, copies, s3
 from randteach.storage.bucket import Bucket
-from randteach.store import Store
+from randteach.store.artifacts import folder
+from randteach.store.marker import Damaged
+from randteach.store.store import Store
 from tests.buckets import FAULTS, Proxy
 from tests.test_store import PROBE, alter, commit, files_of, flip
 

@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-from randteach import plans, work
-from randteach.artifacts import folder, marker_name
-from randteach.jobs import Artifact, Entry
-from randteach.marker import Damaged, sealed
-from randteach.session import Sessions
-from randteach.setting import UserError
+from randteach.errors import UserError
+from randteach.jobs.job import Artifact, Entry
 from randteach.storage import Storage
-from randteach.store import Store
-from randteach.work import Claims
+from randteach.store import plans, work
+from randteach.store.artifacts import folder, marker_name
+from randteach.store.marker import Damaged, sealed
+from randteach.store.session import Sessions
+from randteach.store.store import Store
+from randteach.store.work import Claims
 from tests.test_store import FILES, KEY, PROBE, commit
 from tests.test_work import JOB
 

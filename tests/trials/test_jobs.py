@@ -7,19 +7,19 @@ from typing import Any
 
 import pytest
 
-from randteach import overrides
-from randteach.build import distill_job, last, reference_id
-from randteach.config import Net
-from randteach.jobs import Artifact, Entry, Job
-from randteach.records import Draw, MaskSpec, PlaneSpec, Snapshot, TrainSpec
-from randteach.resolve import resolve
-from randteach.setting import UserError
-from randteach.stages.mask import kept, prunable
-from randteach.study import Plan, expand
-from randteach.trials.connect import connect_job, connect_jobs
-from randteach.trials.plane import plane_jobs
-from randteach.trials.tickets import ticket_jobs
-from randteach.trials.train import train_job
+from randteach.config import overrides
+from randteach.config.schema import Net
+from randteach.errors import UserError
+from randteach.jobs.build import distill_job, last, reference_id
+from randteach.jobs.downstream.connect import connect_job, connect_jobs
+from randteach.jobs.downstream.plane import plane_jobs
+from randteach.jobs.downstream.tickets import ticket_jobs
+from randteach.jobs.downstream.train import train_job
+from randteach.jobs.job import Artifact, Entry, Job
+from randteach.jobs.resolve import resolve
+from randteach.jobs.study import Plan, expand
+from randteach.nets.pruning import kept, prunable
+from randteach.specs import Draw, MaskSpec, PlaneSpec, Snapshot, TrainSpec
 
 TICKETS, CONNECT, PLANE, RESTART, DISTANCE = (
     importlib.import_module(f"sweeps.{name}").STUDY

@@ -93,7 +93,11 @@ def kinds(module) -> None:
     module.probe = counted
 
 
-PATCHES = {"randteach.disk": disk, "randteach.stages.distill": distill, "randteach.engine.kinds": kinds}
+PATCHES = {
+    "randteach.environment.disk": disk,
+    "randteach.stages.distill": distill,
+    "randteach.engine.kinds": kinds,
+}
 
 
 class Patching(importlib.abc.MetaPathFinder):

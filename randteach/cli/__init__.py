@@ -1,0 +1,1 @@
+"""The command line: sweeps and the `randteach` command."""

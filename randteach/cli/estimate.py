@@ -1,0 +1,143 @@
+"""What a plan will take: room from the shapes of its networks, time from past jobs of its kinds."""
+
+import time
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from contextlib import suppress
+from statistics import mean
+
+import torch
+
+from randteach import nets
+from randteach.config.schema import Head, Net
+from randteach.jobs.job import Artifact, Job
+from randteach.specs import DistillSpec, MaskSpec, TrainSpec
+from randteach.stages.losses import distillation_loss
+from randteach.store import missing as missing_jobs
+from randteach.store.marker import Damaged
+from randteach.store.store import Store
+
+FLOAT = 4
+SMALL = 4 << 10  # rows, config and provenance of an artifact
+LOOKED_AT = 100  # past artifacts of a kind
+
+
+def storage(jobs: Iterable[Job]) -> int:
+    """Bytes that the jobs' artifacts take."""
+    total = 0
+    counts: dict[str, tuple[int, int]] = {}
+    for job in jobs:
+        total += SMALL * len(job.artifacts)
+        if not isinstance(job.spec, DistillSpec | TrainSpec | MaskSpec):
+            continue
+        shape = repr(_shape(job.spec))
+        if shape not in counts:
+            counts[shape] = parameters(*_shape(job.spec))
+        encoder, head = counts[shape]
+        if isinstance(job.spec, MaskSpec):
+            total += encoder // 8  # a bit a weight
+        elif isinstance(job.spec, TrainSpec):
+            # The encoder, and beside all but the last its momentum.
+            total += FLOAT * encoder * (2 * len(job.steps) - 1)
+        else:
+            # A snapshot is the encoder; the last one's state is the head and two moments of both.
+            total += FLOAT * (encoder * len(job.steps) + 2 * encoder + 3 * head)
+    return total
+
+
+def _shape(spec: DistillSpec | TrainSpec | MaskSpec) -> tuple[Net, Head | None, int, int]:
+    if isinstance(spec, MaskSpec):
+        return spec.net, None, spec.channels, spec.size
+    about = spec.samples.channels, spec.samples.size
+    if isinstance(spec, TrainSpec):
+        return spec.start.net, None, *about
+    return spec.teacher.net, spec.head, *about
+
+
+def parameters(net: Net, head: Head | None, channels: int, size: int) -> tuple[int, int]:
+    """Parameters of encoder and head."""
+    with torch.device("meta"):
+        encoder = nets.build(net, channels, size)
+        own = nets.Head(head, nets.embedding_dim(net, size)) if head else torch.nn.Module()
+    return sum(p.numel() for p in encoder.parameters()), sum(p.numel() for p in own.parameters())
+
+
+def past_seconds(
+    jobs: Sequence[Job], missing: Sequence[Job], store: Store, gone: Collection[Artifact] = ()
+) -> float | None:
+    """Seconds of one worker that the missing jobs take, by what this plan's jobs of their kinds took.
+
+    None where a kind has nothing to go by. A trajectory's time goes with its steps. What is to be `gone`
+    can still be gone by.
+    """
+    kinds = {job.kind for job in jobs}
+    done, left = missing_jobs.done(kinds, store), missing_jobs.done(kinds, store, gone)
+    past: defaultdict[str, list[float]] = defaultdict(list)
+    for job in jobs:
+        made = [artifact for artifact in job.artifacts if artifact.name in done[job.kind]]
+        # A snapshot of step 0 alone says nothing of how long a step takes.
+        if made and made[-1].step != 0 and len(past[job.kind]) < LOOKED_AT:
+            with suppress(Damaged):  # who reads it later sets it aside
+                seconds = sum(store.marker(artifact).seconds for artifact in made)
+                past[job.kind].append(seconds / _length(made))
+    if any(not past[job.kind] for job in missing):
+        return None
+    return sum(mean(past[job.kind]) * _left(job, left[job.kind]) for job in missing)
+
+
+def _left(job: Job, done: set[str]) -> int:
+    """Steps up to the last artifact that is missing, from the last one before it that is there."""
+    lacking = [a for a in job.artifacts if a.name not in done]
+    target = _length(lacking)
+    there = [a.step or 0 for a in job.artifacts if a.name in done]
+    return target - max((step for step in there if step < target), default=0)
+
+
+def _length(artifacts: Sequence[Artifact]) -> int:
+    """Steps that lead to the last of a trajectory's artifacts; 1 for a job without steps."""
+    return max(1, artifacts[-1].step or 0)
+
+
+def measured_seconds(jobs: Sequence[Job], threads: int) -> float:
+    """Seconds of all trainings' steps on this machine's CPU, from one timed step of each shape."""
+    timed: dict[str, float] = {}
+    total = 0.0
+    for job in jobs:
+        if isinstance(job.spec, DistillSpec | TrainSpec):
+            shape = repr((_shape(job.spec), _batch(job.spec)))
+            if shape not in timed:
+                timed[shape] = _one_step(job.spec, threads)
+            total += timed[shape] * max(job.steps)
+    return total
+
+
+def _batch(spec: DistillSpec | TrainSpec) -> int:
+    return spec.distill.batch_size if isinstance(spec, DistillSpec) else spec.train.batch_size
+
+
+def _one_step(spec: DistillSpec | TrainSpec, threads: int) -> float:
+    """Seconds of the second of two steps on made-up inputs."""
+    torch.set_num_threads(threads)
+    net, head, channels, size = _shape(spec)
+    encoder = nets.draw_encoder(net, channels, size, "teacher", 0)
+    dim = nets.embedding_dim(net, size)
+    own = nets.draw_head(head, dim, "teacher", 0) if head else nets.draw_classifier(dim, 2, 0)
+    shape = (_batch(spec), channels, size, size)
+    x_BCHW = torch.zeros(shape).contiguous(memory_format=torch.channels_last)
+    seconds = 0.0
+    for _ in range(2):
+        began = time.monotonic()
+        logits = own(encoder(x_BCHW))
+        loss, _kl = distillation_loss(logits, logits.detach().clone())
+        loss.backward()
+        seconds = time.monotonic() - began
+    return seconds
+
+
+def size(count: float) -> str:
+    """Bytes for people."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} TB"

@@ -1,0 +1,77 @@
+"""What machines have, and whether a plan fits them: jobs' resources, days without a GPU, room for results."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from randteach.cli import estimate
+from randteach.config.overrides import Axes
+from randteach.engine.progress import duration
+from randteach.errors import UserError
+from randteach.jobs.job import Job
+from randteach.store.store import Store
+
+if TYPE_CHECKING:
+    from randteach.engine.ray.placement import Cluster
+
+DAY = 86400
+
+
+def there(address: str | None) -> "Cluster":
+    """What the cluster named has and can start, or this machine where none is."""
+    from randteach.engine.ray import connection, placement
+
+    return connection.cluster(address) if address else placement.machine()
+
+
+def fill_in(axes: Axes, have: "Cluster", console: Console) -> Axes:
+    """Fill in what depends on machines and enters no key: the reader, and GPUs for all but probes."""
+    from loaders import ffcv_available
+
+    values = dict(axes.values)
+    loader = values.get("loader", ("auto",))[0]
+    if loader in ("auto", "ffcv") and not ffcv_available():
+        if loader == "ffcv":
+            raise UserError(
+                "loader=ffcv: FFCV is not installed; `make setup` installs it on Debian and Ubuntu, "
+                "loader=memory runs without it, to the same numbers"
+            )
+        console.print("FFCV is not installed: images are read from memory, to the same numbers")
+        loader = "memory"
+    values["loader"] = ("ffcv" if loader == "auto" else loader,)
+    if have.gpus:
+        for name in ("distill", "train", "connect", "plane"):
+            values.setdefault(f"resources.{name}.gpus", (1.0,))
+    elif have.unknown and "resources.distill.gpus" not in values:
+        console.print(
+            "No GPU is there, and machines are still to join: this start uses CPUs. If one of them is "
+            "to bring a GPU: stop, wait until `ray status` shows it, and submit again"
+        )
+    return replace(axes, values=values)
+
+
+def check_room(missing: Sequence[Job], store: Store) -> None:
+    """UserError where what is missing has no room in the store."""
+    need, free = estimate.storage(missing), store.storage.free_bytes()
+    if free is not None and need > free:
+        raise UserError(
+            f"--store {store.address}: the plan needs {estimate.size(need)}, {estimate.size(free)} are "
+            "free; give another place with --store, or fewer points"
+        )
+
+
+def check_time(missing: Sequence[Job], console: Console) -> None:
+    """UserError where training takes days, without a GPU."""
+    if not missing or any(job.slot.gpus for job in missing):
+        return
+    cores = len(os.sched_getaffinity(0))
+    seconds = estimate.measured_seconds(missing, cores)
+    console.print(f"  without a GPU: about {duration(seconds)} on these {cores} cores")
+    if seconds > DAY:
+        raise UserError(
+            f"--preset paper: takes about {duration(seconds)} on {cores} CPU cores without a GPU; "
+            "--preset mini takes minutes, --yes runs this one all the same"
+        )

@@ -1,0 +1,66 @@
+"""A plan as it is shown before it runs: what is done, what is missing, and which results are older."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from rich.console import Console
+
+from loaders import DATASETS
+from randteach.cli import estimate
+from randteach.engine.progress import duration
+from randteach.jobs.job import Job
+from randteach.jobs.study import Plan
+from randteach.specs import DistillSpec, TrainSpec
+from randteach.store import moved, remake
+from randteach.store.remake import Remake
+from randteach.store.store import Store
+
+
+def show(console: Console, plan: Plan, missing: Sequence[Job], store: Store, again: Remake) -> None:
+    """Print it; `again` is what is set aside first."""
+    todo, total = Counter(job.kind for job in missing), Counter(job.kind for job in plan.jobs)
+    console.print(f"{plan.study}: {len(plan.jobs)} jobs, {len(missing)} missing", style="bold")
+    for kind, count in total.items():
+        console.print(f"  {kind:8} {count:5}   done {count - todo[kind]:5}   missing {todo[kind]:5}")
+    if missing:
+        seconds = estimate.past_seconds(plan.jobs, missing, store, again.artifacts)
+        spent = f"about {duration(seconds)} of one worker" if seconds else "time unknown, no past jobs"
+        console.print(f"  {estimate.size(estimate.storage(missing))} to store; {spent}")
+    for line in (*_other_code(plan, store, again), *_older(plan, missing, store), *_flipped(missing)):
+        console.print(f"  {line}")
+
+
+def _other_code(plan: Plan, store: Store, again: Remake) -> Iterator[str]:
+    """Results that other code has made."""
+    if again:
+        yield again.text
+        return
+    others, unknown = remake.other_code(plan.jobs, store)
+    if keys := {artifact.key for artifact in (*others, *unknown)}:
+        nobodys = len({artifact.key for artifact in unknown})
+        of_these = f" ({nobodys} by code that is not on record)" if nobodys else ""
+        yield (
+            f"other code has made {len(keys)} of these jobs{of_these}: "
+            "`randteach ls --other-code` lists them, --remake makes them again"
+        )
+
+
+def _older(plan: Plan, missing: Sequence[Job], store: Store) -> Iterator[str]:
+    """Results whose keys have moved since they were made."""
+    for reasons, count in moved.older(plan.jobs, missing, store).items():
+        yield f"{count} older results no longer apply: {'; '.join(reasons)}"
+
+
+def _flipped(missing: Sequence[Job]) -> Iterator[str]:
+    """Images that are flipped, of sets where a mirrored one is none of its class."""
+    flipping = {
+        (job.spec.samples.name, "train.augment" if isinstance(job.spec, TrainSpec) else "data.augment")
+        for job in missing
+        if isinstance(job.spec, TrainSpec | DistillSpec) and job.spec.seed_augment is not None
+    }
+    for name, setting in sorted(flipping):
+        if not DATASETS[name].flips:
+            yield (
+                f"{setting}=flip_crop mirrors half of the images of {name}, and a mirrored one is none of "
+                f"its class; you may want {setting}=none"
+            )

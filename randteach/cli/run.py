@@ -1,0 +1,248 @@
+"""A planned study, run: data made ready, jobs made, everything shown, and the figure drawn."""
+
+from collections.abc import Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from omegaconf import OmegaConf
+from rich.console import Console
+
+from randteach.cli import closing
+from randteach.engine import local
+from randteach.engine.execute import Context
+from randteach.engine.inputs import open_samples
+from randteach.engine.keeper import Event
+from randteach.engine.progress import Progress
+from randteach.engine.queue import POSTPONED, Queue
+from randteach.engine.ray import tune, worker
+from randteach.engine.signals import stoppable
+from randteach.environment import cluster, code, disk, numerics
+from randteach.jobs.job import Job
+from randteach.jobs.study import Plan, Study
+from randteach.report import results, table
+from randteach.specs import Samples
+from randteach.store import plans, work
+from randteach.store.depot import Depot
+from randteach.store.marker import Damaged
+from randteach.store.missing import missing as lacking
+from randteach.store.remake import Remake
+from randteach.store.session import Session, Sessions
+from randteach.store.store import Store
+from randteach.tracking.projector import Projector
+
+OK, FAILED, STOPPED = 0, 1, 130
+ROUNDS = 3  # of making again what was found damaged
+
+
+@dataclass(frozen=True)
+class Request:
+    """How and where a plan is to be run."""
+
+    out: Path
+    store: Store
+    again: Remake  # what is set aside first
+    root: Path
+    loader: str
+    checkpoint_every: float
+    local: bool
+    address: str | None
+    mlflow: str | None
+    retry: int
+    max_failures: int | None
+    max_hours: float | None
+    command: str
+
+
+def run(sweep: Study, plan: Plan, missing: Sequence[Job], request: Request, console: Console) -> int:
+    """Make what is missing, then table, figure, summary and MLflow's runs; the exit code."""
+    data = cluster.data() if request.address else request.out / "data"
+    context = Context(request.store, request.root, data, request.loader, study=plan.study)
+    if request.address:
+        context.depot = Depot(request.store)  # nodes have what the driver has put there
+    prepare_data(missing, context)  # before anything is written
+    return Run(sweep, plan, request, console, context).run(missing)
+
+
+def prepare_data(missing: Sequence[Job], context: Context) -> None:
+    """Have every data set that the missing jobs read here and whole, before anything starts."""
+    for samples, split in _read(missing):
+        open_samples(samples, split, context)
+
+
+def _read(jobs: Sequence[Job]) -> set[tuple[Samples, str]]:
+    """The splits that jobs read from data sets."""
+    found = {item for job in jobs for item in job.spec.reads}
+    return {(samples, split) for samples, split in found if samples.sigma is None}
+
+
+class Run:
+    """One start of a study."""
+
+    def __init__(
+        self, sweep: Study, plan: Plan, request: Request, console: Console, context: Context
+    ) -> None:
+        self.sweep, self.plan, self.request, self.console = sweep, plan, request, console
+        self.store, self.context = request.store, context
+        self.projector = Projector(request.out, request.store, self.say, request.mlflow)
+        self.session = Session(request.store, {"study": plan.study, "command": request.command})
+        self.progress = Progress(console, plan.jobs)
+        self.unshown: Exception | None = None
+        self.gave_up = False  # for failures, or for a node that may take no jobs
+
+    def run(self, missing: Sequence[Job]) -> int:
+        """Make what is missing and report it, again where something was found damaged; the exit code."""
+        with ExitStack() as stack:
+            if missing or self.request.again:
+                with self.store.writing():
+                    self._begin(stack)
+                    self.request.again.set_aside(self.store, self.session.token)
+                missing = lacking(self.plan.jobs, self.store)  # as it is now, with the plan on record
+            else:
+                with suppress(OSError):  # nothing to make: a store that can only be read is good enough
+                    self._begin(stack)
+            stack.enter_context(stoppable(self.session, self.request.max_hours, self.say))
+            self.projector.start(plans.project(self.plan, self.sweep.question))
+            try:
+                for _ in range(ROUNDS):
+                    self._make(missing)
+                    self.report()
+                    again = self.progress.damaged or POSTPONED in self.progress.counts
+                    missing = (
+                        lacking(self.plan.jobs, self.store) if again and not self.session.stopping else []
+                    )
+                    if not missing:
+                        break
+            except KeyboardInterrupt:
+                self.session.stop("stopped at once by Ctrl-C")
+                self._close()
+                return STOPPED
+            except Exception:  # Ray or the resources asked for are not to be had, or worse
+                self.projector.finish([], "FAILED")
+                raise
+            return self._end()
+
+    def _begin(self, stack: ExitStack) -> None:
+        """Put the plan on record, so that nobody takes what it needs for garbage; then be seen to run."""
+        about = {"command": self.request.command, "session": self.session.token}
+        self.context.start = plans.record(self.store, self.plan, self.sweep.question, about)
+        Sessions(self.store).remove_dead()
+        stack.enter_context(self.session)
+
+    def say(self, text: str) -> None:
+        """A line for the user."""
+        self.console.print(text, style="yellow", markup=False, highlight=False, soft_wrap=True)
+
+    def _make(self, missing: Sequence[Job]) -> None:
+        if not missing:
+            return
+        request, context, token = self.request, self.context, self.session.token
+        prepare_data(missing, context)
+        if isinstance(context.depot, Depot):
+            with self.store.writing():
+                context.depot.publish(_read(missing), context.root)
+        self.progress.expect(missing)
+        self.session.show = self.progress.snapshot
+        claims = work.Claims(self.store, token, Sessions(self.store))
+        queue = Queue(missing, self.store, self._emit, claims, lambda: self.session.stopping, request.retry)
+        with self.progress:
+            if request.local:
+                context.session, context.checkpoint_every = token, request.checkpoint_every
+                local.run(queue, context)
+            else:
+                options = worker.Options(
+                    self.store.address,
+                    str(context.root),
+                    "" if request.address else str(context.cache),
+                    context.loader,
+                    token,
+                    context.study,
+                    request.checkpoint_every,
+                    code.digest(),
+                    depot=context.depot is not None,
+                    start=context.start,
+                )
+                tune.run(queue, options, request.address, self.say)
+
+    def _emit(self, event: Event) -> None:
+        """What the engine says, to all that listen; failures are kept in the store."""
+        key = event["key"]
+        if event["event"] == "refused":
+            self._give_up(event["why"])
+            return
+        if event["event"] == "end" and event["status"] == "done":
+            work.forget_failure(self.store, key)
+        elif event["event"] == "end" and event["error"]:
+            event["log"] = work.log_of(self.store, key, self.session.token)
+            about = {name: event[name] for name in ("error", "log")} | {"study": self.plan.study}
+            work.record_failure(self.store, key, about)
+        self.progress.handle(event)
+        self.projector.handle(event)
+        limit = self.request.max_failures
+        if limit is not None and len(self.progress.failures) >= limit:
+            self._give_up(f"--max-failures {limit} is reached")
+
+    def _give_up(self, why: str) -> None:
+        if not self.session.stopping:
+            self.gave_up = True
+            self.session.stop(why)
+
+    def report(self) -> None:
+        """Table, figure and printed summary of what the store holds of the plan.
+
+        What goes wrong with them is raised at the end: what is made is to be seen in MLflow all the same.
+        """
+        self.unshown = None
+        try:
+            with disk.writing(self.request.out, "--out"):
+                self._report(self.request.out / self.plan.study)
+        except Exception as error:
+            self.unshown = error
+
+    def _report(self, folder: Path) -> None:
+        entries = [job.entry for job in self.plan.jobs]
+        with self.store.reached():  # else the table would have nothing but gaps
+            frame = table.build(self.store, self.plan.study, entries, self.plan.settings, self._set_aside)
+        table.write(frame, folder)
+        OmegaConf.save(OmegaConf.create(dict(self.plan.settings)), folder / "settings.yaml")
+        if len(numerics.parts(frame["numerics"].dropna())) > 1:
+            self.console.print(
+                "numbers were made on machines or thread counts that differ in their last bits"
+            )
+        found = results.results_of(self.sweep, frame, self.plan.settings)
+        try:
+            results.draw(self.sweep, found, folder)
+        finally:
+            for shown in results.show(self.sweep, found):
+                self.console.print(shown)
+        if self.request.address:
+            with self.store.writing():
+                self.store.keep_report(self.plan.study, self._files())
+
+    def _files(self) -> list[Path]:
+        """What is there of a report."""
+        folder = self.request.out / self.plan.study
+        return sorted(folder / name for name in disk.names(folder))
+
+    def _set_aside(self, damage: Damaged) -> None:
+        with self.store.writing():
+            self.store.set_aside(damage)
+        self.progress.handle({"event": "damaged", "key": damage.artifact.key, "what": str(damage)})
+
+    def _end(self) -> int:
+        failures, stopping = self.progress.failures, self.session.stopping
+        whole = not lacking(self.plan.jobs, self.store)
+        stopped = stopping and not self.gave_up
+        status = "FINISHED" if whole else "KILLED" if stopped else "FAILED"
+        if trouble := self.projector.finish(self._files(), status):
+            self.say(f"MLflow was not written: {trouble}; `randteach track` writes it")
+        self._close(whole)
+        if self.unshown:
+            raise self.unshown
+        if whole and not failures:
+            return OK
+        return STOPPED if stopped else FAILED
+
+    def _close(self, whole: bool = False) -> None:
+        stopping = self.session.stopping
+        closing.show(self.console, self.plan, self.progress, self.request, stopping, whole)

@@ -1,0 +1,1 @@
+"""Jobs as Ray Tune trials on this machine or a cluster."""

@@ -1,0 +1,1 @@
+"""What a job runs in: code, cluster, numerics, paths and the terminal."""

@@ -1,0 +1,1 @@
+"""From a point of a study to jobs: what is to be made."""

@@ -1,0 +1,160 @@
+"""The building blocks of a study's jobs; each takes a resolved point."""
+
+from dataclasses import replace
+from typing import Any
+
+from randteach import identity
+from randteach.config.schema import Config
+from randteach.jobs.job import Artifact, Job
+from randteach.jobs.resolve import distilled, probed, snapshots
+from randteach.specs import (
+    MEASURES,
+    DistillSpec,
+    Draw,
+    MeasureSpec,
+    Network,
+    Pixels,
+    ProbeSpec,
+    Reference,
+    Snapshot,
+)
+
+
+def teacher_of(config: Config) -> Draw:
+    """The draw that a point's student copies."""
+    norm = config.distill.teacher_norm
+    assert config.data.channels and config.seeds.teacher is not None
+    return Draw(
+        role="teacher",
+        seed=config.seeds.teacher,
+        net=config.net,
+        channels=config.data.channels,
+        norm=norm,
+        calibrated_on=distilled(config) if norm == "calibrated" else None,
+    )
+
+
+def distill_job(config: Config, before: Job | None = None, *, head: bool = False) -> Job:
+    """A student's trajectory, with a snapshot at each probed epoch and at the last.
+
+    The student that `before` ends with is its teacher, else the point's draw. `head`: its last
+    snapshot is to come with its head, as later teachers and planes need it.
+    """
+    seeds, steps = config.seeds, snapshots(config)
+    assert seeds.student is not None and seeds.order is not None
+    teacher: Network = last(before, config) if before else teacher_of(config)
+    number = before.labels["round"] + 1 if before else 1
+    spec = DistillSpec(
+        samples=distilled(config),
+        augment=config.data.augment,
+        teacher=teacher,
+        head=config.head,
+        alpha=config.alpha,
+        variance_preserving=config.variance_preserving,
+        distill=config.distill,
+        seed_student=seeds.student,
+        seed_order=seeds.order,
+        seed_augment=None if config.data.augment == "none" else seeds.augment,
+        round=number,
+    )
+    labels = {
+        "role": "student",
+        "teacher": reference_id(teacher),
+        "draw": before.labels["draw"] if before else draw_id(teacher_of(config)),
+        "dataset": config.data.name,
+        "arch": config.net.arch,
+        "width": config.net.width,
+        "alpha": config.alpha,
+        "seed": config.seed,
+        **({"round": number} if head else {}),
+    }
+    return Job(
+        "distill",
+        spec,
+        steps,
+        made_of(teacher, head=True),
+        config.resources.distill,
+        (0,),
+        labels,
+        states=frozenset({max(steps)}) if head else frozenset(),
+    )
+
+
+def last(job: Job, config: Config) -> Snapshot:
+    """The network that a training ends with."""
+    return snapshot(job, max(job.steps), config)
+
+
+def snapshot(job: Job, step: int, config: Config) -> Snapshot:
+    """The network that a training has at one of its steps."""
+    assert config.data.channels
+    return Snapshot(job.key, step, config.net, config.data.channels, job.kind)
+
+
+def made_of(*references: Reference, head: bool = False) -> tuple[Artifact, ...]:
+    """The artifacts that references name; `head`: with what a training goes on with beside its weights."""
+    found: list[Artifact] = []
+    for item in references:
+        if isinstance(item, Snapshot):
+            kinds = (item.kind, "state") if head else (item.kind,)
+            found += (Artifact(kind, item.key, item.step) for kind in kinds)
+    return tuple(found)
+
+
+def probe_jobs(config: Config, reference: Reference, parent: Job | None = None) -> list[Job]:
+    """The probe of a draw, of raw pixels, or of a snapshot of the job `parent`, and measures beside it."""
+    probe = probe_spec(config, reference)
+    specs = [MeasureSpec(reference, probe.samples, probe.test_count, measure) for measure in MEASURES]
+    labels: dict[str, Any] = {"role": "input"}
+    if isinstance(reference, Draw):
+        labels = {"role": "teacher", "teacher": reference_id(reference), "draw": draw_id(reference)}
+        labels["seed"] = config.seed
+        if reference.calibrated_on:
+            labels["dataset"] = reference.calibrated_on.name
+    if isinstance(reference, Snapshot):
+        assert parent is not None
+        step = reference.step
+        labels = {**parent.labels, "step": step, "epoch": parent.steps[step]}
+    if not isinstance(reference, Pixels):
+        labels |= {"arch": config.net.arch, "width": config.net.width}
+    labels["probed_on"] = config.probe.data
+    first = Job("probe", probe, {}, made_of(reference), config.resources.probe, (1,), labels)
+    return [first, *(replace(first, kind="measure", spec=spec) for spec in specs)]
+
+
+def probe_spec(config: Config, reference: Reference) -> ProbeSpec:
+    """How a reference is judged."""
+    assert config.probe.test_size
+    return ProbeSpec(
+        reference=reference,
+        samples=probed(config),
+        test_count=config.probe.test_size,
+        epochs=config.probe.epochs,
+        batch_size=config.probe.batch_size,
+        lr=config.probe.lr,
+        weight_decay=config.probe.weight_decay,
+        neighbours=config.probe.neighbours,
+        seed=config.seeds.probe,
+    )
+
+
+def snapshot_probes(config: Config, student: Job) -> list[Job]:
+    """The probe, and measures beside it, of each snapshot of a student."""
+    return [
+        job for step in student.steps for job in probe_jobs(config, snapshot(student, step, config), student)
+    ]
+
+
+def bare(draw: Draw) -> Draw:
+    """A draw without its norm mode: its weights alone."""
+    return Draw(draw.role, draw.seed, draw.net, draw.channels)
+
+
+def draw_id(draw: Draw) -> str:
+    """A short name of a draw's weights, the same in whatever mode its norm layers are."""
+    return reference_id(bare(draw))
+
+
+def reference_id(reference: Network) -> str:
+    """A short name by which students find their teacher in the table."""
+    return identity.digest(identity.dumps(reference), 12)

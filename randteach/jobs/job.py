@@ -1,0 +1,169 @@
+"""What is to be made: artifacts by their addresses, jobs, and what a plan records of them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+from randteach import identity
+from randteach.config.labels import label
+from randteach.config.schema import Slot, settings
+from randteach.identity import names, plain
+from randteach.specs import Spec
+
+# How a title calls kinds, and which labels it shows behind which words.
+TITLES = {"measure": "converged probe", "train": "training", "connect": "line between children"}
+SHOWN = {
+    "arch": "",
+    "width": "width ",
+    "dataset": "on ",
+    "alpha": "alpha ",
+    "seed": "seed ",
+    "epoch": "epoch ",
+    "at": "epoch ",
+    "rewind": "rewound to ",
+    "control": "",
+    "round": "round ",
+    "pair": "child ",
+    "place": "row ",
+    "probed_on": "probed on ",
+}
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """An address in the store: the result of a job, or a trajectory's state at a step.
+
+    Raises ValueError for what is none: it becomes a path.
+    """
+
+    kind: str
+    key: str
+    step: int | None = None
+
+    def __post_init__(self) -> None:
+        if not (names.fits(names.KIND, self.kind) and names.fits(names.KEY, self.key)):
+            raise ValueError(f"{self.kind!r} {self.key!r} is no artifact")
+        if self.step is not None and not (plain.is_count(self.step) and self.step < 10**18):
+            raise ValueError(f"{self.step!r} is no step")
+
+    @property
+    def name(self) -> str:
+        """KEY, or KEY@STEP."""
+        return self.key if self.step is None else f"{self.key}@{self.step}"
+
+    @staticmethod
+    def named(kind: str, name: str) -> "Artifact":
+        """The artifact of that name; ValueError where it has another form."""
+        if not names.fits(names.ARTIFACT, name):
+            raise ValueError(f"{name!r} names no artifact")
+        key, _, step = name.partition("@")
+        return Artifact(kind, key, int(step) if step else None)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A job as a plan records it: enough for tables, figures and tracking, without its record."""
+
+    kind: str
+    key: str
+    steps: Mapping[int, float]
+    parents: tuple[Artifact, ...]
+    labels: Mapping[str, Any]
+    states: frozenset[int] = frozenset()
+
+    @property
+    def artifacts(self) -> tuple[Artifact, ...]:
+        """What the store holds once the job is done, in order of steps, each state before its snapshot."""
+        if not self.steps:
+            return (Artifact(self.kind, self.key),)
+        found: list[Artifact] = []
+        for step in sorted(self.steps):
+            kinds = ("state", self.kind) if step in self.states else (self.kind,)
+            found += (Artifact(kind, self.key, step) for kind in kinds)
+        return tuple(found)
+
+    @property
+    def title(self) -> str:
+        """What the job is, for people: "student alpha 0.3 seed 1", "probe of teacher seed 0"."""
+        named = {name: value for name, value in self.labels.items() if value not in (None, "")}
+        role = {"input": "raw pixels", "random": "random weights"}.get(named["role"], named["role"])
+        text = role if self.kind == "distill" else f"{TITLES.get(self.kind, self.kind)} of {role}"
+        for name, word in SHOWN.items():
+            of_features = self.kind in ("probe", "measure") and role != "student"
+            if name in named and (name != "probed_on" or of_features):
+                text += f" {word}{label(named[name])}"
+        swept = sorted(name for name in named if name in settings() and name not in SHOWN)
+        text += "".join(f" {name}={label(named[name])}" for name in swept)
+        return text
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain data for a recorded plan."""
+        parents = [[p.kind, p.key, p.step] for p in self.parents]
+        steps = [[step, epoch] for step, epoch in sorted(self.steps.items())]
+        labels = dict(self.labels)
+        return {
+            "kind": self.kind,
+            "key": self.key,
+            "steps": steps,
+            "parents": parents,
+            "labels": labels,
+            **({"states": sorted(self.states)} if self.states else {}),
+        }
+
+    @staticmethod
+    def from_json(content: Mapping[str, Any]) -> "Entry":
+        """The entry that `as_json` wrote; KeyError, TypeError or ValueError for what it never writes."""
+        parents = tuple(Artifact(*item) for item in content["parents"])
+        steps = dict(content["steps"])
+        states, labels = frozenset(content.get("states", ())), content["labels"]
+        entry = Entry(content["kind"], content["key"], steps, parents, labels, states)
+        for step in {None, *steps, *states}:
+            Artifact(entry.kind, entry.key, step)
+        plain_labels = all(value is None or isinstance(value, _LABEL) for value in labels.values())
+        if not (
+            plain_labels and isinstance(labels["role"], str) and all(map(plain.is_number, steps.values()))
+        ):
+            raise ValueError(f"{entry.kind} {entry.key}: is no job of a plan")
+        return entry
+
+
+_LABEL = str | int | float
+
+
+@dataclass(frozen=True)
+class Job:
+    """Something to make: a kind, its record, the steps wanted of a trajectory, and its parents.
+
+    `states` are steps at which also what a training goes on with is wanted, a student's head among it.
+    """
+
+    kind: str
+    spec: Spec
+    steps: Mapping[int, float] = field(default_factory=dict)  # step -> epoch
+    parents: tuple[Artifact, ...] = ()
+    slot: Slot = field(default_factory=Slot)
+    rank: tuple[int, ...] = ()
+    labels: Mapping[str, Any] = field(default_factory=dict)
+    states: frozenset[int] = frozenset()
+
+    @cached_property
+    def key(self) -> str:
+        """The job's key."""
+        return identity.key(self.kind, self.spec)
+
+    def placed(self, **changes: Any) -> "Job":
+        """The same job, its key included, with other steps, rank or labels."""
+        copy = replace(self, **changes)
+        vars(copy)["key"] = self.key
+        return copy
+
+    @cached_property
+    def entry(self) -> Entry:
+        """The job without its record."""
+        return Entry(self.kind, self.key, self.steps, self.parents, self.labels, self.states)
+
+    @property
+    def artifacts(self) -> tuple[Artifact, ...]:
+        """What the store holds once the job is done, in order of steps."""
+        return self.entry.artifacts

@@ -1,0 +1,32 @@
+"""Pruning: what decides which weights stay."""
+
+from dataclasses import dataclass
+
+from randteach.config.schema import Net
+from randteach.specs.reference import Reads, Snapshot
+
+
+@dataclass(frozen=True)
+class MaskSpec:
+    """Which weights stay: round(N (1 - fraction)^round) of the N that `scope` names.
+
+    `how` chooses them: `magnitude` of those that the training `of` ended with under the mask `within`;
+    `random` among all; `random_layers` with as many in each layer as the mask `within` has.
+    """
+
+    how: str
+    of: Snapshot | None
+    within: str | None
+    net: Net
+    channels: int
+    size: int
+    classes: int
+    scope: str
+    fraction: float
+    round: int
+    seed: int | None
+
+    @property
+    def reads(self) -> Reads:
+        """The samples that the stage reads."""
+        return set()

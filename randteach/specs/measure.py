@@ -1,0 +1,36 @@
+"""Measures of features beside the probes: their parameters, and what decides their numbers."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from randteach.specs.reference import Reads, Reference, Samples, calibration
+
+
+@dataclass(frozen=True)
+class Logistic:
+    """The measure `logistic`: L2 strengths that are tried, on which share, and when a fit has converged."""
+
+    tag: ClassVar[str] = "logistic"
+    strengths: tuple[float, ...] = (1.0, 1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
+    val_share: float = 0.1
+    tolerance: float = 1e-6
+    iterations: int = 2000
+
+
+Measure = Logistic
+MEASURES: tuple[Measure, ...] = (Logistic(),)  # taken of each reference that is probed, a job each
+
+
+@dataclass(frozen=True)
+class MeasureSpec:
+    """A measure of one reference on one labelled set, beside its probe and with the same samples."""
+
+    reference: Reference
+    samples: Samples
+    test_count: int
+    measure: Measure
+
+    @property
+    def reads(self) -> Reads:
+        """The samples that the stage reads."""
+        return {(self.samples, "train"), (self.samples, "test")} | calibration(self.reference)

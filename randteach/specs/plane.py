@@ -1,0 +1,38 @@
+"""Planes through networks: what decides the losses at their points."""
+
+from dataclasses import dataclass
+
+from randteach.config.schema import Head
+from randteach.specs.probe import ProbeSpec
+from randteach.specs.reference import REESTIMATED, Network, Reads, calibration, corrected
+
+
+@dataclass(frozen=True)
+class PlaneSpec:
+    """Points of a row of the plane through three networks, or of the line through two.
+
+    `row` and `columns` are places in the plane's box, from 0 to 1; without a row the points are the
+    networks themselves. `probe` is the probe of each point, which takes the place of its reference.
+    """
+
+    corners: tuple[Network, ...]
+    teacher: Network
+    head: Head
+    student_temperature: float
+    teacher_temperature: float
+    probe: ProbeSpec
+    coordinates: str
+    margin: float
+    norm: str
+    row: float | None
+    columns: tuple[float, ...]
+    statistics: str = corrected("float32", REESTIMATED)
+
+    def __post_init__(self) -> None:
+        if self.norm == "reestimated" and self.teacher.net.normed:
+            object.__setattr__(self, "statistics", "float64")
+
+    @property
+    def reads(self) -> Reads:
+        """The samples that the stage reads."""
+        return self.probe.reads | calibration(*self.corners, self.teacher)

@@ -1,0 +1,1 @@
+"""Artifacts, plans, claims and sessions of a store."""
