@@ -22,6 +22,7 @@ from randteach.config import overrides
 from randteach.errors import UserError
 from randteach.jobs import study
 
+MODULES = ("randteach.cli.commands.keys", "randteach.commands.keys")  # this one, and where it was before
 SHOWN = 10  # lost keys of each plan that are named
 # Beside the presets: what no preset has, and what keys could lose unnoticed.
 VARIANTS = (
@@ -133,7 +134,8 @@ def _sweep(name: str) -> study.Study:
 
 def _ask(root: Path, given: str, what: str) -> Any:
     """What a checkout's own code says of its plans, or of those that it is given."""
-    program = [sys.executable, "-m", "randteach.cli.commands.keys"]
+    module = next((m for m in MODULES if (root / f"{m.replace('.', '/')}.py").exists()), MODULES[0])
+    program = [sys.executable, "-m", module]
     environment = {**os.environ, "PYTHONPATH": str(root)}
     done = subprocess.run(program, cwd=root, env=environment, input=given, capture_output=True, text=True)
     if done.returncode or not done.stdout:
