@@ -1,11 +1,12 @@
 """Probes whose stage is replaced, as trials of a real Tune: the engine alone, for tests and benchmarks."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from randteach import kinds
 from randteach.config.schema import Slot
-from randteach.engine import kinds
 from randteach.engine.execute import Context
 from randteach.engine.keeper import Event, Keeper
 from randteach.engine.queue import Queue
@@ -53,12 +54,12 @@ def make(
             real = numerics.set_up
             numerics.set_up = lambda cpus, gpus: real(cpus, 0)
 
-            def run(job: Job, steps: Any, context: Context, keeper: Keeper) -> None:
-                keeper.begin()
-                stage(job, keeper)
+            def run(spec: Any, inputs: Any, keeper: Any) -> None:
+                inputs.ready()
+                stage(inputs.job, keeper)
                 keeper.result(done)
 
-            kinds.run = run  # type: ignore[assignment]
+            kinds.KINDS._found["probe"] = replace(kinds.KINDS["probe"], stage=run)
             return super().context()
 
     store, place = Store(folder), str(folder)

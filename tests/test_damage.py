@@ -12,6 +12,7 @@ import pytest
 
 from randteach import identity
 from randteach.jobs.job import Artifact
+from randteach.kinds import revisions
 from randteach.storage.folder import Folder
 from randteach.store import marker
 from randteach.store.artifacts import folder, marker_name
@@ -145,7 +146,7 @@ def test_what_a_newer_version_made_is_left_alone(any_store: Store) -> None:
     """A kind, or a revision of a kind, that this one doesn't know: never damage, whatever its files are."""
     newer = Artifact("future", "ab" * 12)
     any_store.storage.write(marker_name(newer), b'{"of": "another form"}')
-    revised = Artifact("probe", identity.digest(f"probe/{identity.REVISIONS['probe'] + 1}/{{}}"))
+    revised = Artifact("probe", identity.digest(f"probe/{revisions()['probe'] + 1}/{{}}"))
     commit(any_store, revised, FILES | {"config.json": b"{}", "metrics.jsonl": b"of another form"})
     for artifact, what in ((newer, "a kind"), (revised, "a revision, ")):
         for ask in (any_store.rows, any_store.verify, lambda a: any_store.json(a, "config")):

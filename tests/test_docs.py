@@ -11,8 +11,8 @@ from loaders import datasets
 from randteach.cli import commands, options
 from randteach.cli.commands import settings
 from randteach.config import overrides
-from randteach.jobs.measures import NUMBERS
 from randteach.jobs.study import expand
+from randteach.kinds import KINDS
 from randteach.report import table
 from randteach.stages.recorder import DIVERGED, OK, SKIPPED, UNMOVED
 from tests.studies import STUDY
@@ -43,7 +43,7 @@ def test_the_page_on_the_table_names_all_its_columns_and_kinds() -> None:
     listed, _, rest = page.partition("Behind these")
     heads = re.findall(r"^\| (`[a-z_`, ]+`) \|", listed, re.MULTILINE)
     assert re.findall(r"\w+", " ".join(heads)) == table.COLUMNS
-    assert all(f"`{kind}`" in listed for kind in NUMBERS)
+    assert all(f"`{kind}`" in listed for kind in KINDS)
     assert all(
         f"`{status}`" in rest for status in (OK, UNMOVED, DIVERGED, SKIPPED, table.FAILED, table.MISSING)
     )

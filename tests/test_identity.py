@@ -24,6 +24,7 @@ from randteach.jobs.downstream.tickets import ticket_jobs
 from randteach.jobs.job import Job
 from randteach.jobs.resolve import resolve
 from randteach.jobs.study import expand
+from randteach.kinds import KINDS
 from randteach.specs import Pixels
 from sweeps.init_distance import STUDY
 
@@ -267,7 +268,7 @@ print(json.dumps([job.key for job in study.expand(STUDY, overrides.parse(STUDY.p
 
 def test_a_revision_moves_its_kind_and_what_is_computed_from_it(monkeypatch: pytest.MonkeyPatch) -> None:
     before = keys(point("mini"))
-    monkeypatch.setitem(identity.REVISIONS, "distill", identity.REVISIONS["distill"] + 1)
+    monkeypatch.setitem(KINDS._found, "distill", replace(KINDS["distill"], revised=("it was wrong",)))
     after = keys(point("mini"))
     assert {name for name in before if before[name] != after[name]} == {
         name for name in before if name[1] == "student"

@@ -1,6 +1,7 @@
 """Older results that no longer apply are found under the keys that they had, and told with the reason."""
 
 import importlib
+from dataclasses import replace
 
 import pytest
 
@@ -9,6 +10,7 @@ from randteach.config import overrides
 from randteach.jobs import study
 from randteach.jobs.job import Artifact
 from randteach.jobs.study import Plan
+from randteach.kinds import KINDS
 from randteach.store import moved
 from randteach.store.missing import missing as lacking
 from randteach.store.store import Store
@@ -47,8 +49,8 @@ def test_results_of_older_keys_are_told_with_what_hangs_below_them(any_store: St
 @pytest.fixture
 def revised(monkeypatch: pytest.MonkeyPatch) -> None:
     """Probes whose meaning has changed twice."""
-    monkeypatch.setitem(identity.REVISIONS, "probe", 3)
-    monkeypatch.setitem(identity.REVISED, "probe", ("it was wrong", "it was wrong again"))
+    probe = replace(KINDS["probe"], revised=("it was wrong", "it was wrong again"))
+    monkeypatch.setitem(KINDS._found, "probe", probe)
 
 
 @pytest.mark.usefixtures("revised")
@@ -75,8 +77,3 @@ def test_each_set_of_corrections_is_tried() -> None:
     assert found.concerns == {SOFTMAX, "it was wrong", "it was wrong again"}
     assert len(set(found.keys.values()) | {probe.key}) == 6  # target by revision
     assert {FIRST, LAST} & set(found.keys.values())
-
-
-def test_every_revision_has_its_reasons() -> None:
-    for kind, revision in identity.REVISIONS.items():
-        assert len(identity.REVISED.get(kind, ())) == revision - 1

@@ -16,6 +16,7 @@ from randteach.config.setting import Setting
 from randteach.errors import UserError
 from randteach.jobs.job import Entry, Job
 from randteach.jobs.resolve import resolve
+from randteach.kinds import revisions
 from randteach.store.lookup import text
 from tests.studies import STUDY
 
@@ -119,7 +120,7 @@ def test_the_command_line_brings_a_point_back(values: dict[str, Any]) -> None:
 def test_a_record_on_disk_has_its_key(values: dict[str, Any]) -> None:
     for job in jobs(pairs(values)):
         written = identity.dumps(job.spec)
-        assert identity.revision(job.kind, written.encode(), job.key) == identity.REVISIONS[job.kind]
+        assert identity.revision(job.kind, written.encode(), job.key) == revisions()[job.kind]
         # Read and written again by any JSON library it is the same text, in whatever order it was held.
         read = json.loads(written)
         turned = {name: read[name] for name in reversed(read)}

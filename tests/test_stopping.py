@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import randteach
-from randteach.engine import kinds
+from randteach.stages import probe as stage
 from randteach.stages.distill import Student
 from randteach.store import work
 from randteach.store.store import Store
@@ -36,7 +36,7 @@ def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Start:
 @pytest.fixture
 def failing(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], list[int]]:
     """Have so many calls of the probe raise an exception; how many are left."""
-    probe = kinds.probe
+    probe = stage.probe
 
     def fail(times: int) -> list[int]:
         left = [times]
@@ -47,7 +47,7 @@ def failing(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], list[int]]:
                 raise RuntimeError("the probe fails")
             probe(*args)
 
-        monkeypatch.setattr(kinds, "probe", raising)
+        monkeypatch.setattr(stage, "probe", raising)
         return left
 
     return fail
@@ -107,7 +107,7 @@ def test_a_store_that_vanishes_ends_the_sweep_in_one_message(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """It is never made anew: neither a folder that was removed nor one below which a disk was."""
-    store, out, probe = tmp_path / "store", tmp_path / "out", kinds.probe
+    store, out, probe = tmp_path / "store", tmp_path / "out", stage.probe
 
     def vanishing(*args: Any) -> None:
         store.rename(tmp_path / "away")
@@ -115,10 +115,10 @@ def test_a_store_that_vanishes_ends_the_sweep_in_one_message(
             store.mkdir()
         if left == "neither it nor --out":
             shutil.rmtree(out)
-        monkeypatch.setattr(kinds, "probe", probe)
+        monkeypatch.setattr(stage, "probe", probe)
         probe(*args)
 
-    monkeypatch.setattr(kinds, "probe", vanishing)
+    monkeypatch.setattr(stage, "probe", vanishing)
     assert start("--out", str(out), "--store", str(store)) == 2
     said = capsys.readouterr()
     assert said.err.startswith(f"error: --store {store}: has gone while the sweep ran; it is not made anew")

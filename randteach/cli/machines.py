@@ -12,6 +12,7 @@ from randteach.config.overrides import Axes
 from randteach.engine.progress import duration
 from randteach.errors import UserError
 from randteach.jobs.job import Job
+from randteach.kinds import KINDS
 from randteach.store.store import Store
 
 if TYPE_CHECKING:
@@ -43,8 +44,9 @@ def fill_in(axes: Axes, have: "Cluster", console: Console) -> Axes:
         loader = "memory"
     values["loader"] = ("ffcv" if loader == "auto" else loader,)
     if have.gpus:
-        for name in ("distill", "train", "connect", "plane"):
-            values.setdefault(f"resources.{name}.gpus", (1.0,))
+        for kind in KINDS.values():
+            if kind.gpu and kind.resources:
+                values.setdefault(f"resources.{kind.resources}.gpus", (1.0,))
     elif have.unknown and "resources.distill.gpus" not in values:
         console.print(
             "No GPU is there, and machines are still to join: this start uses CPUs. If one of them is "

@@ -8,11 +8,12 @@ from pathlib import Path
 import torch
 
 from loaders import Depot
-from randteach.engine import kinds
+from randteach.engine.inputs import JobInputs
 from randteach.engine.keeper import Event, Keeper
 from randteach.engine.queue import DONE, FAILED, POSTPONED, STOPPED
 from randteach.environment.code import Start
 from randteach.jobs.job import Job
+from randteach.kinds import KINDS
 from randteach.stages.evaluate import Inputs
 from randteach.stages.recorder import Stopped
 from randteach.store.marker import Damaged
@@ -43,6 +44,10 @@ class Context:
             raise ValueError(f"root {self.root}, cache {self.cache}: a job's folders have absolute paths")
 
 
+class NoResult(Exception):
+    """A stage has returned without a result that it owes."""
+
+
 class Postponed(Exception):
     """A parent's artifact was damaged: it has been set aside, and has to be made again first."""
 
@@ -62,7 +67,10 @@ def execute(job: Job, context: Context) -> None:
         keeper.start()
         while wanted := [a for a in job.artifacts if not context.store.has(a)]:
             try:
-                kinds.run(job, {a.step for a in wanted}, context, keeper)
+                kind = KINDS.find(job.kind)
+                kind.stage(job.spec, JobInputs(job, {a.step for a in wanted}, context, keeper), keeper)
+                if owed := [a.name for a in wanted if not context.store.has(a)]:
+                    raise NoResult(f"the stage of {job.kind} returned without {', '.join(owed)}")
             except Damaged as damage:
                 context.store.set_aside(damage)
                 keeper.damaged(damage)

@@ -1,6 +1,6 @@
-"""What stages take, opened: samples from this machine's readers, weights and masks from the store."""
+"""What a job's stage takes, opened: samples by this machine's reader, weights and masks from the store."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -10,12 +10,15 @@ import torch
 from loaders import Split, open_split
 from loaders.order import balanced, held_out
 from randteach import nets
-from randteach.jobs.job import Artifact
+from randteach.engine.keeper import Keeper
+from randteach.engine.resume import parts
+from randteach.jobs.job import Artifact, Job
+from randteach.kinds.inputs import Inputs
 from randteach.nets.pruning import Masks, unpack
-from randteach.specs import Draw, MeasureSpec, Network, Pixels, ProbeSpec, Reference, Samples, Snapshot
+from randteach.specs import Draw, Network, Pixels, Reference, Samples, Snapshot
 from randteach.stages.embed import drawn_encoder, inputs, to_device
-from randteach.stages.evaluate import Inputs
-from randteach.stages.recorder import Tensors
+from randteach.stages.evaluate import Inputs as Held
+from randteach.stages.recorder import State, Tensors
 
 if TYPE_CHECKING:
     from randteach.engine.execute import Context
@@ -49,101 +52,100 @@ def indices_of(data: Split, samples: Samples) -> np.ndarray:
     return balanced(data.labels, samples.count, samples.holdout)
 
 
-def labelled(
-    samples: Samples, test_count: int, context: "Context", device: torch.device
-) -> tuple[Split, Split, dict[str, np.ndarray]]:
-    """A labelled set's two splits, and which samples are "train", "val" and "test"."""
-    train = open_samples(samples, "train", context, device)
-    test = open_samples(samples, "test", context, device)
-    assert train.labels is not None and test.labels is not None
-    indices = {
-        "train": indices_of(train, samples),
-        "val": held_out(train.labels, samples.holdout),
-        "test": balanced(test.labels, test_count),
-    }
-    return train, test, indices
+class JobInputs(Inputs):
+    """The inputs of a job's missing `steps`."""
+
+    def __init__(self, job: Job, steps: Set[int | None], context: "Context", keeper: Keeper) -> None:
+        self.job, self.steps, self.context, self.keeper = job, steps, context, keeper
+        self.device, self.features, self.states = keeper.device, context.features, job.states
+
+    def samples(self, samples: Samples, split: str = "train") -> tuple[Split, np.ndarray]:
+        """The split that samples are taken from, and which of its samples they are."""
+        data = open_samples(samples, split, self.context, self.device)
+        return data, indices_of(data, samples)
+
+    def labelled(self, samples: Samples, test_count: int) -> tuple[Split, Split, dict[str, np.ndarray]]:
+        """A labelled set's two splits, and which samples are "train", "val" and "test"."""
+        train = open_samples(samples, "train", self.context, self.device)
+        test = open_samples(samples, "test", self.context, self.device)
+        assert train.labels is not None and test.labels is not None
+        indices = {
+            "train": indices_of(train, samples),
+            "val": held_out(train.labels, samples.holdout),
+            "test": balanced(test.labels, test_count),
+        }
+        return train, test, indices
+
+    def held(self, samples: Samples, split: str, count: int) -> Held:
+        """So many samples of a split on the device; a worker keeps them for the next job."""
+        held = self.context.held
+        name = repr((samples, split, count, str(self.device)))
+        if name not in held:
+            data = open_samples(samples, split, self.context, self.device)
+            assert data.labels is not None
+            indices = indices_of(data, samples) if split == "train" else balanced(data.labels, count)
+            while len(held) >= HELD:
+                del held[next(iter(held))]
+            held[name] = Held(data, indices, self.device)
+        return held[name]
+
+    def encoder(self, reference: Reference, size: int) -> Callable[[torch.Tensor], torch.Tensor]:
+        """A reference as a function x_BCHW -> features_BD, frozen and in evaluation mode."""
+        if isinstance(reference, Pixels):
+            return partial(torch.flatten, start_dim=1)
+        if isinstance(reference, Draw):
+            return drawn_encoder(reference, size, self.device, self.calibration(reference))
+        encoder = nets.build(reference.net, reference.channels, size)
+        encoder.load_state_dict(self._stored(reference, "encoder"))
+        return to_device(encoder.requires_grad_(False), self.device).eval()
+
+    def network(self, reference: Network, size: int, *also: str) -> dict[str, torch.Tensor]:
+        """An encoder's weights and buffers as `encoder.NAME`; `also`: a snapshot's further parts."""
+        if isinstance(reference, Draw):
+            about = (reference.net, reference.channels, size, reference.role, reference.seed)
+            return _named("encoder", nets.draw_encoder(*about).state_dict())
+        found = _named("encoder", self._stored(reference, "encoder"))
+        for part in also:
+            found |= _named(part, self._stored(reference, part))
+        return found
+
+    def state(self, reference: Network) -> Tensors:
+        """What a training goes on with from a snapshot: a student's head among it, by their full names."""
+        assert isinstance(reference, Snapshot), "a draw has no state"
+        return self.context.store.weights(Artifact("state", reference.key, reference.step), "state")
+
+    def calibration(self, reference: Reference) -> Callable[[], Iterator[torch.Tensor]] | None:
+        """The inputs that a calibrated draw's norm layers have to see."""
+        base = reference.calibrated_on if isinstance(reference, Draw) else None
+        if not base:
+            return None
+        data, indices = self.samples(base)
+        return partial(inputs, data, indices, self.device)
+
+    def mask(self, key: str | None) -> Masks | None:
+        """A mask by its key."""
+        if key is None:
+            return None
+        artifact, store = Artifact("mask", key), self.context.store
+        return unpack(store.json(artifact, "config"), store.weights(artifact, "mask"))
+
+    def ready(self) -> None:
+        """Everything is opened: from here on time is the stage's own."""
+        self.keeper.begin()
+
+    def parts(self, start: int = 0) -> Iterator[tuple[State | None, list[int]]]:
+        """A trajectory's missing steps in parts, and the state that each goes on from."""
+        for state, steps in parts(self.context.store, self.job, self.steps, start):
+            self.keeper.begin(state.step if state else start, state.numerics if state else "")
+            yield state, steps
+
+    def _stored(self, snapshot: Snapshot, name: str) -> Tensors:
+        """Tensors of a snapshot, whose config must hash to its key."""
+        artifact = Artifact(snapshot.kind, snapshot.key, snapshot.step)
+        self.context.store.read(artifact, "config.json")
+        return self.context.store.weights(artifact, name)
 
 
-def held(samples: Samples, split: str, count: int, context: "Context", device: torch.device) -> Inputs:
-    """So many samples of a split on the device; a worker keeps them for the next job."""
-    name = repr((samples, split, count, str(device)))
-    if name not in context.held:
-        data = open_samples(samples, split, context, device)
-        assert data.labels is not None
-        indices = indices_of(data, samples) if split == "train" else balanced(data.labels, count)
-        while len(context.held) >= HELD:
-            del context.held[next(iter(context.held))]
-        context.held[name] = Inputs(data, indices, device)
-    return context.held[name]
-
-
-def both(
-    samples: Samples, test_count: int, context: "Context", device: torch.device
-) -> tuple[Inputs, Inputs]:
-    """The training and the test samples, held."""
-    counts = {"train": samples.count, "test": test_count}
-    train, test = (held(samples, split, count, context, device) for split, count in counts.items())
-    return train, test
-
-
-def encoder_of(
-    spec: ProbeSpec | MeasureSpec, context: "Context", device: torch.device
-) -> Callable[[torch.Tensor], torch.Tensor]:
-    """The reference as a function x_BCHW -> features_BD, frozen and in evaluation mode."""
-    reference, size = spec.reference, spec.samples.size
-    if isinstance(reference, Pixels):
-        return partial(torch.flatten, start_dim=1)
-    if isinstance(reference, Draw):
-        return drawn_encoder(reference, size, device, calibration(reference, context, device))
-    encoder = nets.build(reference.net, reference.channels, size)
-    encoder.load_state_dict(stored(reference, context, "encoder"))
-    return to_device(encoder.requires_grad_(False), device).eval()
-
-
-def calibration(
-    reference: Reference, context: "Context", device: torch.device
-) -> Callable[[], Iterator[torch.Tensor]] | None:
-    """The inputs that a calibrated draw's norm layers have to see."""
-    base = reference.calibrated_on if isinstance(reference, Draw) else None
-    if not base:
-        return None
-    data = open_samples(base, "train", context, device)
-    return partial(inputs, data, indices_of(data, base), device)
-
-
-def stored(snapshot: Snapshot, context: "Context", name: str) -> Tensors:
-    """Tensors of a snapshot, whose config must hash to its key."""
-    artifact = Artifact(snapshot.kind, snapshot.key, snapshot.step)
-    context.store.read(artifact, "config.json")
-    return context.store.weights(artifact, name)
-
-
-def state_of(snapshot: Snapshot, context: "Context") -> Tensors:
-    """What a training goes on with from a snapshot: a student's head among it, by their full names."""
-    artifact = Artifact("state", snapshot.key, snapshot.step)
-    return context.store.weights(artifact, "state")
-
-
-def network(reference: Network, size: int, context: "Context", *also: str) -> dict[str, torch.Tensor]:
-    """An encoder's weights and buffers as `encoder.NAME`; `also`: a snapshot's further parts."""
-    if isinstance(reference, Draw):
-        drawn = nets.draw_encoder(reference.net, reference.channels, size, reference.role, reference.seed)
-        return named("encoder", drawn.state_dict())
-    found = named("encoder", stored(reference, context, "encoder"))
-    for part in also:
-        found |= named(part, stored(reference, context, part))
-    return found
-
-
-def named(part: str, tensors: Tensors) -> dict[str, torch.Tensor]:
+def _named(part: str, tensors: Tensors) -> dict[str, torch.Tensor]:
     """Tensors with the name of their part before their own."""
     return {f"{part}.{name}": value for name, value in tensors.items()}
-
-
-def mask_of(key: str | None, context: "Context") -> Masks | None:
-    """A mask of the store."""
-    if key is None:
-        return None
-    artifact = Artifact("mask", key)
-    config = context.store.json(artifact, "config")
-    return unpack(config, context.store.weights(artifact, "mask"))

@@ -31,6 +31,7 @@ class Keeper:
         self.job, self.context = job, context
         self.attempt = Attempt(context.store, job.key, context.session)
         self.clock, self.opening, self.before = time.monotonic(), 0.0, ""
+        self.kept = self.clock
 
     def start(self) -> None:
         """The job begins: the process is set up as its slot says."""

@@ -16,19 +16,6 @@ from dataclasses import fields, is_dataclass
 from functools import cache
 from typing import Any
 
-# Raised when a kind's meaning changes; every older result of the kind is then another result.
-REVISIONS = {
-    "distill": 1,
-    "state": 1,
-    "probe": 1,
-    "measure": 1,
-    "train": 1,
-    "mask": 1,
-    "connect": 1,
-    "plane": 1,
-}
-# Why a kind was raised to its second revision, its third, and so on.
-REVISED: dict[str, tuple[str, ...]] = {}
 LATEST = 1000  # revisions of a kind that are told from damage
 KEY_DIGITS = 24  # 96 bits: a collision among 10^9 results has a chance below 10^-10
 NEVER = object()  # equals no value: a field that is always in the key
@@ -76,9 +63,9 @@ def digest(text: str, digits: int = KEY_DIGITS) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:digits]
 
 
-def key(kind: str, record: Any) -> str:
+def key(kind: str, revision: int, record: Any) -> str:
     """The key of a job of `kind`: 24 hexadecimal digits."""
-    return digest(f"{kind}/{REVISIONS[kind]}/{dumps(record)}")
+    return digest(f"{kind}/{revision}/{dumps(record)}")
 
 
 def revision(kind: str, config: bytes, key: str) -> int | None:

@@ -5,14 +5,13 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-from randteach import identity
+from randteach import identity, kinds
 from randteach.config.labels import label
 from randteach.config.schema import Slot, settings
 from randteach.identity import names, plain
 from randteach.specs import Spec
 
-# How a title calls kinds, and which labels it shows behind which words.
-TITLES = {"measure": "converged probe", "train": "training", "connect": "line between children"}
+# Labels that a title shows, and behind which words.
 SHOWN = {
     "arch": "",
     "width": "width ",
@@ -88,9 +87,9 @@ class Entry:
         """What the job is, for people: "student alpha 0.3 seed 1", "probe of teacher seed 0"."""
         named = {name: value for name, value in self.labels.items() if value not in (None, "")}
         role = {"input": "raw pixels", "random": "random weights"}.get(named["role"], named["role"])
-        text = role if self.kind == "distill" else f"{TITLES.get(self.kind, self.kind)} of {role}"
+        text = role if self.kind == "distill" else f"{kinds.title(self.kind)} of {role}"
         for name, word in SHOWN.items():
-            of_features = self.kind in ("probe", "measure") and role != "student"
+            of_features = kinds.of_features(self.kind) and role != "student"
             if name in named and (name != "probed_on" or of_features):
                 text += f" {word}{label(named[name])}"
         swept = sorted(name for name in named if name in settings() and name not in SHOWN)
@@ -150,7 +149,7 @@ class Job:
     @cached_property
     def key(self) -> str:
         """The job's key."""
-        return identity.key(self.kind, self.spec)
+        return identity.key(self.kind, kinds.KINDS.find(self.kind).revision, self.spec)
 
     def placed(self, **changes: Any) -> "Job":
         """The same job, its key included, with other steps, rank or labels."""

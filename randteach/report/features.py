@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from randteach.jobs.measures import OF_FEATURES
+from randteach.kinds import of_features
 from randteach.report.rows import Row, belonging, labels, last, where, with_value
 from randteach.report.statistics import average
 from randteach.stages.recorder import UNMOVED
@@ -11,7 +11,7 @@ from randteach.stages.recorder import UNMOVED
 
 def probed(rows: Sequence[Row], role: str) -> list[Row]:
     """Test and validation accuracies of a role: students at all epochs, teachers, or raw pixels."""
-    return [row for row in rows if row["kind"] in OF_FEATURES and row["role"] == role]
+    return [row for row in rows if of_features(row["kind"]) and row["role"] == role]
 
 
 def tested(rows: Sequence[Row], role: str) -> list[Row]:

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from randteach.config.labels import label
-from randteach.jobs.measures import MEASURES
+from randteach.kinds import measures
 from randteach.report import features, paper
 from randteach.report.results import Results
 from randteach.report.rows import NETWORK, Cells, owners, panels, settings, where, within
@@ -77,7 +77,7 @@ def contents(results: Results) -> Iterator[tuple[str, list[Panel]]]:
                     if (theirs := paper.beside(results, {**named, "measure": measure, "alpha": alpha}))
                 },
             )
-            for measure in MEASURES
+            for measure in measures()
             if where(ours, measure=measure)
         ]
         bars = bars_of(point for panel in found for point in (*panel.last.values(), panel.teacher))

@@ -8,7 +8,7 @@ from typing import Any
 from matplotlib.axes import Axes
 
 from randteach.config.labels import label
-from randteach.jobs.measures import MEASURES
+from randteach.kinds import measures
 from randteach.report import features
 from randteach.report.grid import Grid
 from randteach.report.results import Results
@@ -53,7 +53,7 @@ def contents(results: Results) -> Iterator[tuple[str, list[Panel]]]:
         pixels = estimates(owners(ours, features.tested(results.rows, "input"), ["measure"]), ["measure"])
         by_round = nested(points)
         found = []
-        for measure in (name for name in MEASURES if where(ours, measure=name)):
+        for measure in (name for name in measures() if where(ours, measure=name)):
             lines = {alpha: line for (own, alpha), line in by_round.items() if own == measure}
             found.append(Panel(measure, lines, pixels.get((measure,), Estimate())))
         title = networks(axes, values)
@@ -108,7 +108,7 @@ def show(results: Results) -> list[Grid]:
     )
     shown = Grid(title, heads, len(by), caption)
     rows = {cells[:-1] for cells in points}
-    for cells in sorted(rows, key=lambda cells: (MEASURES.index(cells[0]), order(cells[1:]))):
+    for cells in sorted(rows, key=lambda cells: (measures().index(cells[0]), order(cells[1:]))):
         row = [cells[0], *map(label, cells[1:])]
         row += [told(points.get((*cells, at), Estimate())) for at in numbers]
         gain = gained.get(cells, Estimate())

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from randteach.config.labels import label
-from randteach.jobs.measures import MEASURES
+from randteach.kinds import measures
 from randteach.report import features, paper
 from randteach.report.grid import Grid
 from randteach.report.results import Results
@@ -47,7 +47,7 @@ def summarise(results: Results) -> list[Row]:
             gain[cells],
             {split: points[cells] for split, points in best.items()},
         )
-        for measure in MEASURES
+        for measure in measures()
         for cells in student
         if cells[0] == measure
     ]

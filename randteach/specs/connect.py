@@ -1,7 +1,9 @@
 """Lines between two trainings: what decides their barriers."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
+from randteach.specs.origins import PROBED, From
 from randteach.specs.reference import REESTIMATED, Reads, Samples, Snapshot, corrected
 
 
@@ -10,9 +12,9 @@ class ConnectSpec:
     """The line between two trainings' ends, at `points` values of gamma from 0 to 1."""
 
     ends: tuple[Snapshot, Snapshot]
-    samples: Samples
-    test_count: int
-    points: int
+    samples: Annotated[Samples, From(**PROBED | {"count": "connect.train_size"})]
+    test_count: Annotated[int, From("connect.test_size")]
+    points: Annotated[int, From("connect.points")]
     statistics: str = corrected("float32", REESTIMATED)
 
     def __post_init__(self) -> None:

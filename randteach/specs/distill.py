@@ -1,8 +1,10 @@
 """Distillation: what decides a student."""
 
 from dataclasses import dataclass, field
+from typing import Annotated
 
 from randteach.config.schema import Distill, Head
+from randteach.specs.origins import From
 from randteach.specs.reference import Network, Reads, Samples, corrected
 
 
@@ -14,16 +16,26 @@ class DistillSpec:
     the loss spells the teacher's probabilities.
     """
 
-    samples: Samples
-    augment: str
-    teacher: Network
+    samples: Annotated[
+        Samples,
+        From(
+            name="data.name",
+            size="data.size",
+            channels="data.channels",
+            count="data.train_size",
+            sigma="data.sigma",
+            seed="seeds.noise",
+        ),
+    ]
+    augment: Annotated[str, From("data.augment")]
+    teacher: Annotated[Network, From(net="net", norm="distill.teacher_norm", seed="seeds.teacher")]
     head: Head
     alpha: float
     variance_preserving: bool
     distill: Distill
-    seed_student: int
-    seed_order: int
-    seed_augment: int | None
+    seed_student: Annotated[int, From("seeds.student")]
+    seed_order: Annotated[int, From("seeds.order")]
+    seed_augment: Annotated[int | None, From("seeds.augment")]
     round: int = field(default=1, metadata={"absent": 1})
     target: str = corrected(
         "softmax", "the target of distill.loss=ce was softmax(teacher), not exp(log_softmax(teacher))"

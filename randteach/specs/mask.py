@@ -1,8 +1,10 @@
 """Pruning: what decides which weights stay."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
 from randteach.config.schema import Net
+from randteach.specs.origins import From
 from randteach.specs.reference import Reads, Snapshot
 
 
@@ -18,13 +20,13 @@ class MaskSpec:
     of: Snapshot | None
     within: str | None
     net: Net
-    channels: int
-    size: int
+    channels: Annotated[int, From("data.channels")]
+    size: Annotated[int, From("data.size")]
     classes: int
-    scope: str
-    fraction: float
+    scope: Annotated[str, From("tickets.scope")]
+    fraction: Annotated[float, From("tickets.fraction")]
     round: int
-    seed: int | None
+    seed: Annotated[int | None, From("seeds.train")]
 
     @property
     def reads(self) -> Reads:

@@ -1,8 +1,9 @@
 """Measures of features beside the probes: their parameters, and what decides their numbers."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
+from randteach.specs.origins import PROBED, From
 from randteach.specs.reference import Reads, Reference, Samples, calibration
 
 
@@ -25,9 +26,9 @@ MEASURES: tuple[Measure, ...] = (Logistic(),)  # taken of each reference that is
 class MeasureSpec:
     """A measure of one reference on one labelled set, beside its probe and with the same samples."""
 
-    reference: Reference
-    samples: Samples
-    test_count: int
+    reference: Annotated[Reference, From(net="net", norm="distill.teacher_norm", seed="seeds.teacher")]
+    samples: Annotated[Samples, From(**PROBED)]
+    test_count: Annotated[int, From("probe.test_size")]
     measure: Measure
 
     @property

@@ -1,8 +1,10 @@
 """Planes through networks: what decides the losses at their points."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
 from randteach.config.schema import Head
+from randteach.specs.origins import PROBED, From
 from randteach.specs.probe import ProbeSpec
 from randteach.specs.reference import REESTIMATED, Network, Reads, calibration, corrected
 
@@ -16,14 +18,20 @@ class PlaneSpec:
     """
 
     corners: tuple[Network, ...]
-    teacher: Network
+    teacher: Annotated[Network, From(net="net", seed="seeds.teacher")]
     head: Head
     student_temperature: float
     teacher_temperature: float
-    probe: ProbeSpec
-    coordinates: str
-    margin: float
-    norm: str
+    probe: Annotated[
+        ProbeSpec,
+        From(
+            **{f"samples.{name}": setting for name, setting in PROBED.items()}
+            | {"samples.count": "plane.train_size", "test_count": "plane.test_size", "seed": "seeds.probe"}
+        ),
+    ]
+    coordinates: Annotated[str, From("plane.coordinates")]
+    margin: Annotated[float, From("plane.margin")]
+    norm: Annotated[str, From("plane.norm")]
     row: float | None
     columns: tuple[float, ...]
     statistics: str = corrected("float32", REESTIMATED)

@@ -1,7 +1,9 @@
 """Probes of a frozen reference: what decides their accuracies."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
+from randteach.specs.origins import PROBED, From
 from randteach.specs.reference import Reads, Reference, Samples, calibration
 
 
@@ -9,15 +11,15 @@ from randteach.specs.reference import Reads, Reference, Samples, calibration
 class ProbeSpec:
     """A probe of one reference on one labelled set; `samples.holdout` are the validation samples."""
 
-    reference: Reference
-    samples: Samples
-    test_count: int
-    epochs: int
-    batch_size: int
-    lr: float
-    weight_decay: float
-    neighbours: int
-    seed: int
+    reference: Annotated[Reference, From(net="net", norm="distill.teacher_norm", seed="seeds.teacher")]
+    samples: Annotated[Samples, From(**PROBED)]
+    test_count: Annotated[int, From("probe.test_size")]
+    epochs: Annotated[int, From("probe.epochs")]
+    batch_size: Annotated[int, From("probe.batch_size")]
+    lr: Annotated[float, From("probe.lr")]
+    weight_decay: Annotated[float, From("probe.weight_decay")]
+    neighbours: Annotated[int, From("probe.neighbours")]
+    seed: Annotated[int, From("seeds.probe")]
 
     @property
     def reads(self) -> Reads:

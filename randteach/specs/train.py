@@ -1,8 +1,10 @@
 """Supervised training: what decides its weights."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
 from randteach.config.schema import Train
+from randteach.specs.origins import PROBED, From
 from randteach.specs.reference import Network, Reads, Samples, corrected
 
 
@@ -15,13 +17,13 @@ class TrainSpec:
     purpose that tells its orders from distillation's of the same seed.
     """
 
-    start: Network
-    samples: Samples
-    test_count: int
+    start: Annotated[Network, From(net="net", seed="seeds.teacher")]
+    samples: Annotated[Samples, From(**PROBED)]
+    test_count: Annotated[int, From("probe.test_size")]
     train: Train
-    seed_classifier: int
-    seed_order: int
-    seed_augment: int | None
+    seed_classifier: Annotated[int, From("seeds.train")]
+    seed_order: Annotated[int, From("seeds.order")]
+    seed_augment: Annotated[int | None, From("seeds.augment")]
     mask: str | None
     momentum: bool
     order: int = corrected(

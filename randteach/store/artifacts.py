@@ -19,6 +19,7 @@ from randteach import identity, storage
 from randteach.errors import UserError
 from randteach.identity import names
 from randteach.jobs.job import Artifact
+from randteach.kinds import revisions
 from randteach.stages.recorder import DIVERGED
 from randteach.store import contents, marker
 from randteach.store.contents import RECORD, Rows
@@ -69,14 +70,14 @@ class Artifacts:
     def all(self, unread: storage.Unread = passed_over) -> Iterator[Artifact]:
         """All committed artifacts of known kinds, kind by kind, in order of keys and steps."""
         for kind in self.kinds():
-            if kind in identity.REVISIONS:
+            if kind in revisions():
                 found = (Artifact.named(kind, name) for name in self.done(kind, unread))
                 yield from sorted(found, key=lambda a: (a.key, a.step or 0))
 
     def strange(self) -> Iterator[Artifact]:
         """All committed artifacts of kinds that this version doesn't know."""
         for kind in self.kinds():
-            if kind not in identity.REVISIONS:
+            if kind not in revisions():
                 yield from (Artifact.named(kind, name) for name in sorted(self.done(kind)))
 
     def has(self, artifact: Artifact) -> bool:
@@ -88,7 +89,7 @@ class Artifacts:
 
         Raises Unknown for a kind that this version doesn't know.
         """
-        if artifact.kind not in identity.REVISIONS:
+        if artifact.kind not in revisions():
             raise Unknown(artifact, "a kind")
         name, text = marker_name(artifact), None
         try:
@@ -234,7 +235,7 @@ def _wrong(artifact: Artifact, name: str, content: bytes, expected: Mapping[str,
         revision = identity.revision(artifact.kind, content, artifact.key)
         if revision is None:
             return f"hashes to another key than {artifact.key}"
-        if revision > identity.REVISIONS[artifact.kind]:
+        if revision > revisions()[artifact.kind]:
             raise Unknown(artifact, f"a revision, {revision},")
     return ""
 

@@ -1,7 +1,7 @@
 """Older results that no longer apply: those of a plan's missing jobs under the keys that they had before.
 
 A key moves where a meaning was corrected: by a field of a record (`records.corrected`), or by a kind's
-revision (`identity.REVISED`). Both say why. Here keys are computed as they were before some of these
+revision (`Kind.revised`). Both say why. Here keys are computed as they were before some of these
 corrections, and looked up.
 """
 
@@ -13,6 +13,7 @@ from typing import Any
 
 from randteach import identity
 from randteach.jobs.job import Job
+from randteach.kinds import KINDS
 from randteach.store.store import Store
 
 Reasons = frozenset[str]
@@ -68,7 +69,7 @@ def _before(jobs: Sequence[Job]) -> dict[str, Before]:
     found: dict[str, Before] = {}
     for job in jobs:
         above = {parent.key: found[parent.key] for parent in job.parents if parent.key in found}
-        raised = identity.REVISED.get(job.kind, ())
+        raised = KINDS.find(job.kind).revised
         concerns = frozenset(_corrections(job.spec)).union(raised, *(b.concerns for b in above.values()))
         keys = {}
         for corrections in _sets(concerns):

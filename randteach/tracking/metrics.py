@@ -8,7 +8,7 @@ from typing import Any
 from randteach.config.labels import label
 from randteach.jobs.fields import flat
 from randteach.jobs.job import Entry
-from randteach.jobs.measures import OF_FEATURES
+from randteach.kinds import KINDS, of_features
 
 NOT_NAMED = r"[^\w./ -]"  # what MLflow does not allow in a metric's name
 
@@ -21,13 +21,18 @@ def above(entry: Entry, entries: Mapping[str, Entry]) -> str | None:
     found = None
     while entry.parents and found is None:
         entry = entries[entry.parents[0].key]
-        if entry.kind == "distill" or not entry.parents:
+        if _has_run(entry) or not entry.parents:
             found = entry.key
     if found is not None and entry.kind == "mask":  # a random one: to its teacher's own training
         whose = {"role": "teacher", **{name: entry.labels.get(name) for name in ("teacher", "seed")}}
         dense = (e for e in entries.values() if e.kind == "train" and not e.parents)
         found = next((e.key for e in dense if whose.items() <= e.labels.items()), found)
     return found
+
+
+def _has_run(entry: Entry) -> bool:
+    """Whether what hangs below a job is shown below its run."""
+    return entry.kind in KINDS and KINDS[entry.kind].has_run
 
 
 def curve(entry: Entry, rows: Iterable[Mapping[str, Any]], home: Mapping[str, Any]) -> list[Any]:
@@ -37,25 +42,14 @@ def curve(entry: Entry, rows: Iterable[Mapping[str, Any]], home: Mapping[str, An
     jobs of two settings.
     """
     labels = entry.labels
-    home = {"probed_on": labels["probed_on"] if entry.kind in OF_FEATURES else home.get("dataset"), **home}
+    home = {"probed_on": labels["probed_on"] if of_features(entry.kind) else home.get("dataset"), **home}
     apart = [
         f"{name} {re.sub(NOT_NAMED, '', label(value))}"
         for name, value in sorted(labels.items())
         if ("." in name or name in ("alpha", "probed_on", "seed")) and value not in (None, home.get(name))
     ]
-    if entry.kind in OF_FEATURES and entry.parents:
-        return of_rows(rows, labels.get("step") or 0, "/".join([labels["probed_on"], *apart, ""]))
-    if entry.kind == "train" and entry.parents and "round" in labels:
-        last = [row for row in rows if row["split"] == "test"][-1:]
-        last = [{"step": labels["round"], "error": row["error"], "loss": row["loss"]} for row in last]
-        named = [labels.get("control") or "tickets"]
-        named += [f"from epoch {label(labels['at'])}"] if "at" in labels else []
-        named += [f"rewound to {label(labels['rewind'])}"] if "rewind" in labels else []
-        return of_rows(last, 0, "/".join([*named, *apart, ""]))
-    if entry.kind == "connect":
-        rows = [row for row in rows if "barrier_error" in row]
-        return of_rows(rows, int(labels.get("at") or 0), "/".join([f"barrier {labels['pair']}", *apart, ""]))
-    return []
+    found = KINDS[entry.kind].curve(labels, rows, bool(entry.parents)) if entry.kind in KINDS else None
+    return of_rows(found.rows, found.step, "/".join([*found.names, *apart, ""])) if found else []
 
 
 def of_rows(rows: Iterable[Mapping[str, Any]], step: int, prefix: str = "") -> list[Any]:

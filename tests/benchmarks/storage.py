@@ -5,14 +5,17 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 from randteach.engine import execute
 from randteach.engine.execute import Context
 from randteach.engine.queue import DONE, Queue
-from randteach.jobs.job import Artifact, Job
+from randteach.jobs.job import Artifact
+from randteach.kinds import KINDS
 from randteach.store import work
 from randteach.store.session import Session, Sessions
 from randteach.store.store import Store
@@ -90,20 +93,22 @@ def _requests(store: Store, seen: Counter[str]) -> None:
 
 
 def _make(queue: Queue, context: Context, seen: Counter[str], by_workers: Counter[str]) -> None:
-    def nothing(job: Job, steps: object, context: Context, keeper: object) -> None:
-        keeper.begin()  # type: ignore[attr-defined]
-        keeper.result(standin.result())  # type: ignore[attr-defined]
+    def nothing(spec: Any, inputs: Any, keeper: Any) -> None:
+        inputs.ready()
+        keeper.result(standin.result())
 
-    execute.kinds.run, stage = nothing, execute.kinds.run
+    kinds = [replace(kind, stage=nothing) for kind in KINDS.values()]
+    before = dict(KINDS._found)
+    KINDS._found = {kind.name: kind for kind in kinds}
     try:
         while job := queue.next():
-            before = Counter(seen)
+            asked = Counter(seen)
             outcome = execute.attempt(job, context)
-            by_workers += seen - before
+            by_workers += seen - asked
             assert outcome == (DONE, ""), outcome
             queue.finish(job.key, *outcome)
     finally:
-        execute.kinds.run = stage
+        KINDS._found = before
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ import pytest
 from randteach import identity
 from randteach.cli.commands import archive
 from randteach.jobs.job import Artifact
+from randteach.kinds import revisions
 from randteach.store import marker, plans
 from randteach.store.marker import Damaged
 from randteach.store.missing import missing as lacking
@@ -335,7 +336,7 @@ def test_what_changes_between_two_readings_is_refused(
 def test_what_a_newer_version_exported_is_left_out(tar: Path, command: Command, tmp_path: Path) -> None:
     """Artifacts of a kind, and of a revision, that this version doesn't know; all others are taken."""
     found = members(tar)
-    revised = Artifact("probe", identity.digest(f"probe/{identity.REVISIONS['probe'] + 1}/{{}}"))
+    revised = Artifact("probe", identity.digest(f"probe/{revisions()['probe'] + 1}/{{}}"))
     for artifact, config in ((Artifact("future", KEY), b"?"), (revised, b"{}")):
         files = {"config.json": config, "metrics.jsonl": b"another form", "provenance.json": b"{}"}
         listed = {n: {"size": len(c), "sha256": hashlib.sha256(c).hexdigest()} for n, c in files.items()}

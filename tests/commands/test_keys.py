@@ -38,6 +38,9 @@ def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
+REVISED = 'resources="probe", revised=("it was wrong",)'
+
+
 def edit(path: Path, before: str, after: str) -> None:
     text = path.read_text()
     assert before in text
@@ -48,11 +51,11 @@ def edit(path: Path, before: str, after: str) -> None:
 def test_what_is_lost_and_what_stays(clone: Path, capsys: pytest.CaptureFixture[str]) -> None:
     argv = ["keys", "--since", "HEAD"]
     # Other labels, and another preset, lose no key.
-    edit(clone / "randteach" / "build.py", '"role": "input"', '"role": "pixels"')
+    edit(clone / "randteach" / "jobs" / "build.py", '"role": "input"', '"role": "pixels"')
     edit(clone / "sweeps" / "init_distance.py", '"seed": "0,1"', '"seed": "7"')
     assert guarded(lambda: run(argv)) == 0
     assert " 0 are lost" in capsys.readouterr().out
-    edit(clone / "randteach" / "identity.py", '"probe": 1', '"probe": 2')
+    edit(clone / "randteach" / "kinds" / "probe.py", 'resources="probe"', REVISED)
     assert guarded(lambda: run(argv)) == 1
     said = capsys.readouterr().out
     assert "init_distance mini: probe: 53 of 53 keys are lost" in said and ": distill: " not in said
@@ -60,7 +63,7 @@ def test_what_is_lost_and_what_stays(clone: Path, capsys: pytest.CaptureFixture[
     listed = subprocess.run(["git", "worktree", "list"], capture_output=True, text=True).stdout
     assert len(listed.splitlines()) == 1  # nothing is left of the comparison
     # A job that is planned no more is lost, too.
-    edit(clone / "randteach" / "identity.py", '"probe": 2', '"probe": 1')
+    edit(clone / "randteach" / "kinds" / "probe.py", REVISED, 'resources="probe"')
     edit(clone / "sweeps" / "restart.py", "yield from probe_jobs(point, Pixels())", "pass")
     assert guarded(lambda: run(argv)) == 1
     assert "restart mini: probe: 1 of 27 keys are lost" in capsys.readouterr().out

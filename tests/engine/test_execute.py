@@ -20,7 +20,7 @@ from randteach.config.overrides import parse
 from randteach.config.schema import Slot
 from randteach.engine import inputs, resume
 from randteach.engine.execute import Context, Postponed, execute
-from randteach.engine.keeper import Event
+from randteach.engine.keeper import Event, Keeper
 from randteach.environment import numerics
 from randteach.jobs.build import distill_job, probe_jobs, snapshot_probes, teacher_of
 from randteach.jobs.job import Artifact, Job
@@ -45,6 +45,13 @@ BASE |= {"probe.train_size": "200", "probe.test_size": "100"}
 CPU = torch.device("cpu")
 pytestmark = pytest.mark.usefixtures("one_thread")
 needs_ffcv = pytest.mark.skipif(not ffcv_available(), reason="FFCV is not installed")
+
+
+def opened(job: Job, context: Context) -> Any:
+    """The inputs of a job, as its stage takes them."""
+    keeper = Keeper(job, context)
+    keeper.start()
+    return inputs.JobInputs(job, set(), context, keeper)
 
 
 def jobs(*pairs: str) -> tuple[Any, ...]:
@@ -252,7 +259,9 @@ def test_pixels_are_probed_as_the_network_sees_them_with_validation_apart(tmp_pa
     context = context_at(tmp_path)
     student, _, _, job = jobs("probe.val_fraction=0.2", "data.train_size=3950")
     x = torch.rand(3, 2, 4, 4, generator=torch.Generator().manual_seed(0))
-    found = inputs.encoder_of(job.spec, context, CPU)(x.contiguous(memory_format=torch.channels_last))
+    found = opened(job, context).encoder(job.spec.reference, job.spec.samples.size)(
+        x.contiguous(memory_format=torch.channels_last)
+    )
     assert torch.equal(found, x.reshape(3, 32))  # channels first, whatever the memory format
     train, test = (inputs.open_samples(job.spec.samples, name, context) for name in ("train", "test"))
     val = held_out(train.labels, 50)  # 200 / (1 - 0.2) - 200
@@ -273,7 +282,7 @@ def test_a_probed_teacher_is_the_one_that_was_copied(norm: str, tmp_path: Path) 
     student, _, job, _ = jobs(f"distill.teacher_norm={norm}", "probe.data=fashion_mnist")
     data = inputs.open_samples(student.spec.samples, "train", context)
     teacher = Teacher(student.spec, data, inputs.indices_of(data, student.spec.samples), CPU, {})
-    probed = inputs.encoder_of(job.spec, context, CPU)
+    probed = opened(job, context).encoder(job.spec.reference, job.spec.samples.size)
     assert isinstance(probed, nn.Module) and not any(module.training for module in probed.modules())
     ours, theirs = probed.state_dict(), teacher.encoder.state_dict()
     assert ours.keys() == theirs.keys() and all(torch.equal(ours[name], theirs[name]) for name in ours)
@@ -287,7 +296,7 @@ def test_a_measure_is_taken_of_the_probes_samples(tmp_path: Path) -> None:
     seen: list[Any] = []
     context.emit = seen.append
     execute(measured, context)
-    train, test, indices = inputs.labelled(probed.spec.samples, 100, context, CPU)
+    train, test, indices = opened(probed, context).labelled(probed.spec.samples, 100)
     features = embedded(partial(torch.flatten, start_dim=1), train, test, indices, CPU)
     assert [len(labels) for labels in features.labels.values()] == [200, 50, 100]
     expected = logistic(Logistic(), features, list)

@@ -32,7 +32,12 @@ def test_an_unknown_name_is_told_with_the_nearest_one() -> None:
 
 def test_what_is_added_for_a_while_goes_again() -> None:
     fruit = Catalogue("fruit", [Fruit("apple")])
-    with pytest.raises(RuntimeError), fruit.extended(Fruit("fig")):
-        assert "fig" in fruit
-        raise RuntimeError
+
+    def fail() -> None:
+        with fruit.extended(Fruit("fig")):
+            assert "fig" in fruit
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
     assert list(fruit) == ["apple"]

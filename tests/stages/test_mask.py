@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from randteach.config.schema import Net
+from randteach.nets import pruning
 from randteach.nets.pruning import Masks, kept, pack, prunable, smallest_pruned, unpack
 from randteach.specs import MaskSpec
-from randteach.stages import mask as module
 from randteach.stages.mask import mask
 from randteach.stages.recorder import Recorder, Result
 
@@ -123,4 +123,4 @@ def test_a_mask_takes_a_bit_a_weight() -> None:
 
 def test_kept_rounds_to_the_nearest() -> None:
     assert [kept({"a": torch.Size([7, 3])}, 0.2, r) for r in range(5)] == [21, 17, 13, 11, 9]
-    assert module.PRUNED < 0
+    assert pruning.PRUNED < 0

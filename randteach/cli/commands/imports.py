@@ -22,6 +22,7 @@ from randteach.environment import code
 from randteach.errors import UserError
 from randteach.identity import names, plain
 from randteach.jobs.job import Artifact
+from randteach.kinds import revisions
 from randteach.store import contents, marker, plans, work
 from randteach.store.contents import RECORD
 from randteach.store.marker import Marker
@@ -175,7 +176,7 @@ class _Check:
             self.found.plans.append((match["study"], content))
 
     def _commit(self, artifact: Artifact, content: bytes) -> None:
-        if artifact.kind not in identity.REVISIONS:
+        if artifact.kind not in revisions():
             self.found.newer.add(artifact)
             return
         commit = marker.read(artifact, content)
@@ -212,4 +213,4 @@ class _Check:
             what = f"the config of {artifact.kind} {artifact.name} has another key"
             raise UserError(f"{self.source}: {what}; refused")
         plain.record(config)
-        return revision > identity.REVISIONS[artifact.kind]
+        return revision > revisions()[artifact.kind]

@@ -6,7 +6,6 @@ from typing import Any
 
 from rich.console import Console
 
-from randteach import identity
 from randteach.cli.estimate import size
 from randteach.config import overrides
 from randteach.config.labels import label
@@ -16,6 +15,7 @@ from randteach.environment import code
 from randteach.errors import UserError
 from randteach.jobs.fields import FILTERS, flat
 from randteach.jobs.job import Artifact, Entry
+from randteach.kinds import revisions
 from randteach.store import plans, states
 from randteach.store.lookup import Lookup, damage_told, key_of, made, results, studies_of, text
 from randteach.store.marker import Damaged, Marker, Unknown
@@ -153,7 +153,7 @@ def show(store: Store, prefix: str, console: Console) -> int:
         provenance = store.json(artifacts[-1], "provenance")
         markers = [store.marker(artifact) for artifact in artifacts]
     say("job", _title(job.entry))
-    say("key", f"{key} ({artifacts[-1].kind}, revision {identity.REVISIONS[artifacts[-1].kind]})")
+    say("key", f"{key} ({artifacts[-1].kind}, revision {revisions()[artifacts[-1].kind]})")
     say("studies", ", ".join(studies_of(store, key)) or "none that is recorded")
     for artifact, marker in zip(artifacts, markers, strict=True):
         at = "result" if artifact.step is None else f"step {artifact.step}"

@@ -83,12 +83,12 @@ def distill(module) -> None:
     module.distillation_loss, module.Student._train_step = between_forward_and_backward, counted
 
 
-def kinds(module) -> None:
-    probe = module.probe
+def probe(module) -> None:
+    real = module.probe
 
     def counted(spec, *args, **options):
         note(f"probe {spec}")
-        probe(spec, *args, **options)
+        real(spec, *args, **options)
 
     module.probe = counted
 
@@ -96,7 +96,7 @@ def kinds(module) -> None:
 PATCHES = {
     "randteach.environment.disk": disk,
     "randteach.stages.distill": distill,
-    "randteach.engine.kinds": kinds,
+    "randteach.stages.probe": probe,
 }
 
 

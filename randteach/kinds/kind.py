@@ -1,0 +1,72 @@
+"""What a kind of job declares: all that the rest of the software has to know of it."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from randteach.specs.origins import settings_of
+
+if TYPE_CHECKING:
+    from randteach.kinds.inputs import Inputs
+    from randteach.stages.recorder import Recorder
+
+S = TypeVar("S")
+Labels = Mapping[str, Any]
+Rows = Iterable[Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Number:
+    """A measure that a kind gives: a column of its rows.
+
+    `modes` says in which modes of norm layers it is given, from a setting's value by name; `learnt`: not
+    before the first step.
+    """
+
+    name: str
+    unit: str
+    splits: tuple[str | None, ...] = (None,)  # "val" only where samples are held out
+    learnt: bool = False
+    modes: Callable[[Callable[[str], Any]], tuple[str | None, ...]] = lambda value: (None,)
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Points of a curve in MLflow: rows, the step of those without one, and what the curve is called."""
+
+    rows: Rows
+    step: int
+    names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Kind(Generic[S]):
+    """A kind of job.
+
+    `stage` makes a job's results from its spec: it opens what it needs by `Inputs`, and hands rows and
+    results to the recorder. `revised` says why the kind was raised to its second revision, its third, and
+    so on; every older result of the kind is then another result.
+    """
+
+    name: str
+    spec: type[S]
+    stage: "Callable[[S, Inputs, Recorder], None]"
+    numbers: tuple[Number, ...]
+    title: str = ""  # of its jobs, before "of teacher seed 0"; the kind's name where it is empty
+    revised: tuple[str, ...] = ()
+    resources: str = ""  # the section of `resources.*` that its jobs take; one CPU where it is empty
+    gpu: bool = False  # whether its jobs take a GPU where there is one
+    of_features: bool = False  # whether its numbers judge features, as the probes do
+    has_run: bool = False  # whether what hangs below its jobs is shown below their runs in MLflow
+    every_step: bool = False  # whether its numbers are planned at each snapshot, or at the last one alone
+    curve: Callable[[Labels, Rows, bool], Curve | None] = field(default=lambda labels, rows, hangs: None)
+
+    @property
+    def revision(self) -> int:
+        """1, and one more for each time that the kind's meaning has changed."""
+        return len(self.revised) + 1
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """The settings that its spec's fields come from, by the field's dotted name."""
+        return settings_of(self.spec)
