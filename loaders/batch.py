@@ -22,24 +22,3 @@ def normalise(
     scale = torch.tensor([1 / (255 * s) for s in std]).to(device, non_blocking=True)
     shift = torch.tensor([m / s for m, s in zip(mean, std, strict=True)]).to(device, non_blocking=True)
     return x_BCHW.mul_(scale[:, None, None]).sub_(shift[:, None, None])
-
-
-def flip_crop(images_BCHW: torch.Tensor, generator: torch.Generator, padding: int = 4) -> torch.Tensor:
-    """Each image flipped with probability 1/2 and cropped out of its zero-padded self.
-
-    The choices are drawn on the CPU from the generator; images stay on their device.
-    """
-    count, channels, height, width = images_BCHW.shape
-    device = images_BCHW.device
-    flip_B = torch.rand(count, generator=generator) < 0.5
-    at_2B = torch.randint(0, 2 * padding + 1, (2, count), generator=generator)
-    columns = torch.arange(width).expand(count, width)
-    columns = torch.where(flip_B[:, None], width - 1 - columns, columns) + at_2B[1][:, None]
-    rows = torch.arange(height)[None] + at_2B[0][:, None]
-    padded = torch.nn.functional.pad(images_BCHW, (padding,) * 4)
-    return padded[
-        torch.arange(count, device=device)[:, None, None, None],
-        torch.arange(channels, device=device)[None, :, None, None],
-        rows.to(device, non_blocking=True)[:, None, :, None],
-        columns.to(device, non_blocking=True)[:, None, None, :],
-    ]

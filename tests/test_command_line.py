@@ -105,8 +105,8 @@ MISTAKES = [
     ("alpha=nan", "alpha=nan: allowed are numbers from 0 to 1"),
     ("distill.lr=-1", "distill.lr=-1.0: allowed are "),
     ("probe.at=[0,-1]", "probe.at=-1: allowed are numbers from 0"),
-    ("net.arch=vgg12", "net.arch=vgg12: allowed are resnet18, vgg11"),
-    ("distill.loss=ce,mae", "distill.loss=mae: allowed are ce, ce_exact, mse"),
+    ("net.arch=vgg12", "net.arch=vgg12: no such network; did you mean vgg11? there are resnet18, vgg11"),
+    ("distill.loss=ce,mae", "distill.loss=mae: no such loss; did you mean mse? there are ce, ce_exact, mse"),
     ("loader=hdf5", "loader=hdf5: allowed are auto, ffcv, memory, device"),
     # What is no part of a result's identity has one value.
     ("loader=ffcv,memory", "loader=ffcv,memory: can't be swept", "give one value"),

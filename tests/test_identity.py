@@ -18,6 +18,7 @@ from randteach.config.schema import Config, get, settings
 from randteach.config.setting import Setting
 from randteach.errors import UserError
 from randteach.jobs.build import probe_jobs
+from randteach.jobs.choices import CATALOGUES
 from randteach.jobs.downstream.connect import connect_jobs
 from randteach.jobs.downstream.plane import plane_jobs
 from randteach.jobs.downstream.tickets import ticket_jobs
@@ -128,8 +129,8 @@ def changed(config: Config, item: Setting) -> Config:
     typed = get(config, item.name)
     value = get(resolve(config), item.name) if typed is None else typed
     other: Any
-    if item.choices:
-        other = next(choice for choice in item.choices if choice != value)
+    if choices := CATALOGUES.get(item.name, item.choices):
+        other = next(choice for choice in choices if choice != value)
     elif "bool" in item.type:
         other = not value
     elif "list" in item.type:

@@ -14,6 +14,7 @@ from randteach.config import overrides
 from randteach.config.schema import Config, get, settings
 from randteach.config.setting import Setting
 from randteach.errors import UserError
+from randteach.jobs.choices import CATALOGUES
 from randteach.jobs.job import Entry, Job
 from randteach.jobs.resolve import resolve
 from randteach.kinds import revisions
@@ -42,8 +43,8 @@ FREE = [item for item in settings().values() if item.name not in SKIPPED and "re
 
 def values_of(item: Setting) -> st.SearchStrategy[Any]:
     """Values that a setting allows, not too far out."""
-    if item.choices:
-        return st.sampled_from(item.choices)
+    if choices := CATALOGUES.get(item.name, item.choices):
+        return st.sampled_from(list(choices))
     if item.name in NAMES or item.name in SMALL:
         return st.sampled_from((NAMES | SMALL)[item.name])
     if "bool" in item.type:

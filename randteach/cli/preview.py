@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from rich.console import Console
 
 from loaders import DATASETS
+from loaders.augment import AUGMENTATIONS
 from randteach.cli import estimate
 from randteach.engine.progress import duration
 from randteach.jobs.job import Job
@@ -53,14 +54,15 @@ def _older(plan: Plan, missing: Sequence[Job], store: Store) -> Iterator[str]:
 
 def _flipped(missing: Sequence[Job]) -> Iterator[str]:
     """Images that are flipped, of sets where a mirrored one is none of its class."""
-    flipping = {
-        (job.spec.samples.name, "train.augment" if isinstance(job.spec, TrainSpec) else "data.augment")
-        for job in missing
-        if isinstance(job.spec, TrainSpec | DistillSpec) and job.spec.seed_augment is not None
-    }
-    for name, setting in sorted(flipping):
-        if not DATASETS[name].flips:
+    flipping = set()
+    for spec in (job.spec for job in missing):
+        if isinstance(spec, TrainSpec):
+            flipping.add((spec.samples.name, "train.augment", spec.train.augment))
+        elif isinstance(spec, DistillSpec):
+            flipping.add((spec.samples.name, "data.augment", spec.augment))
+    for name, setting, augment in sorted(flipping):
+        if AUGMENTATIONS[augment].flips and not DATASETS[name].flips:
             yield (
-                f"{setting}=flip_crop mirrors half of the images of {name}, and a mirrored one is none of "
+                f"{setting}={augment} mirrors half of the images of {name}, and a mirrored one is none of "
                 f"its class; you may want {setting}=none"
             )

@@ -9,8 +9,6 @@ from typing import Any, get_type_hints
 from randteach.config.setting import Setting, chosen, seed, setting
 from randteach.errors import UserError
 
-ARCHS = ("resnet18", "vgg11")
-
 
 @dataclass
 class Seeds:
@@ -29,13 +27,8 @@ class Seeds:
 class Net:
     """The encoder, the same for teacher and student."""
 
-    arch: str = setting("resnet18", "encoder", choices=ARCHS)
+    arch: str = setting("resnet18", "encoder")
     width: int = setting(64, "channels of the first stage; the embedding is 8x as wide", low=1)
-
-    @property
-    def normed(self) -> bool:
-        """Whether it has norm layers."""
-        return self.arch == "resnet18"
 
 
 @dataclass
@@ -58,7 +51,7 @@ class Data:
     train_size: int | None = setting(None, "samples to distil on, class-balanced (null: all)", low=1)
     like: str | None = setting(None, "random inputs: the set whose shape they take, probed by default")
     sigma: float = setting(1.0, "random inputs: standard deviation", low=0.0)
-    augment: str = setting("none", "augmentation in distillation", choices=("none", "flip_crop"))
+    augment: str = setting("none", "augmentation in distillation")
     root: str | None = setting(None, "folder of raw data (null: OUT/data)", key=False)
 
 
@@ -74,7 +67,7 @@ class Distill:
     beta1: float = setting(0.9, "AdamW: decay of the first moment", low=0.0, below=1.0)
     beta2: float = setting(0.999, "AdamW: decay of the second moment", low=0.0, below=1.0)
     weight_decay: float = setting(0.0, "AdamW: weight decay, on every parameter", low=0.0)
-    loss: str = setting("ce", "loss on the outputs", choices=("ce", "ce_exact", "mse"))
+    loss: str = setting("ce", "loss on the outputs")
     teacher_temperature: float = setting(1.0, "the teacher's outputs are divided by it", low=1e-6)
     student_temperature: float = setting(1.0, "the student's outputs are divided by it", low=1e-6)
     teacher_norm: str = setting(
@@ -115,7 +108,7 @@ class Train:
     weight_decay: float = setting(1e-4, "weight decay, on every parameter", low=0.0)
     milestones: list[int] = setting([80, 120], "epochs after which the rate falls", low=0)
     decay: float = setting(0.1, "what the rate is multiplied by at each of them", low=0.0, high=1)
-    augment: str = setting("flip_crop", "augmentation", choices=("none", "flip_crop"))
+    augment: str = setting("flip_crop", "augmentation")
     padding: int = setting(4, "flip_crop: pixels of zero padding", low=0)
 
 

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
+from loaders.augment import AUGMENTATIONS
 from randteach import identity
 from randteach.config.schema import Config
 from randteach.jobs.job import Artifact, Job
@@ -54,7 +55,7 @@ def distill_job(config: Config, before: Job | None = None, *, head: bool = False
         distill=config.distill,
         seed_student=seeds.student,
         seed_order=seeds.order,
-        seed_augment=None if config.data.augment == "none" else seeds.augment,
+        seed_augment=seeds.augment if AUGMENTATIONS[config.data.augment].apply else None,
         round=number,
     )
     labels = {

@@ -9,9 +9,10 @@ from typing import Any
 from loaders import DATASETS
 from randteach.config.labels import label
 from randteach.config.overrides import Axes
-from randteach.config.schema import Net, settings
+from randteach.config.schema import settings
 from randteach.errors import UserError
 from randteach.jobs.resolve import resolve, steps_an_epoch
+from randteach.nets import ARCHITECTURES
 
 NORM_LAYERS = {"distill.teacher_norm": ("calibrated", "batch"), "plane.norm": ("interpolated", "batch")}
 
@@ -47,7 +48,7 @@ def _check_noise(axes: Axes) -> None:
 
 def _check_norms(axes: Axes) -> None:
     archs = _values(axes, "net.arch")
-    if not any(Net(arch).normed for arch in archs):
+    if not any(arch not in ARCHITECTURES or ARCHITECTURES[arch].norms for arch in archs):
         for name, kinds in NORM_LAYERS.items():
             for value in _typed(axes, name):
                 if value in kinds:

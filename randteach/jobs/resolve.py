@@ -8,17 +8,20 @@ from loaders.datasets import Dataset
 from randteach import nets
 from randteach.config.schema import Config, check
 from randteach.errors import UserError
+from randteach.jobs import choices
 from randteach.specs import Samples
 
 
 def resolve(config: Config, typed: frozenset[str] = frozenset()) -> Config:
     """Everything that a user may leave null as what it stands for; sizes that nobody typed are ceilings."""
     check(config)
+    choices.check(config)
     config = _seeds(config)
     config = _shape(config)
     config = _probe_sizes(config, typed)
     config = _train_size(config, typed)
-    if problem := nets.check_shape(config.net, config.data.size or 0):
+    architecture = nets.ARCHITECTURES[config.net.arch]
+    if problem := architecture.why_not(config.data.size or 0):
         raise UserError(problem)
     _check_batches(config)
     return _trials(config, typed)
@@ -181,12 +184,13 @@ def _check_batches(config: Config) -> None:
         raise UserError(
             f"distill.batch_size={batch}: with drop_last, {count} samples fill no batch; give at most {count}"
         )
-    if config.net.normed and batch == 1:
+    if nets.has_norms(config.net) and batch == 1:
+        without = next(one.name for one in nets.ARCHITECTURES.values() if not one.norms)
         raise UserError(
             "distill.batch_size=1: BatchNorm has no statistics of one sample; give 2 or more, "
-            "or net.arch=vgg11"
+            f"or net.arch={without}"
         )
-    if config.net.normed and not config.distill.drop_last and count % batch == 1:
+    if nets.has_norms(config.net) and not config.distill.drop_last and count % batch == 1:
         raise UserError(
             f"distill.batch_size={batch}: leaves one of {count} samples for the last batch, on which "
             "BatchNorm has no statistics; give another size or distill.drop_last=true"

@@ -5,7 +5,8 @@ from typing import Any
 
 from randteach.kinds.inputs import Inputs
 from randteach.kinds.kind import Curve, Kind, Labels, Number, Rows
-from randteach.kinds.opening import both, has_norms
+from randteach.kinds.opening import both
+from randteach.nets import ARCHITECTURES
 from randteach.specs import ConnectSpec
 from randteach.stages.recorder import Recorder
 
@@ -20,7 +21,8 @@ def _run(spec: ConnectSpec, inputs: Inputs, recorder: Recorder) -> None:
 
 
 def _modes(value: Callable[[str], Any]) -> tuple[str | None, ...]:
-    return ("interpolated", "reestimated") if has_norms(value("net.arch")) else ("none",)
+    architecture = ARCHITECTURES.get(value("net.arch"))
+    return ("interpolated", "reestimated") if architecture and architecture.norms else ("none",)
 
 
 def _by_epoch(labels: Labels, rows: Rows, hangs: bool) -> Curve | None:

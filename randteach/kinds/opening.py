@@ -1,15 +1,12 @@
 """What several kinds open alike."""
 
-from functools import cache
 from typing import TYPE_CHECKING
 
-import torch
-
 from randteach import nets
-from randteach.config.schema import Head, Net
+from randteach.config.schema import Head
 from randteach.kinds.inputs import Inputs
 from randteach.specs import Draw, Network, Samples
-from randteach.stages.embed import drawn_encoder, norms
+from randteach.stages.embed import drawn_encoder
 from randteach.stages.recorder import Tensors
 
 if TYPE_CHECKING:
@@ -32,10 +29,3 @@ def with_head(reference: Network, head: Head, size: int, inputs: Inputs) -> Tens
         return found | {f"head.{name}": value for name, value in drawn.state_dict().items()}
     state = inputs.state(reference)
     return found | {name: value for name, value in state.items() if name.startswith("head.")}
-
-
-@cache
-def has_norms(arch: str) -> bool:
-    """Whether a network has norm layers."""
-    with torch.device("meta"):
-        return bool(norms(nets.build(Net(arch, 1), 3, 32)))

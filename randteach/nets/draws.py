@@ -1,47 +1,63 @@
 """Random draws of encoder and head: weights as a pure function of (architecture, role, seed)."""
 
+import torch
 from torch import nn
 
 from loaders.streams import stream
 from randteach.config.schema import Head as HeadConfig
 from randteach.config.schema import Net
+from randteach.nets.architectures import ARCHITECTURES
 from randteach.nets.head import Head
 
 HEAD_STD = 0.02
+WEIGHTED = (nn.Conv2d, nn.Linear)
+NORMS = (nn.BatchNorm2d, nn.GroupNorm, nn.LayerNorm, nn.InstanceNorm2d)
 
 
 def build(net: Net, channels: int, size: int) -> nn.Module:
-    """An encoder with whatever weights it comes with; `check_shape` says which shapes it takes."""
-    # Imported here: torchvision takes seconds, which a plan that is done already need not wait for.
-    from randteach.nets.resnet import ResNet18
-    from randteach.nets.vgg import VGG11
-
-    if net.arch == "vgg11":
-        return VGG11(channels, net.width, size)
-    return ResNet18(channels, net.width)
+    """An encoder with whatever weights it comes with; UserError where there is no such network."""
+    return ARCHITECTURES.find(net.arch, "net.arch").build(channels, net.width, size)
 
 
 def embedding_dim(net: Net, size: int) -> int:
     """Width of the encoder's output at an input of size x size pixels."""
-    return 8 * net.width * ((size // 32) ** 2 if net.arch == "vgg11" else 1)
+    return ARCHITECTURES.find(net.arch, "net.arch").embedding_dim(net.width, size)
 
 
-def check_shape(net: Net, size: int) -> str | None:
-    """What is wrong with this input size, and what to do, or None."""
-    if net.arch == "vgg11" and size < 32:
-        return f"data.size={size}: vgg11 halves its input five times and takes 32 or more; set data.size=32"
-    return None
+def has_norms(net: Net) -> bool:
+    """Whether an encoder has BatchNorm layers."""
+    return ARCHITECTURES.find(net.arch, "net.arch").norms
 
 
 def draw_encoder(net: Net, channels: int, size: int, role: str, seed: int) -> nn.Module:
-    """Kaiming normal (fan_out, relu) convolutions, biases 0, norm weights 1, drawn in module order."""
-    encoder, generator = build(net, channels, size), stream(f"encoder/{role}", seed)
-    for module in encoder.modules():
-        if isinstance(module, nn.Conv2d):
-            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu", generator=generator)
-            if module.bias is not None:
-                nn.init.zeros_(module.bias)
+    """Kaiming normal (fan_out, relu) weights, biases 0, norm weights 1, drawn in module order.
+
+    Raises TypeError for a module with parameters that no rule says how to draw.
+    """
+    encoder = build(net, channels, size)
+    draw_(encoder, stream(f"encoder/{role}", seed))
     return encoder
+
+
+@torch.no_grad()
+def draw_(encoder: nn.Module, generator: torch.Generator) -> None:
+    """Draw every parameter of an encoder; nothing of it comes from torch's global stream."""
+    for name, module in encoder.named_modules():
+        own = dict(module.named_parameters(recurse=False))
+        if not own:
+            continue
+        if isinstance(module, WEIGHTED):
+            nn.init.kaiming_normal_(
+                own.pop("weight"), mode="fan_out", nonlinearity="relu", generator=generator
+            )
+        elif isinstance(module, NORMS):
+            own.pop("weight").fill_(1)
+        if "bias" in own and isinstance(module, WEIGHTED + NORMS):
+            own.pop("bias").zero_()
+        if own:
+            kind, where = type(module).__name__, f"{name}.{next(iter(own))}".lstrip(".")
+            known = ", ".join(one.__name__ for one in WEIGHTED + NORMS)
+            raise TypeError(f"{where}: no rule says how parameters of {kind} are drawn; build it of {known}")
 
 
 def draw_head(config: HeadConfig, embedding: int, role: str, seed: int) -> Head:

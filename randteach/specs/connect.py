@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated
 
+from randteach.nets import has_norms
 from randteach.specs.origins import PROBED, From
 from randteach.specs.reference import REESTIMATED, Reads, Samples, Snapshot, corrected
 
@@ -18,7 +19,7 @@ class ConnectSpec:
     statistics: str = corrected("float32", REESTIMATED)
 
     def __post_init__(self) -> None:
-        if self.ends[0].net.normed:
+        if has_norms(self.ends[0].net):
             object.__setattr__(self, "statistics", "float64")
 
     @property

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from randteach.config.schema import Head
+from randteach.nets import has_norms
 from randteach.specs.origins import PROBED, From
 from randteach.specs.probe import ProbeSpec
 from randteach.specs.reference import REESTIMATED, Network, Reads, calibration, corrected
@@ -37,7 +38,7 @@ class PlaneSpec:
     statistics: str = corrected("float32", REESTIMATED)
 
     def __post_init__(self) -> None:
-        if self.norm == "reestimated" and self.teacher.net.normed:
+        if self.norm == "reestimated" and has_norms(self.teacher.net):
             object.__setattr__(self, "statistics", "float64")
 
     @property

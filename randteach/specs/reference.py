@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from randteach.config.schema import Net
+from randteach.nets import has_norms
 
 
 def corrected(absent: Any, why: str, *, now: Any = None) -> Any:
@@ -52,7 +53,7 @@ class Draw:
     )
 
     def __post_init__(self) -> None:
-        if self.norm == "calibrated" and self.net.normed:
+        if self.norm == "calibrated" and has_norms(self.net):
             object.__setattr__(self, "statistics", "of all samples")
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from loaders import Batch, Split
-from loaders.batch import flip_crop
+from loaders.augment import AUGMENTATIONS
 from loaders.streams import stream
 from randteach import nets
 from randteach.specs import DistillSpec
@@ -18,6 +18,7 @@ from randteach.stages.teacher import Cache, Teacher
 from randteach.stages.trajectory import Trajectory
 
 MOMENTS = ("exp_avg", "exp_avg_sq")
+PADDING = 4  # pixels of an augmentation
 
 
 def distill(
@@ -79,6 +80,7 @@ class Student(Trajectory):
         self.reader = data.reader(
             config.batch_size, indices=indices, seed=spec.seed_order, drop_last=config.drop_last
         )
+        self.augment = AUGMENTATIONS[spec.augment].apply
         self.samples = min(len(indices), len(self.reader) * config.batch_size)
         self.step = 0
         # Sums over the epoch so far: loss x samples, KL, steps whose loss is not finite.
@@ -92,8 +94,9 @@ class Student(Trajectory):
     def _train_step(self, batch: Batch, epoch: int, number: int) -> None:
         """One step; nothing on the device is waited for."""
         images, config = batch.images_BCHW, self.spec.distill
-        if self.spec.seed_augment is not None:
-            images = flip_crop(images, stream("augment", self.spec.seed_augment, epoch, number))
+        if self.augment and self.spec.seed_augment is not None:
+            generator = stream("augment", self.spec.seed_augment, epoch, number)
+            images = self.augment(images, generator, PADDING)
         x_BCHW = prepare(images, self.data, self.device)
         teacher_BK = self.teacher.logits(batch.index_B, x_BCHW)
         student_BK = self.head(self.encoder(x_BCHW))

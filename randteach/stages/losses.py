@@ -5,9 +5,13 @@ gradient are computed together, some rows at a time so that they stay in the cac
 takes the place of the student's outputs. Rows are independent: their number changes no bit.
 """
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
+
+from loaders.catalogue import Catalogue
 
 CHUNK = 1 << 18  # floats a tensor in one pass on a CPU: 1 MB
 SERIES = (1 / 720, 1 / 120, 1 / 24, 1 / 6, 1 / 2)  # of (e^d - 1 - d) / d^2, highest power first
@@ -61,7 +65,8 @@ class _Loss(torch.autograd.Function):
         loss_B, kl_B = student_BK.new_empty(batch), student_BK.new_empty(batch)
         for at in range(0, batch, rows):
             part = slice(at, at + rows)
-            grad, loss_B[part], kl_B[part] = _rows(student_BK[part], teacher_BK[part], loss, t_s, t_t, batch)
+            rows_ = _Rows(student_BK[part], teacher_BK[part], t_s, t_t, batch)
+            grad, loss_B[part], kl_B[part] = _computed(LOSSES.find(loss, "distill.loss"), rows_)
             student_BK[part] = grad
         ctx.grad_BK = student_BK
         kl = kl_B.sum()
@@ -74,27 +79,73 @@ class _Loss(torch.autograd.Function):
         return ctx.grad_BK.mul_(grad_loss), None, None, None, None
 
 
-def _rows(
-    student: torch.Tensor, teacher: torch.Tensor, loss: str, t_s: float, t_t: float, batch: int
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Gradient, loss and KL of some rows; the gradient is that of the mean over the batch."""
-    scaled = student if t_s == 1 else student / t_s
-    target = teacher if t_t == 1 else teacher / t_t
-    log_s, log_t = scaled.log_softmax(-1), target.log_softmax(-1)
-    # The two spellings differ in their last bits, which is all there is to learn from near the teacher.
-    p_t = log_t.exp() if loss == "ce" else target.softmax(-1)
-    kl = kl_divergence(log_s, log_t, p_t)
-    if loss == "mse":
-        gap = student - teacher
-        value = gap.square().mean(-1)
-        return gap.mul_(2 / (batch * student.shape[1])), value, kl
-    value = (p_t * log_s).sum(-1).neg_()
-    if loss == "ce":
-        grad = torch.ops.aten._log_softmax_backward_data(p_t.mul_(-1 / batch), log_s, -1, student.dtype)
-    else:
-        # Both by the same function, so that the gradient at the teacher is zero to the last bit.
-        grad = (scaled.softmax(-1) - p_t).mul_(1 / batch)
-    return (grad if t_s == 1 else grad.div_(t_s)), value, kl
+class _Rows:
+    """Some rows of outputs; a gradient of theirs is that of the mean over the batch."""
+
+    def __init__(
+        self, student: torch.Tensor, teacher: torch.Tensor, t_s: float, t_t: float, batch: int
+    ) -> None:
+        self.student, self.teacher, self.t_s, self.batch = student, teacher, t_s, batch
+        self.scaled = student if t_s == 1 else student / t_s
+        self.target = teacher if t_t == 1 else teacher / t_t
+        self.log_s, self.log_t = self.scaled.log_softmax(-1), self.target.log_softmax(-1)
+
+    def back(self, grad: torch.Tensor) -> torch.Tensor:
+        """The gradient of the outputs from that of the outputs by temperature."""
+        return grad if self.t_s == 1 else grad.div_(self.t_s)
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A loss on rows of outputs: how it spells the teacher's probabilities p_t, its gradient and value.
+
+    `gradient` may destroy p_t.
+    """
+
+    name: str
+    target: Callable[[_Rows], torch.Tensor]
+    gradient: Callable[[_Rows, torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
+
+
+def _computed(loss: Loss, rows: _Rows) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Gradient, loss and KL of some rows."""
+    p_t = loss.target(rows)
+    kl = kl_divergence(rows.log_s, rows.log_t, p_t)
+    return *loss.gradient(rows, p_t), kl
+
+
+def _ce(rows: _Rows, p_t: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    value = (p_t * rows.log_s).sum(-1).neg_()
+    dtype, scale = rows.student.dtype, -1 / rows.batch
+    grad = torch.ops.aten._log_softmax_backward_data(p_t.mul_(scale), rows.log_s, -1, dtype)
+    return rows.back(grad), value
+
+
+def _ce_exact(rows: _Rows, p_t: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    value = (p_t * rows.log_s).sum(-1).neg_()
+    # Both by the same function, so that the gradient at the teacher is zero to the last bit.
+    return rows.back((rows.scaled.softmax(-1) - p_t).mul_(1 / rows.batch)), value
+
+
+def _mse(rows: _Rows, p_t: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    gap = rows.student - rows.teacher
+    value = gap.square().mean(-1)
+    return gap.mul_(2 / (rows.batch * rows.student.shape[1])), value
+
+
+def _softmax(rows: _Rows) -> torch.Tensor:
+    return rows.target.softmax(-1)
+
+
+# The two spellings of p_t differ in their last bits, which is all there is to learn from near the teacher.
+LOSSES: Catalogue[Loss] = Catalogue(
+    "loss",
+    [
+        Loss("ce", lambda rows: rows.log_t.exp(), _ce),
+        Loss("ce_exact", _softmax, _ce_exact),
+        Loss("mse", _softmax, _mse),
+    ],
+)
 
 
 def kl_divergence(log_s: torch.Tensor, log_t: torch.Tensor, p_t: torch.Tensor) -> torch.Tensor:

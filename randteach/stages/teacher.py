@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from loaders import Split
+from loaders.augment import AUGMENTATIONS
 from randteach import identity, nets
 from randteach.config.schema import Head as HeadConfig
 from randteach.specs import DistillSpec, Draw, Network, Snapshot
@@ -73,7 +74,7 @@ class Teacher(Frozen):
         self.features_NF = None
         fixed = isinstance(spec.teacher, Snapshot) or spec.teacher.norm != "batch"
         # At alpha 0 the two are one function, whose last bits a table made in other batches may miss.
-        if spec.augment == "none" and fixed and spec.alpha != 0:
+        if not AUGMENTATIONS[spec.augment].apply and fixed and spec.alpha != 0:
             about = (spec.teacher, spec.head, spec.samples)
             self.features_NF = self._lookup(cache, identity.dumps(about), data, indices, device)
 

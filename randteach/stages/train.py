@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 
 from loaders import Batch, Split
-from loaders.batch import flip_crop
+from loaders.augment import AUGMENTATIONS
 from loaders.streams import stream
 from randteach import nets
 from randteach.nets.classified import Classified
@@ -86,6 +86,7 @@ class Training(Trajectory):
         self.reader = data.reader(
             config.batch_size, indices=indices, seed=spec.seed_order, purpose=spec.order
         )
+        self.augment = AUGMENTATIONS[config.augment].apply
         self.samples = len(indices)
         named = dict(self.model.named_parameters())
         self.masked: list[torch.Tensor] = [named[name] for name in masks or {}]
@@ -108,9 +109,9 @@ class Training(Trajectory):
         """One step; nothing on the device is waited for."""
         images, y_B = batch.images_BCHW, batch.labels_B
         assert y_B is not None
-        if self.spec.seed_augment is not None:
+        if self.augment and self.spec.seed_augment is not None:
             generator = stream("train/augment", self.spec.seed_augment, epoch, number)
-            images = flip_crop(images, generator, self.config.padding)
+            images = self.augment(images, generator, self.config.padding)
         y_B = y_B.to(self.device, non_blocking=True)
         logits_BC = self.model(prepare(images, self.data, self.device))
         loss = F.cross_entropy(logits_BC, y_B)

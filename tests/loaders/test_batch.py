@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from loaders.batch import flip_crop, normalise
+from loaders.augment import flip_crop
+from loaders.batch import normalise
 
 CPU = torch.device("cpu")
 FORMATS = [torch.contiguous_format, torch.channels_last]

@@ -35,12 +35,12 @@ def test_shapes(arch: str, width: int, channels: int, size: int, embedding: int)
     encoder = nets.build(net, channels, size).eval()
     assert encoder(torch.zeros(2, channels, size, size)).shape == (2, embedding)
     assert nets.embedding_dim(net, size) == embedding
-    assert nets.check_shape(net, size) is None
-    assert net.normed == any(isinstance(layer, nn.BatchNorm2d) for layer in encoder.modules())
+    assert not nets.ARCHITECTURES[net.arch].why_not(size)
+    assert nets.has_norms(net) == any(isinstance(layer, nn.BatchNorm2d) for layer in encoder.modules())
 
 
 def test_vgg_refuses_small_inputs_and_says_which() -> None:
-    assert "data.size=32" in str(nets.check_shape(Net("vgg11", 8), 28))
+    assert "data.size=32" in nets.ARCHITECTURES["vgg11"].why_not(28)
 
 
 def test_resnet_is_torchvisions_behind_a_cifar_stem() -> None:

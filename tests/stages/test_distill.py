@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 
 from loaders import ffcv_available, open_split
-from loaders.batch import flip_crop
+from loaders.augment import flip_crop
 from loaders.order import balanced
 from loaders.streams import stream
 from randteach import nets

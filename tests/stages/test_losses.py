@@ -6,6 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from randteach.errors import UserError
 from randteach.stages import losses
 from randteach.stages.losses import distillation_loss
 
@@ -126,3 +127,8 @@ def test_rows_at_a_time_change_no_bit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(losses, "CHUNK", 3000)
     for one, other in zip(whole, ours(student, teacher, "ce"), strict=True):
         assert torch.equal(one, other)
+
+
+def test_an_unknown_loss_is_an_error() -> None:
+    with pytest.raises(UserError, match=r"distill.loss=ce_other: no such loss; .*there are ce, "):
+        distillation_loss(torch.zeros(1, 2), torch.zeros(1, 2), "ce_other")

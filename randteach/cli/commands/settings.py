@@ -1,6 +1,7 @@
 """`randteach settings`: every setting, with what it means."""
 
 from randteach.config.schema import settings
+from randteach.jobs.choices import CATALOGUES
 
 SETTINGS_PAGE = """\
 Printed by `randteach settings`. On a sweep's command line each is `name=value`. Commas sweep
@@ -16,7 +17,8 @@ def table() -> str:
     lines = ["# Settings", "", SETTINGS_PAGE, ""]
     lines += ["| setting | type | default | in the key | meaning |", "|---|---|---|---|---|"]
     for item in settings().values():
-        allowed = f" ({', '.join(item.choices)})" if item.choices else ""
+        choices = CATALOGUES.get(item.name, item.choices)
+        allowed = f" ({', '.join(choices)})" if choices else ""
         default = "null" if item.default is None else str(item.default).lower()
         kind = item.type.replace(" | ", " or ")
         about, key = item.about + allowed, "yes" if item.key else "no"

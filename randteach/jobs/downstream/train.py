@@ -4,11 +4,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from loaders.augment import AUGMENTATIONS
 from randteach.config.schema import Config
 from randteach.errors import UserError
 from randteach.jobs.build import bare, draw_id, made_of, reference_id, snapshot, teacher_of
 from randteach.jobs.job import Artifact, Job
 from randteach.jobs.resolve import probed
+from randteach.nets import has_norms
 from randteach.specs import Network, Snapshot, TrainSpec
 
 
@@ -70,7 +72,7 @@ def train_job(
     seeds, settings = config.seeds, config.train
     samples, size = probed(config), settings.batch_size
     assert config.probe.test_size and seeds.train is not None and seeds.order is not None
-    if config.net.normed and samples.count % size == 1:
+    if has_norms(config.net) and samples.count % size == 1:
         raise UserError(
             f"train.batch_size={size}: leaves one of {samples.count} samples for the last batch, on which "
             "BatchNorm has no statistics; give another size"
@@ -87,7 +89,7 @@ def train_job(
         train=settings,
         seed_classifier=seeds.train,
         seed_order=seeds.order if order is None else order,
-        seed_augment=None if settings.augment == "none" else seeds.augment,
+        seed_augment=seeds.augment if AUGMENTATIONS[settings.augment].apply else None,
         mask=mask.key if mask else None,
         momentum=_goes_on(start) and config.tickets.momentum == "restored",
     )
