@@ -115,8 +115,14 @@ MISTAKES = [
     ("probe.at=0,1", "probe.at=0,1: can't be swept", "a list in square brackets"),
     ("data.root=a,b", "data.root=a,b: can't be swept"),
     # Data sets and how much they hold.
-    ("data.name=nist", "data.name=nist: no such data set; there are fashion_mnist, mnist, cifar10"),
-    ("probe.data=nist", "probe.data=nist: no such data set; there are fashion_mnist, mnist, cifar10"),
+    (
+        "data.name=nist",
+        "data.name=nist: no such data set; did you mean mnist? there are",
+    ),
+    (
+        "probe.data=nist",
+        "probe.data=nist: no such data set; did you mean mnist? there are",
+    ),
     ("data.train_size=60001", "data.train_size=60001: fashion_mnist has 60000", "at most that"),
     ("data.train_size=60000 probe.val_fraction=0.1", "data.train_size=60000: fashion_mnist has 58889"),
     ("probe.train_size=60001", "probe.train_size=60001: fashion_mnist has 60000"),
@@ -124,7 +130,10 @@ MISTAKES = [
     ("probe.train_size=19", "probe.neighbours=20: there are 19 training samples"),
     # Random inputs and colours.
     ("data.name=gaussian data.like=null", "data.name=gaussian: ", "data.like; set it"),
-    ("data.name=gaussian data.like=nist", "data.like=nist: no such data set; there are fashion_mnist"),
+    (
+        "data.name=gaussian data.like=nist",
+        "data.like=nist: no such data set; did you mean mnist? there are",
+    ),
     ("data.name=gaussian data.like=gaussian", "data.like=gaussian: random inputs have no labels"),
     ("probe.data=gaussian", "probe.data=gaussian", "random inputs have no labels"),
     ("data.name=cifar10 data.channels=1", "data.channels=1: cifar10 (data.name)", "set data.channels=3"),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from loaders import datasets
+from loaders.datasets import page as datasets
 from randteach.cli import commands, options
 from randteach.cli.commands import settings
 from randteach.config import overrides

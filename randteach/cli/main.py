@@ -13,7 +13,6 @@ from typing import NoReturn
 from rich.console import Console
 
 import randteach
-from loaders.datasets import DataError
 from randteach.cli import machines, options, preview
 from randteach.config import overrides
 from randteach.environment import cluster, code, disk, paths, security
@@ -62,7 +61,7 @@ def guarded(action: Callable[[], int]) -> int:
     os.environ.pop("MPLBACKEND", None)  # a notebook's: matplotlib can't be imported with one that isn't there
     try:
         return action()
-    except (UserError, DataError) as error:
+    except UserError as error:
         console = Terminal(stderr=True)
         console.print("error:", style="bold red", end=" ")
         console.print(" ".join(str(error).splitlines()))

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from loaders import DATASETS
-from loaders.datasets import Dataset
+from loaders.datasets import DataSet
 from randteach import nets
 from randteach.config.schema import Config, check
 from randteach.errors import UserError
@@ -75,10 +75,8 @@ def probed(config: Config) -> Samples:
     )
 
 
-def _known(setting: str, name: str) -> Dataset:
-    if name not in DATASETS:
-        raise UserError(f"{setting}={name}: no such data set; there are {', '.join(DATASETS)}")
-    return DATASETS[name]
+def _known(setting: str, name: str) -> DataSet:
+    return DATASETS.find(name, setting)
 
 
 def _seeds(config: Config) -> Config:

@@ -144,4 +144,4 @@ def networks(axes: Sequence[str], values: Sequence[Any]) -> str:
 
 
 def _title(dataset: str) -> str:
-    return DATASETS[dataset].title
+    return DATASETS[dataset].title if dataset in DATASETS else dataset

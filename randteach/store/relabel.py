@@ -87,7 +87,7 @@ class _Older:
         samples = flat(config)
         prefix = "probe.samples." if entry.kind == "plane" else "samples."
         name, count, apart = (samples.get(prefix + item) for item in ("name", "count", "holdout"))
-        if name not in DATASETS or count is None:
+        if not isinstance(name, str) or name not in DATASETS or count is None:
             return {}
 
         def fits(share: float) -> bool:

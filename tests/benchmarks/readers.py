@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader
 from torchvision import datasets, transforms
 
 from loaders import DATASETS, open_split
-from loaders.datasets import DEBIAN, FASHION_MNIST
+from loaders.datasets.mnist import DEBIAN, FASHION_MNIST
 from randteach.stages.embed import prepare
 
 BATCH, ROUNDS = 256, 5

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from mlflow import MlflowClient
 
-from loaders.datasets import DEBIAN
+from loaders.datasets.mnist import DEBIAN
 from tests.faults.harness import Sweep, wait_for
 
 pytestmark = pytest.mark.slow

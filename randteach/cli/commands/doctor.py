@@ -159,7 +159,8 @@ def _space() -> Check:
 
 
 def _data() -> Check:
-    from loaders.datasets import DATASETS, DEBIAN
+    from loaders.datasets import DATASETS
+    from loaders.datasets.mnist import DEBIAN
 
     folder = cluster.data()
     kept = sorted(path.stem for path in folder.glob("*.json")) if folder.exists() else []

@@ -1,0 +1,118 @@
+"""MNIST and Fashion-MNIST: files of the IDX format, packed or not."""
+
+import gzip
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from loaders.datasets.dataset import Chunk, DataSet, compare
+from loaders.errors import DataError
+
+DEBIAN = Path("/usr/share/datasets/fashion-mnist")
+# SHA-256 of the unpacked files: Debian's archives are packed anew.
+FASHION_MNIST = {
+    "train-images-idx3-ubyte": "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
+    "train-labels-idx1-ubyte": "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
+    "t10k-images-idx3-ubyte": "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
+    "t10k-labels-idx1-ubyte": "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
+}
+
+
+@dataclass(frozen=True)
+class _Idx:
+    """Where a set's files are looked for, and how they are checked."""
+
+    name: str
+    kind: str  # torchvision's class, and the folder that it makes
+    check: Callable[[Path, str, bytes, bytes], None]  # path, file, its content, and that unpacked
+    hint: str = ""  # of another way to have them
+
+    def folders(self, root: Path) -> list[Path]:
+        """Where files may be."""
+        return [root / self.kind / "raw", root, *([DEBIAN] if self.hint else [])]
+
+    def read(self, split: str, root: Path) -> Iterator[Chunk]:
+        """The images and labels of a split."""
+        prefix = "train" if split == "train" else "t10k"
+        files = (f"{prefix}-images-idx3-ubyte", f"{prefix}-labels-idx1-ubyte")
+        images, labels = (self._array(file, root) for file in files)
+        yield images[:, None], labels.astype(np.int64)
+
+    def _array(self, file: str, root: Path) -> NDArray[np.uint8]:
+        """A checked file, from Debian's folder or torchvision's."""
+        folders = self.folders(root)
+        paths = [folder / (file + ending) for folder in folders for ending in (".gz", "")]
+        path = next((path for path in paths if path.exists()), None)
+        if path is None:
+            self._download(root, folders)
+            path = paths[0]
+        try:
+            content = path.read_bytes()
+            unpacked = gzip.decompress(content) if path.suffix == ".gz" else content
+        except (OSError, EOFError, gzip.zlib.error) as error:  # type: ignore[attr-defined]
+            raise DataError(f"{path}: can't be read ({error}); delete it and have it fetched anew") from None
+        self.check(path, file, content, unpacked)
+        dims = unpacked[3]
+        shape = [int.from_bytes(unpacked[4 + 4 * i : 8 + 4 * i], "big") for i in range(dims)]
+        return np.frombuffer(unpacked, np.uint8, offset=4 + 4 * dims).reshape(shape).copy()
+
+    def _download(self, root: Path, looked: list[Path]) -> None:
+        from torchvision import datasets
+
+        try:
+            getattr(datasets, self.kind)(str(root), download=True)
+        except (OSError, RuntimeError) as error:
+            raise DataError(
+                f"data.name={self.name}: its files are not in {', '.join(map(str, looked))}, and can't be "
+                f"downloaded ({error}); {self.hint}put them there, or name their folder with data.root"
+            ) from None
+
+
+def _unpacked_is_official(path: Path, file: str, content: bytes, unpacked: bytes) -> None:
+    compare(path, hashlib.sha256(unpacked).hexdigest(), FASHION_MNIST[file])
+
+
+def _packed_is_official(path: Path, file: str, content: bytes, unpacked: bytes) -> None:
+    if path.suffix != ".gz":
+        raise DataError(f"{path}: only the packed official file can be checked; put {file}.gz there")
+    from torchvision.datasets import MNIST
+
+    compare(path, hashlib.md5(content).hexdigest(), dict(MNIST.resources)[file + ".gz"])
+
+
+FASHION = DataSet(
+    name="fashion_mnist",
+    title="Fashion-MNIST",
+    source="Debian's dataset-fashion-mnist, or torchvision's",
+    licence="MIT",
+    shape=(1, 28, 28),
+    classes=10,
+    train=60_000,
+    test=10_000,
+    checksum="sha256:c59f468a2f672dc8",
+    read=_Idx(
+        "fashion_mnist", "FashionMNIST", _unpacked_is_official, "apt-get install dataset-fashion-mnist, or "
+    ).read,
+    flips=True,
+    mean=(0.286,),
+    std=(0.353,),
+)
+DIGITS = DataSet(
+    name="mnist",
+    title="MNIST",
+    source="torchvision",
+    licence="CC BY-SA 3.0",
+    shape=(1, 28, 28),
+    classes=10,
+    train=60_000,
+    test=10_000,
+    checksum="md5:f68b3c2dcbeaaa9f",
+    read=_Idx("mnist", "MNIST", _packed_is_official).read,
+    flips=False,
+    mean=(0.1307,),
+    std=(0.3081,),
+)
