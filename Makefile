@@ -11,7 +11,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 CLUSTER ?= infra/cluster.yaml
 
-.PHONY: help setup demo test test-cluster test-all token tunnel format lint type-check bench ui clean
+.PHONY: help setup demo test test-cluster test-all token tunnel format lint type-check map bench ui clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +44,9 @@ lint: $(SETUP) ## Check style and formatting
 
 type-check: $(SETUP) ## Check types
 	@$(VENV)/mypy
+
+map: $(SETUP) ## Draw which folder imports which, into out/map.svg (REV=... draws another revision)
+	@$(VENV)/python infra/map.py $(REV) out/map$(if $(REV),-$(REV)).svg && echo out/map$(if $(REV),-$(REV)).svg
 
 bench: $(SETUP) ## Measure step, loaders, overhead and memory on this machine
 	@PYTHONPATH=. $(VENV)/python tests/benchmarks/run.py $(ARGS)

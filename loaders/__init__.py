@@ -55,7 +55,8 @@ def open_split(
 
     `loader` is "ffcv", "memory", or "device", which holds all samples on `device`. `root` holds raw
     data, `cache` FFCV files; `count`, `sigma` and `seed` are those of random inputs. What a `depot` has is
-    taken from there, without raw data. Raises DataError where the set is unknown, missing or corrupt.
+    taken from there, without raw data. Raises UserError where the set is unknown, DataError where it is
+    missing or corrupt.
     """
     if find(name).noise:
         assert count is not None, "random inputs have as many samples as one asks for"

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from randteach.config.schema import Train
+from randteach.config.downstream import Train
 from randteach.specs.origins import PROBED, From
 from randteach.specs.reference import Network, Reads, Samples, corrected
 

@@ -6,21 +6,19 @@ what is there is read then, and is one's own where it is equal, since no two wri
 """
 
 import errno
-import os
 import random
 import secrets
 import time
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import PurePath
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from randteach.errors import UserError
 from randteach.identity import names
 from randteach.storage import LONGER, Unread
 from randteach.storage.copies import Copies
+from randteach.storage.requests import Again, Object, Requests
 
 TIMES = 10  # a request is tried, over most of a minute where it fails at once
 PATIENCE = 120.0  # seconds after which it is not tried again, where each try takes long
@@ -28,25 +26,8 @@ FIRST, LONGEST = 0.1, 15.0  # seconds between tries
 T = TypeVar("T")
 
 
-class Again(Exception):
-    """A request that failed for a reason that may pass."""
-
-
-@dataclass(frozen=True)
-class Object:
-    """An object: its name, relative to what was listed, its size, when it was put, and as which version."""
-
-    name: str
-    size: int
-    changed: float
-    version: str = ""
-
-
-class Bucket(ABC):
-    """What all object stores have in common; the requests themselves are those of the subclasses.
-
-    A subclass's requests raise Again, FileNotFoundError, FileExistsError, or another OSError for good.
-    """
+class Bucket(Requests):
+    """What all object stores have in common; the requests themselves are those of the subclasses."""
 
     scheme: str
     pause = 10.0
@@ -56,46 +37,6 @@ class Bucket(ABC):
         self.bucket, self.prefix = bucket, f"{path}/" if path else ""
         self.address = f"{self.scheme}://{bucket}/{path}".rstrip("/")
         self.kept = Copies(self.address)
-        self._client: tuple[int, Any] = (0, None)
-
-    @property
-    def client(self) -> Any:
-        """The library's own object; a forked process needs one of its own."""
-        if self._client[0] != os.getpid():
-            self._client = os.getpid(), self.connect()
-        return self._client[1]
-
-    @abstractmethod
-    def connect(self) -> Any:
-        """A new client."""
-
-    @abstractmethod
-    def get(self, key: str, most: int | None = None) -> bytes:
-        """An object's content, of one that is longer than `most` bytes more than so many."""
-
-    @abstractmethod
-    def put(self, key: str, content: bytes, *, new: bool) -> None:
-        """Put an object; FileExistsError for a `new` one that is there."""
-
-    @abstractmethod
-    def head(self, key: str) -> Object:
-        """What is known of an object."""
-
-    @abstractmethod
-    def objects(self, prefix: str) -> list[Object]:
-        """All objects whose keys begin so."""
-
-    @abstractmethod
-    def entries(self, prefix: str) -> list[str]:
-        """What follows a prefix in its keys, up to the next slash."""
-
-    @abstractmethod
-    def delete(self, keys: Sequence[str]) -> None:
-        """Delete so many objects as go together, there or not."""
-
-    @abstractmethod
-    def delete_version(self, found: Object, key: str) -> None:
-        """Delete an object; FileExistsError where by now it is another version than the one found."""
 
     def check(self) -> None:
         """UserError where one can't write there, or not exclusively."""
@@ -272,8 +213,3 @@ class Bucket(ABC):
                         f"{self.where(name)}: tried {tried} times, the last time: {error}"
                     ) from None
             time.sleep(min(LONGEST, FIRST * 2**tried) * random.uniform(0.5, 1.0))
-
-
-def until(most: int | None) -> dict[str, int]:
-    """fsspec's arguments for the first bytes of an object, one more than may be there."""
-    return {} if most is None else {"start": 0, "end": most + 1}

@@ -7,11 +7,12 @@ there is no generation of the object yet (`ifGenerationMatch=0`), and FileExists
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from typing import Any
 
-from randteach.storage.bucket import Again, Bucket, Object, until
+from randteach.storage.bucket import Bucket
+from randteach.storage.requests import Again, Object
 
 LATER = {401, 408, 409, 429, 500, 502, 503, 504}  # statuses of what may succeed later
 
@@ -29,18 +30,9 @@ class GS(Bucket):
 
         return GCSFileSystem(skip_instance_cache=True, use_listings_cache=False)
 
-    def get(self, key: str, most: int | None = None) -> bytes:
-        """An object's content."""
-        try:
-            with _told():
-                return bytes(self.client.cat_file(f"{self.bucket}/{key}", **until(most)))
-        except EOFError:  # an empty object has no first bytes
-            return b""
-
-    def put(self, key: str, content: bytes, *, new: bool) -> None:
-        """Put an object, conditionally where it is to be `new`."""
-        with _told():
-            self.client.pipe_file(f"{self.bucket}/{key}", content, mode="create" if new else "overwrite")
+    def told(self) -> AbstractContextManager[None]:
+        """What the library raises, as Again or as an OSError that says what it is."""
+        return _told()
 
     def head(self, key: str) -> Object:
         """What is known of an object."""

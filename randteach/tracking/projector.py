@@ -13,7 +13,8 @@ from typing import Any
 
 from randteach.engine.keeper import Event
 from randteach.store.store import Store
-from randteach.tracking.tree import Tree, said
+from randteach.tracking.quiet import said
+from randteach.tracking.tree import Tree
 
 PAUSE = 15.0  # seconds between tries while MLflow fails
 LAST_TRIES = 3  # at the end

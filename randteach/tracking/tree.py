@@ -4,8 +4,6 @@ All of it can be written again from the store at any time. Runs are found by the
 metrics have timestamps that derive from the step: what is written twice is written once.
 """
 
-import logging
-import os
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -13,7 +11,6 @@ from typing import Any
 
 from randteach.config.labels import label
 from randteach.environment import disk, paths
-from randteach.errors import UserError
 from randteach.jobs.job import Entry
 from randteach.stages.recorder import SKIPPED
 from randteach.store import plans, work
@@ -23,6 +20,7 @@ from randteach.store.missing import missing as lacking
 from randteach.store.session import Sessions
 from randteach.store.store import Store
 from randteach.tracking import database, metrics, renewal
+from randteach.tracking.quiet import be_quiet
 
 KEY, ROWS, PARENT, NAME = "key", "rows", "mlflow.parentRunId", "mlflow.runName"
 NOTE = "mlflow.note.content"
@@ -30,9 +28,6 @@ SWEEP, ERROR = "sweep", "error"
 DATABASE = "mlflow.db"
 PARAMS_AT_ONCE = 100  # MLflow's limits for one request
 METRICS_AT_ONCE = 1000
-# A server that is away is not waited for: what it misses is written later.
-DATABASE_TRIES = 4  # to open a database; MLflow's own fifteen take minutes
-PATIENCE = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "10", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1"}
 
 
 def track(out: Path, store: Store, name: str, server: str | None = None) -> str:
@@ -239,24 +234,3 @@ class Tree:
             self.client.set_tag(run, ERROR, error[-4000:])
             self._failed.add(entry.key)
         self.client.set_terminated(run, "FAILED" if error else "KILLED")
-
-
-def be_quiet() -> None:
-    """Have MLflow say nothing of itself, here or elsewhere, and wait for no server or database for long."""
-    quiet = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true"}
-    # Its errors are raised as well, and told in one line. The variable is for a later import.
-    quiet["MLFLOW_LOGGING_LEVEL"] = "CRITICAL"
-    for name, value in {**quiet, **PATIENCE}.items():
-        os.environ.setdefault(name, value)
-    from mlflow.store.db import utils
-
-    utils.MAX_RETRY_COUNT = DATABASE_TRIES
-    for name in ("mlflow", "alembic"):  # last: MLflow sets its own levels when it is imported
-        logging.getLogger(name).setLevel(logging.CRITICAL)
-
-
-def said(error: Exception) -> str:
-    """What MLflow, or the database below it, raises, as one line without its SQL."""
-    if isinstance(error, UserError):
-        return str(error)
-    return " ".join(f"{type(error).__name__}: {error}".partition("[SQL")[0].split())[:200]

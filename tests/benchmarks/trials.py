@@ -18,7 +18,8 @@ from torch.utils.data import DataLoader, TensorDataset
 from loaders import Split, open_images, open_split
 from loaders.order import balanced
 from randteach import nets
-from randteach.config.schema import Head, Net, Train
+from randteach.config.downstream import Train
+from randteach.config.schema import Head, Net
 from randteach.environment import numerics
 from randteach.nets.classified import Classified
 from randteach.nets.pruning import prunable

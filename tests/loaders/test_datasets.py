@@ -196,7 +196,7 @@ def test_a_missing_set_says_where_it_was_looked_for(name: str, tmp_path: Path) -
 def test_an_unknown_name_gets_a_hint(name: str, near: str) -> None:
     with pytest.raises(UserError, match=rf"data\.name={name}: .*did you mean {near}\? there are .*gaussian"):
         find(name)
-    with pytest.raises(DataError, match=r"probe\.data=zzz: no such data set; there are"):
+    with pytest.raises(UserError, match=r"probe\.data=zzz: no such data set; there are"):
         find("zzz", "probe.data")
 
 

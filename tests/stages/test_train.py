@@ -13,7 +13,8 @@ import torch.nn.functional as F
 from loaders import open_split
 from loaders.order import balanced
 from randteach import nets
-from randteach.config.schema import Net, Train
+from randteach.config.downstream import Train
+from randteach.config.schema import Net
 from randteach.nets.classified import Classified
 from randteach.nets.pruning import Masks, prunable
 from randteach.specs import Draw, Samples, Snapshot, TrainSpec

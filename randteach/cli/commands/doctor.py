@@ -228,9 +228,9 @@ def _mlflow(server: str | None) -> Check:
         return "MLflow", True, "a database in each OUT, no server", ""
     from mlflow import MlflowClient
 
-    from randteach.tracking import tree as tracking
+    from randteach.tracking import quiet
 
-    tracking.be_quiet()
+    quiet.be_quiet()
     try:
         client = MlflowClient(server)
         experiment = client.create_experiment(f"doctor-{secrets.token_hex(4)}")
@@ -243,5 +243,5 @@ def _mlflow(server: str | None) -> Check:
                 client.delete_experiment(experiment)
     except Exception as error:  # whatever MLflow raises
         todo = "on the head: `randteach serve --store STORE`; a sweep goes on without it"
-        return "MLflow", False, f"{server}: {tracking.said(error)}", todo
+        return "MLflow", False, f"{server}: {quiet.said(error)}", todo
     return "MLflow", read == 1.0, server, "it does not give back what was written"

@@ -9,6 +9,7 @@ from randteach.environment import paths
 from randteach.errors import UserError
 from randteach.store import plans
 from randteach.store.store import Store
+from randteach.tracking import quiet
 from randteach.tracking import tree as tracking
 
 
@@ -25,7 +26,7 @@ def run(out: Path, store: Store, study: str | None, server: str | None, console:
             status = tracking.track(out, store, name, server)
         except Exception as error:  # whatever MLflow raises
             place = f"--mlflow {server}" if server else f"--out {out}"
-            raise UserError(f"{place}: MLflow can't be written: {tracking.said(error)}") from None
+            raise UserError(f"{place}: MLflow can't be written: {quiet.said(error)}") from None
         place = server or paths.short(out / "mlflow.db")
         console.print(f"{name}: {status.lower()}, written to {place}", highlight=False)
     return 0

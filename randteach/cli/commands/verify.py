@@ -12,7 +12,7 @@ from randteach.cli.estimate import size
 from randteach.errors import UserError
 from randteach.identity import names
 from randteach.jobs.job import Artifact
-from randteach.storage.folder import STRAYS
+from randteach.storage.places import STRAYS
 from randteach.store import plans
 from randteach.store.marker import Damaged, Unknown
 from randteach.store.store import Store
