@@ -110,10 +110,12 @@ def draw(counts: Mapping[tuple[str, str], int], file: Path) -> None:
     for name, row in height.items():
         style = {"boxstyle": "round,pad=0.35", "facecolor": "#f2f4f7", "edgecolor": "#33415c"}
         panel.text(width - 0.25, row, name, ha="right", va="center", fontsize=9, bbox=style)
-    panel.set_xlim(-3, width + 4.5)
+    panel.set_xlim(
+        -1 if all(height[one] > height[other] for one, other in counts) else -4, width + 0.27 * len(order)
+    )
     panel.set_ylim(-0.6, len(order) - 0.4)
     file.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(file, dpi=130)
+    figure.savefig(file, dpi=80)
 
 
 def _sorted(names: list[str], counts: Mapping[tuple[str, str], int]) -> list[str]:

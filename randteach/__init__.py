@@ -1,11 +1,70 @@
-"""Students of random teachers, as studies that can be stopped, resumed, extended and trusted."""
+"""Students of random teachers, as studies that can be stopped, resumed, extended and trusted.
 
+All that a sweep's file needs is here: `import randteach as rt`.
+"""
+
+from importlib import import_module
 from importlib.util import find_spec
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["Study", "load", "main", "table"]
+if TYPE_CHECKING:
+    from randteach import report
+    from randteach.api import load, table
+    from randteach.cli.main import main
+    from randteach.config import presets
+    from randteach.config.schema import Config
+    from randteach.errors import UserError
+    from randteach.jobs.build import distill_job, last, probe_jobs, snapshot, snapshot_probes, teacher_of
+    from randteach.jobs.downstream import triggered
+    from randteach.jobs.downstream.connect import connect_jobs
+    from randteach.jobs.downstream.plane import plane_jobs
+    from randteach.jobs.downstream.tickets import ticket_jobs
+    from randteach.jobs.job import Job
+    from randteach.jobs.study import Report, Study
+    from randteach.specs import Draw, Pixels, Samples, Snapshot
 
-_HOMES = {"Study": "jobs.study", "load": "api", "main": "cli.main", "table": "api"}
+__all__ = [
+    "Config",
+    "Draw",
+    "Job",
+    "Pixels",
+    "Report",
+    "Samples",
+    "Snapshot",
+    "Study",
+    "UserError",
+    "connect_jobs",
+    "distill_job",
+    "last",
+    "load",
+    "main",
+    "plane_jobs",
+    "presets",
+    "probe_jobs",
+    "report",
+    "snapshot",
+    "snapshot_probes",
+    "table",
+    "teacher_of",
+    "ticket_jobs",
+    "triggered",
+]
+
+_HOMES = {
+    "api": ("load", "table"),
+    "cli.main": ("main",),
+    "config.schema": ("Config",),
+    "errors": ("UserError",),
+    "jobs.build": ("distill_job", "last", "probe_jobs", "snapshot", "snapshot_probes", "teacher_of"),
+    "jobs.downstream": ("triggered",),
+    "jobs.downstream.connect": ("connect_jobs",),
+    "jobs.downstream.plane": ("plane_jobs",),
+    "jobs.downstream.tickets": ("ticket_jobs",),
+    "jobs.job": ("Job",),
+    "jobs.study": ("Report", "Study"),
+    "specs": ("Draw", "Pixels", "Samples", "Snapshot"),
+}
+_MODULES = {"presets": "config.presets", "report": "report"}
 
 
 if lacking := [name for name in ("numpy", "omegaconf", "rich", "torch") if find_spec(name) is None]:
@@ -13,9 +72,14 @@ if lacking := [name for name in ("numpy", "omegaconf", "rich", "torch") if find_
 
 
 def __getattr__(name: str) -> Any:
-    """Imported when first used: a mistake on the command line is answered before pandas is there."""
-    if name not in _HOMES:
+    """Import a name when it is first used: a mistake on the command line need not wait for pandas."""
+    if name in _MODULES:
+        return import_module(f"{__name__}.{_MODULES[name]}")
+    home = next((home for home, names in _HOMES.items() if name in names), None)
+    if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
+    return getattr(import_module(f"{__name__}.{home}"), name)
 
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+def __dir__() -> list[str]:
+    return __all__

@@ -16,42 +16,35 @@ resolution of 25 keeps all points of 13. Cost: `--dry-run` says what is missing,
 from collections.abc import Iterator
 
 try:
-    import randteach
+    import randteach as rt
 except ModuleNotFoundError as error:
     raise SystemExit(f"error: {error}; `source .venv/bin/activate` first, which `make setup` makes") from None
 
-from randteach import report
-from randteach.config import presets
-from randteach.config.schema import Config
-from randteach.jobs.downstream.plane import plane_jobs
-from randteach.jobs.job import Job
-from randteach.jobs.study import Study
-
-MINI = presets.MINIATURE | {
+MINI = rt.presets.MINIATURE | {
     "seed": "0,1",
     "plane.resolution": "13",
     "plane.train_size": "2000",
     "plane.test_size": "2000",
 }
 
-PAPER = presets.PAPER | {
+PAPER = rt.presets.PAPER | {
     "net.arch": "vgg11,resnet18",
 }
 
 
-def jobs(point: Config) -> Iterator[Job]:
+def jobs(point: rt.Config) -> Iterator[rt.Job]:
     """The students that span the plane with their teacher, and its points."""
-    yield from plane_jobs(point)
+    yield from rt.plane_jobs(point)
 
 
-STUDY = Study(
+STUDY = rt.Study(
     name="loss_landscape",
     question=(__doc__ or "").partition("\n")[0],
     presets={"mini": MINI, "paper": PAPER},
     jobs=jobs,
-    reports=(report.LANDSCAPE,),
+    reports=(rt.report.LANDSCAPE,),
     unused={"alpha": "plane.alphas"},
 )
 
 if __name__ == "__main__":
-    randteach.main(STUDY)
+    rt.main(STUDY)

@@ -15,19 +15,11 @@ Cost: `--dry-run` says what is missing, what it stores, and how long it takes by
 from collections.abc import Iterator
 
 try:
-    import randteach
+    import randteach as rt
 except ModuleNotFoundError as error:
     raise SystemExit(f"error: {error}; `source .venv/bin/activate` first, which `make setup` makes") from None
 
-from randteach import report
-from randteach.config import presets
-from randteach.config.schema import Config
-from randteach.jobs.build import distill_job
-from randteach.jobs.downstream.tickets import ticket_jobs
-from randteach.jobs.job import Job
-from randteach.jobs.study import Study
-
-MINI = presets.MINIATURE | {
+MINI = rt.presets.MINIATURE | {
     "seed": "0,1",
     "alpha": "1e-10",
     "train.epochs": "8",
@@ -39,28 +31,28 @@ MINI = presets.MINIATURE | {
     "tickets.controls": "[random_layers]",
 }
 
-PAPER = presets.PAPER | {
+PAPER = rt.presets.PAPER | {
     "alpha": "1e-10",
     "rounds": "24",
     "tickets.controls": "[random_layers,reinit]",
 }
 
 
-def jobs(point: Config) -> Iterator[Job]:
+def jobs(point: rt.Config) -> Iterator[rt.Job]:
     """A student; rounds of pruning of it, of its teacher, and of their controls."""
-    student = distill_job(point)
+    student = rt.distill_job(point)
     yield student
-    yield from ticket_jobs(point, student)
+    yield from rt.ticket_jobs(point, student)
 
 
-STUDY = Study(
+STUDY = rt.Study(
     name="lottery_tickets",
     question=(__doc__ or "").partition("\n")[0],
     presets={"mini": MINI, "paper": PAPER},
     jobs=jobs,
-    reports=(report.TICKETS,),
+    reports=(rt.report.TICKETS,),
     unused={"tickets.alphas": "alpha", "connect.alphas": "alpha"},
 )
 
 if __name__ == "__main__":
-    randteach.main(STUDY)
+    rt.main(STUDY)

@@ -16,19 +16,11 @@ Cost: `--dry-run` says what is missing, what it stores, and how long it takes by
 from collections.abc import Iterator
 
 try:
-    import randteach
+    import randteach as rt
 except ModuleNotFoundError as error:
     raise SystemExit(f"error: {error}; `source .venv/bin/activate` first, which `make setup` makes") from None
 
-from randteach import report
-from randteach.config import presets
-from randteach.config.schema import Config
-from randteach.jobs.build import distill_job
-from randteach.jobs.downstream.connect import connect_jobs
-from randteach.jobs.job import Job
-from randteach.jobs.study import Study
-
-MINI = presets.MINIATURE | {
+MINI = rt.presets.MINIATURE | {
     "seed": "0,1",
     "alpha": "1e-10",
     "probe.at": "[1,3,10]",
@@ -42,28 +34,28 @@ MINI = presets.MINIATURE | {
     "connect.test_size": "2000",
 }
 
-PAPER = presets.PAPER | {
+PAPER = rt.presets.PAPER | {
     "alpha": "1e-10",
     "probe.at": "[1,5,20,50,100]",
     "connect.at": "[1,5,20,50,100]",
 }
 
 
-def jobs(point: Config) -> Iterator[Job]:
+def jobs(point: rt.Config) -> Iterator[rt.Job]:
     """A student; children of its checkpoints and of its teacher, and the lines between them."""
-    student = distill_job(point)
+    student = rt.distill_job(point)
     yield student
-    yield from connect_jobs(point, student)
+    yield from rt.connect_jobs(point, student)
 
 
-STUDY = Study(
+STUDY = rt.Study(
     name="mode_connectivity",
     question=(__doc__ or "").partition("\n")[0],
     presets={"mini": MINI, "paper": PAPER},
     jobs=jobs,
-    reports=(report.CONNECTIVITY,),
+    reports=(rt.report.CONNECTIVITY,),
     unused={"tickets.alphas": "alpha", "connect.alphas": "alpha"},
 )
 
 if __name__ == "__main__":
-    randteach.main(STUDY)
+    rt.main(STUDY)

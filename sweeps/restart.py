@@ -14,48 +14,40 @@ Cost: `--dry-run` says what is missing, what it stores, and how long it takes by
 from collections.abc import Iterator
 
 try:
-    import randteach
+    import randteach as rt
 except ModuleNotFoundError as error:
     raise SystemExit(f"error: {error}; `source .venv/bin/activate` first, which `make setup` makes") from None
 
-from randteach import report
-from randteach.config import presets
-from randteach.config.schema import Config
-from randteach.jobs.build import distill_job, probe_jobs, snapshot_probes, teacher_of
-from randteach.jobs.job import Job
-from randteach.jobs.study import Study
-from randteach.specs import Pixels
-
-MINI = presets.MINIATURE | {
+MINI = rt.presets.MINIATURE | {
     "seed": "0,1",
     "alpha": "1e-10,0.6",
     "rounds": "3",
 }
 
-PAPER = presets.PAPER | {
+PAPER = rt.presets.PAPER | {
     "alpha": "1e-10",
     "rounds": "5",
 }
 
 
-def jobs(point: Config) -> Iterator[Job]:
+def jobs(point: rt.Config) -> Iterator[rt.Job]:
     """Students, each the teacher of the next, and probes of them, of the first teacher and of pixels."""
     student = None
     for _ in range(point.rounds):
-        student = distill_job(point, student, head=True)
+        student = rt.distill_job(point, student, head=True)
         yield student
-        yield from snapshot_probes(point, student)
-    yield from probe_jobs(point, teacher_of(point))
-    yield from probe_jobs(point, Pixels())
+        yield from rt.snapshot_probes(point, student)
+    yield from rt.probe_jobs(point, rt.teacher_of(point))
+    yield from rt.probe_jobs(point, rt.Pixels())
 
 
-STUDY = Study(
+STUDY = rt.Study(
     name="restart",
     question=(__doc__ or "").partition("\n")[0],
     presets={"mini": MINI, "paper": PAPER},
     jobs=jobs,
-    reports=(report.RESTART,),
+    reports=(rt.report.RESTART,),
 )
 
 if __name__ == "__main__":
-    randteach.main(STUDY)
+    rt.main(STUDY)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+import randteach
 from infra import map as house
 
 MODULES = house.sources()
@@ -55,3 +56,10 @@ def test_a_plan_waits_for_no_table_and_no_figure(tmp_path: Path) -> None:
 def test_files_are_small() -> None:
     long = {name: len(text.splitlines()) for name, text in MODULES.items() if text.count("\n") > LONGEST}
     assert long == {}
+
+
+def test_one_namespace_has_all_that_a_sweep_needs() -> None:
+    assert all(getattr(randteach, name) is not None for name in randteach.__all__)
+    assert dir(randteach) == sorted(randteach.__all__)
+    for path in Path("sweeps").glob("*.py"):
+        assert "from randteach" not in path.read_text()

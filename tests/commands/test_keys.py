@@ -64,7 +64,7 @@ def test_what_is_lost_and_what_stays(clone: Path, capsys: pytest.CaptureFixture[
     assert len(listed.splitlines()) == 1  # nothing is left of the comparison
     # A job that is planned no more is lost, too.
     edit(clone / "randteach" / "kinds" / "probe.py", REVISED, 'resources="probe"')
-    edit(clone / "sweeps" / "restart.py", "yield from probe_jobs(point, Pixels())", "pass")
+    edit(clone / "sweeps" / "restart.py", "yield from rt.probe_jobs(point, rt.Pixels())", "pass")
     assert guarded(lambda: run(argv)) == 1
     assert "restart mini: probe: 1 of 27 keys are lost" in capsys.readouterr().out
 
