@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from randteach.jobs.downstream.plane import plane_jobs
     from randteach.jobs.downstream.tickets import ticket_jobs
     from randteach.jobs.job import Job
+    from randteach.jobs.resolve import distilled, probed
     from randteach.jobs.study import Report, Study
+    from randteach.report.results import Results
     from randteach.specs import Draw, Pixels, Samples, Snapshot
 
 __all__ = [
@@ -29,18 +31,21 @@ __all__ = [
     "Job",
     "Pixels",
     "Report",
+    "Results",
     "Samples",
     "Snapshot",
     "Study",
     "UserError",
     "connect_jobs",
     "distill_job",
+    "distilled",
     "last",
     "load",
     "main",
     "plane_jobs",
     "presets",
     "probe_jobs",
+    "probed",
     "report",
     "snapshot",
     "snapshot_probes",
@@ -61,7 +66,9 @@ _HOMES = {
     "jobs.downstream.plane": ("plane_jobs",),
     "jobs.downstream.tickets": ("ticket_jobs",),
     "jobs.job": ("Job",),
+    "jobs.resolve": ("distilled", "probed"),
     "jobs.study": ("Report", "Study"),
+    "report.results": ("Results",),
     "specs": ("Draw", "Pixels", "Samples", "Snapshot"),
 }
 _MODULES = {"presets": "config.presets", "report": "report"}

@@ -44,7 +44,8 @@ def test_a_session_is_alive_until_it_ends(any_store: Store) -> None:
 
 def test_on_the_same_machine_the_process_is_looked_up(any_store: Store) -> None:
     """Killed, its session is dead at once; a later process of the same number is another one."""
-    program = "import sys, time\nfrom randteach.session import Session\nfrom randteach.store import Store\n"
+    program = "import sys, time\nfrom randteach.store.session import Session\n"
+    program += "from randteach.store.store import Store\n"
     program += (
         f"with Session(Store({any_store.address!r}), dict()) as s: print(s.token, flush=True); time.sleep(60)"
     )

@@ -18,7 +18,7 @@ from randteach.config import overrides
 from randteach.environment import cluster, code, disk, paths, security
 from randteach.environment.console import Terminal
 from randteach.errors import UserError
-from randteach.jobs import study
+from randteach.jobs import outside, study
 from randteach.jobs.study import Study
 from randteach.store import remake
 from randteach.store.missing import missing as lacking
@@ -72,6 +72,7 @@ def guarded(action: Callable[[], int]) -> int:
 
 def _sweep(sweep: Study, argv: Sequence[str]) -> int:
     args = options.parser(sweep).parse_intermixed_args(argv)
+    sweep, sources = outside.adopt(sweep)
     name = sweep.name if args.name is None else args.name
     options.check_name(name, ())
     security.check_versions()
@@ -125,6 +126,7 @@ def _sweep(sweep: Study, argv: Sequence[str]) -> int:
         retry=args.retry,
         max_failures=args.max_failures,
         max_hours=args.max_hours,
+        sources=sources,
         command=shlex.join([paths.short(sys.executable), *sys.argv]),
     )
     return run(sweep, plan, missing, request, console)

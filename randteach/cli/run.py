@@ -18,6 +18,7 @@ from randteach.engine.queue import POSTPONED, Queue
 from randteach.engine.ray import tune, worker
 from randteach.engine.signals import stoppable
 from randteach.environment import cluster, code, disk, numerics
+from randteach.environment.outside import Source
 from randteach.jobs.job import Job
 from randteach.jobs.study import Plan, Study
 from randteach.report import results, table
@@ -51,6 +52,7 @@ class Request:
     retry: int
     max_failures: int | None
     max_hours: float | None
+    sources: tuple[Source, ...]  # of what the study declares
     command: str
 
 
@@ -161,6 +163,7 @@ class Run:
                     code.digest(),
                     depot=context.depot is not None,
                     start=context.start,
+                    sources=request.sources,
                 )
                 tune.run(queue, options, request.address, self.say)
 

@@ -9,7 +9,6 @@ from randteach import identity, kinds
 from randteach.config.labels import label
 from randteach.config.schema import Slot, settings
 from randteach.identity import names, plain
-from randteach.specs import Spec
 
 # Labels that a title shows, and behind which words.
 SHOWN = {
@@ -138,7 +137,7 @@ class Job:
     """
 
     kind: str
-    spec: Spec
+    spec: Any  # a record of its kind's
     steps: Mapping[int, float] = field(default_factory=dict)  # step -> epoch
     parents: tuple[Artifact, ...] = ()
     slot: Slot = field(default_factory=Slot)

@@ -44,6 +44,7 @@ class Study:
     jobs: Callable[[Config], Iterable[Job]]
     reports: Sequence[Report]  # the first draws figure.png, others NAME.png
     unused: Mapping[str, str] = field(default_factory=dict)  # settings without effect, and what to set
+    declares: Sequence[Any] = ()  # kinds, networks, data sets, losses and augmentations of its own
 
 
 @dataclass(frozen=True)

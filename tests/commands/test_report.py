@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 
 import randteach
-from randteach.jobs.study import Study
-from randteach.report import table
+from randteach.report import results, table
 from randteach.tracking.projector import Projector
 from tests.commands.conftest import PAIRS, planned
 from tests.studies import STUDY
@@ -48,7 +47,7 @@ def raising(error: Exception) -> Callable[..., Any]:
 def test_a_figure_that_fails_leaves_the_summary_and_mlflow(
     out: Path, finished: Finished, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(Study, "figure", raising(RuntimeError("no such colour")))
+    monkeypatch.setattr(results, "draw", raising(RuntimeError("no such colour")))
     with pytest.raises(RuntimeError, match="no such colour"):
         start(out)
     printed = capsys.readouterr().out

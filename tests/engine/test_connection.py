@@ -19,7 +19,7 @@ METRICS = {44217, 44227}
 DRIVER = """
 import json, os, signal, sys
 import ray
-from randteach.engine import connection
+from randteach.engine.ray import connection
 
 def imported():
     import zipapp, loaders

@@ -11,6 +11,7 @@ import pytest
 from randteach.engine.keeper import Event
 from randteach.engine.queue import DONE, FAILED, Queue
 from randteach.engine.ray import connection, nodes, searcher, tune
+from randteach.jobs import wire
 from randteach.jobs.job import Job
 from randteach.store.store import Store
 from tests import standin
@@ -59,7 +60,7 @@ class Told:
         """A job is handed out, and ends so on a node."""
         self.trials += 1
         trial = str(self.trials)
-        key = self.release.suggest(trial)["job"].key
+        key = wire.loads(self.release.suggest(trial)["job"]).key
         events: list[Event] = [{"event": "at", "key": key, "node": node}]
         if outcome != DONE:
             events.append({"event": "outcome", "key": key, "outcome": outcome, "error": BROKEN})
@@ -100,7 +101,7 @@ def test_what_a_store_that_is_away_refuses_is_kept_for_the_next_question(
     monkeypatch.setattr(Store, "diverged", away)
     first = standin.probe(1)
     told = Told(tmp_path, [first, standin.probe(2, first.artifacts[0])])
-    assert told.release.suggest("a")["job"].key == first.key
+    assert wire.loads(told.release.suggest("a")["job"]).key == first.key
     made = [{"event": "artifact", "key": first.key, "step": None}]
     told.release.on_trial_result("a", {"events": json.dumps(made)})
     with pytest.raises(OSError, match="stale file handle"):

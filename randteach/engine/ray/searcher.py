@@ -15,6 +15,7 @@ from randteach.engine.keeper import Event
 from randteach.engine.queue import DONE, FAILED, STOPPED, Queue, Shape
 from randteach.engine.ray import connection, nodes
 from randteach.engine.ray.placement import Cluster
+from randteach.jobs import wire
 from randteach.jobs.job import Artifact, Job
 
 NODE_DIED = "node has died"  # how Ray's word on an actor's death begins where its node went
@@ -80,7 +81,7 @@ def make(queue: Queue, have: Nodes) -> Any:
             if job:
                 self.trials[trial_id] = job
                 self.waiting.add(trial_id)
-                return {"job": job}
+                return {"job": wire.dumps(job), "cpus": job.slot.cpus, "gpus": job.slot.gpus}
             return Searcher.FINISHED if queue.over else None
 
         def withdraw(self) -> None:

@@ -85,8 +85,7 @@ def _trainable(options: Options) -> Callable[[dict[str, Any]], None]:
 def _placement(config: dict[str, Any]) -> Any:
     from ray import tune
 
-    slot = config["job"].slot
-    return tune.PlacementGroupFactory([{"CPU": slot.cpus, "GPU": slot.gpus}])
+    return tune.PlacementGroupFactory([{"CPU": config["cpus"], "GPU": config["gpus"]}])
 
 
 def _turns(release: Any) -> Any:

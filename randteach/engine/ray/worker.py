@@ -13,7 +13,9 @@ from randteach.engine.keeper import Event
 from randteach.engine.queue import DONE, STOPPED
 from randteach.engine.ray.nodes import MEND, MOUNT, stranger
 from randteach.environment import cluster, code
-from randteach.jobs.job import Job
+from randteach.environment.outside import Source
+from randteach.jobs import wire
+from randteach.jobs.outside import declare
 from randteach.store.depot import Depot
 from randteach.store.session import stop_asked
 from randteach.store.store import Store
@@ -35,6 +37,7 @@ class Options:
     digest: str  # of the driver's code
     depot: bool = False  # data sets are in the store
     start: code.Start | None = None
+    sources: tuple[Source, ...] = ()  # of what the study declares
 
     def context(self) -> Context:
         """The context of a worker's process."""
@@ -64,6 +67,8 @@ def _ready(options: Options) -> tuple[Context | None, str]:
     if code.digest() != options.digest:
         other = f"{node} runs other code ({code.digest()}) than the driver ({options.digest})"
         return None, f"code: {other}. {MEND}"
+    for source in options.sources:
+        declare(source)
     if why := stranger(options.store, options.session):
         return None, f"--store {options.store}: {node} {why}; {MOUNT}"
     return options.context(), ""
@@ -91,11 +96,12 @@ class _Reports:
         self.events, self.sent = [], time.monotonic()
 
 
-def work(job: Job, options: Options) -> None:
-    """One trial, in a worker."""
+def work(record: str, options: Options) -> None:
+    """One trial, in a worker; the job comes as JSON (`jobs/wire.py`)."""
     import ray
 
     context, unfit = _ready(options)
+    job = wire.loads(record)
     reports = _Reports()
     node = ray.get_runtime_context().get_node_id()
     reports.events.append({"event": "at", "key": job.key, "node": node})  # sent with what comes first
