@@ -109,10 +109,9 @@ class Run:
                 for _ in range(ROUNDS):
                     self._make(missing)
                     self.report()
-                    again = self.progress.damaged or POSTPONED in self.progress.counts
-                    missing = (
-                        lacking(self.plan.jobs, self.store) if again and not self.session.stopping else []
-                    )
+                    damaged = self.progress.damaged or POSTPONED in self.progress.counts
+                    again = damaged and not self.session.stopping
+                    missing = lacking(self.plan.jobs, self.store) if again else []
                     if not missing:
                         break
             except KeyboardInterrupt:
