@@ -13,8 +13,8 @@ from pathlib import Path
 # Folders from the bottom to the top: each imports only from those before it.
 LAYERS = (
     "loaders",
-    "errors",
     "identity",
+    "errors",
     "environment",
     "config",
     "nets",

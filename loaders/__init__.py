@@ -11,15 +11,15 @@ from loaders.datasets import DATASETS, find, load
 from loaders.errors import DataError, LoaderError
 from loaders.memory import MemorySplit
 from loaders.noise import gaussian
-from loaders.prepared import Arrays, Depot, fetched
+from loaders.prepared import Arrays, DataCache, fetched
 from loaders.protocol import Batch, Reader, Split
 from loaders.resize import resize, statistics
 
 __all__ = [
     "DATASETS",
     "Batch",
+    "DataCache",
     "DataError",
-    "Depot",
     "LoaderError",
     "Reader",
     "Split",
@@ -49,19 +49,19 @@ def open_split(
     count: int | None = None,
     sigma: float = 1.0,
     seed: int = 0,
-    depot: Depot | None = None,
+    data_cache: DataCache | None = None,
 ) -> Split:
     """A split ("train" or "test") at (channels, size, size), of images opened once a process.
 
     `loader` is "ffcv", "memory", or "device", which holds all samples on `device`. `root` holds raw
-    data, `cache` FFCV files; `count`, `sigma` and `seed` are those of random inputs. What a `depot` has is
-    taken from there, without raw data. Raises UserError where the set is unknown, DataError where it is
+    data, `cache` FFCV files; `count`, `sigma` and `seed` are those of random inputs. What a `data_cache`
+    has is taken from there, without raw data. Raises UserError for an unknown set, DataError where a set is
     missing or corrupt.
     """
     if find(name).noise:
         assert count is not None, "random inputs have as many samples as one asks for"
         return gaussian(count, channels, size, sigma, seed, device)
-    return open_images(name, split, size, channels, loader, root, cache, device, depot)
+    return open_images(name, split, size, channels, loader, root, cache, device, data_cache)
 
 
 @cache
@@ -74,13 +74,13 @@ def open_images(
     root: Path,
     cache: Path,
     device: str,
-    depot: Depot | None,
+    data_cache: DataCache | None,
 ) -> Split:
     """A split of images, kept open by the process."""
     about = prepared_name(name, split, size, channels)
 
     def source() -> Arrays:
-        found = fetched(about, depot, cache) if depot else None
+        found = fetched(about, data_cache, cache) if data_cache else None
         return found or arrays(name, split, size, channels, root)
 
     if loader == "ffcv":
@@ -92,7 +92,7 @@ def open_images(
 
 
 def prepared_name(name: str, split: str, size: int, channels: int) -> str:
-    """The name of a split at (channels, size, size), in caches and depots."""
+    """The name of a split at (channels, size, size), in caches and data caches."""
     return f"{name}-{split}-{channels}x{size}x{size}-{find(name).checksum.partition(':')[2]}"
 
 

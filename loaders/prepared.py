@@ -23,14 +23,14 @@ VERSION = "1"  # of the file; part of its name
 INDEX = 1 << 16  # bytes of an index
 
 
-class Depot(Protocol):
+class DataCache(Protocol):
     """Where prepared splits are to be had."""
 
     def get(self, name: str, most: int | None = None) -> bytes | None:
         """A file's bytes; None where there is none. One of more than `most` bytes raises OSError."""
 
     def __hash__(self) -> int:
-        """Splits are opened once a process and depot."""
+        """Splits are opened once a process and data cache."""
 
 
 def pack(name: str, arrays: Arrays) -> dict[str, bytes]:
@@ -52,12 +52,12 @@ def index(name: str) -> str:
     return f"{name}-v{VERSION}.json"
 
 
-def fetched(name: str, depot: Depot, cache: Path) -> Arrays | None:
-    """A split from the depot, or from this machine's own copy of its file; None where the depot has none.
+def fetched(name: str, data_cache: DataCache, cache: Path) -> Arrays | None:
+    """A split from the data cache, or from this machine's own copy; None where the cache has none.
 
-    One process fetches while others wait. Raises DataError where what the depot gives is not what was put.
+    One process fetches while others wait. Raises DataError where the cache gives other bytes than were put.
     """
-    about = _got(depot, index(name), INDEX)
+    about = _got(data_cache, index(name), INDEX)
     if about is None:
         return None
     try:
@@ -70,12 +70,12 @@ def fetched(name: str, depot: Depot, cache: Path) -> Arrays | None:
         raise DataError(f"{index(name)} in the store's data: is damaged; delete it") from None
     cache.mkdir(parents=True, exist_ok=True)
     with locked(cache / f".{name}.fetch"):
-        return _unpacked(file, _copy(cache / file, sha256, lambda: _got(depot, file)))
+        return _unpacked(file, _copy(cache / file, sha256, lambda: _got(data_cache, file)))
 
 
-def _got(depot: Depot, name: str, most: int | None = None) -> bytes | None:
+def _got(data_cache: DataCache, name: str, most: int | None = None) -> bytes | None:
     try:
-        return depot.get(name, most)
+        return data_cache.get(name, most)
     except OSError as error:
         raise DataError(f"{name} in the store's data: can't be read ({error})") from None
 

@@ -28,7 +28,7 @@ def load(key: str, step: int | None = None, store: str | Path = STORE) -> nn.Mod
 
 def _load(place: Store, key: str, step: int | None) -> nn.Module:
     found = [a for a in place.find(key) if a.kind in ("distill", "train") and step in (None, a.step)]
-    found = [a for a in found if "encoder.safetensors" in place.marker(a).files]
+    found = [a for a in found if "encoder.safetensors" in place.commit_of(a).files]
     students = sorted({artifact.key for artifact in found})
     if len(students) != 1:
         what = f"fits {', '.join(students)}" if students else "is no student with such a snapshot"

@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from randteach import identity
-from randteach.jobs.job import Artifact, Job
+from randteach.identity.artifact import Artifact
+from randteach.jobs.job import Job
 from randteach.store.store import Store
 
 

@@ -7,19 +7,21 @@ from typing import Any
 
 from randteach import kinds
 from randteach.config.schema import Slot
-from randteach.engine.execute import Context
-from randteach.engine.keeper import Event, Keeper
+from randteach.engine.context import Context
+from randteach.engine.events import Event
 from randteach.engine.queue import Queue
 from randteach.engine.ray import tune, worker
+from randteach.engine.recorder import JobRecorder
 from randteach.environment import code, numerics
-from randteach.jobs.job import Artifact, Job
+from randteach.identity.artifact import Artifact
+from randteach.jobs.job import Job
 from randteach.specs import Pixels, ProbeSpec, Samples
 from randteach.stages.recorder import Result
 from randteach.store import work
 from randteach.store.session import Session, Sessions
 from randteach.store.store import Store
 
-Stage = Callable[[Job, Keeper], None]
+Stage = Callable[[Job, JobRecorder], None]
 SAMPLES = Samples("fashion_mnist", "", 1, 16, 100)
 ABOUT = {"role": "input", "probed_on": "fashion_mnist", "step": None}
 
@@ -54,10 +56,10 @@ def make(
             real = numerics.set_up
             numerics.set_up = lambda cpus, gpus: real(cpus, 0)
 
-            def run(spec: Any, inputs: Any, keeper: Any) -> None:
+            def run(spec: Any, inputs: Any, recorder: Any) -> None:
                 inputs.ready()
-                stage(inputs.job, keeper)
-                keeper.result(done)
+                stage(inputs.job, recorder)
+                recorder.result(done)
 
             kinds.KINDS._found["probe"] = replace(kinds.KINDS["probe"], stage=run)
             return super().context()

@@ -13,7 +13,7 @@ from randteach.config import overrides
 from randteach.config.schema import Config, Distill, check
 from randteach.environment import disk
 from randteach.errors import UserError
-from randteach.jobs.job import Artifact
+from randteach.identity.artifact import Artifact
 from randteach.jobs.resolve import held_out, resolve
 from randteach.store import store
 from tests.studies import STUDY

@@ -10,11 +10,12 @@ import torch
 
 from randteach import nets
 from randteach.config.schema import Head, Net
-from randteach.jobs.job import Artifact, Job
+from randteach.errors import Damaged
+from randteach.identity.artifact import Artifact
+from randteach.jobs.job import Job
 from randteach.specs import DistillSpec, MaskSpec, TrainSpec
 from randteach.stages.losses import distillation_loss
 from randteach.store import missing as missing_jobs
-from randteach.store.marker import Damaged
 from randteach.store.store import Store
 
 FLOAT = 4
@@ -78,7 +79,7 @@ def past_seconds(
         # A snapshot of step 0 alone says nothing of how long a step takes.
         if made and made[-1].step != 0 and len(past[job.kind]) < LOOKED_AT:
             with suppress(Damaged):  # who reads it later sets it aside
-                seconds = sum(store.marker(artifact).seconds for artifact in made)
+                seconds = sum(store.commit_of(artifact).seconds for artifact in made)
                 past[job.kind].append(seconds / _length(made))
     if any(not past[job.kind] for job in missing):
         return None

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Iterable
 
 from randteach.config import reading
-from randteach.errors import UserError
+from randteach.errors import Misread, UserError
 from randteach.identity import names
 from randteach.jobs.study import Study
 
@@ -49,7 +49,7 @@ def count(text: str) -> int:
     """A whole number, 0 or more."""
     try:
         number = reading.whole(text)
-    except (reading.Misread, OverflowError):
+    except (Misread, OverflowError):
         number = -1
     if number < 0:
         raise argparse.ArgumentTypeError(f"{text!r}: takes a whole number, 0 or more")
@@ -65,7 +65,7 @@ def _some(text: str) -> int:
 def _hours(text: str) -> float:
     try:
         hours = reading.decimal(text)
-    except (reading.Misread, OverflowError):
+    except (Misread, OverflowError):
         hours = -1.0
     if not 0 <= hours < 1e6:
         raise argparse.ArgumentTypeError(f"{text!r}: takes hours, e.g. 1.5")

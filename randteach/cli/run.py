@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from omegaconf import OmegaConf
@@ -10,22 +10,22 @@ from rich.console import Console
 
 from randteach.cli import closing
 from randteach.engine import local
-from randteach.engine.execute import Context
+from randteach.engine.context import Context
+from randteach.engine.events import Ended, Event, FoundDamaged, Refused
 from randteach.engine.inputs import open_samples
-from randteach.engine.keeper import Event
 from randteach.engine.progress import Progress
 from randteach.engine.queue import POSTPONED, Queue
 from randteach.engine.ray import tune, worker
 from randteach.engine.signals import stoppable
 from randteach.environment import cluster, code, disk, numerics
 from randteach.environment.outside import Source
+from randteach.errors import Damaged
 from randteach.jobs.job import Job
 from randteach.jobs.study import Plan, Study
 from randteach.report import results, table
 from randteach.specs import Samples
 from randteach.store import plans, work
-from randteach.store.depot import Depot
-from randteach.store.marker import Damaged
+from randteach.store.data_cache import DataCache
 from randteach.store.missing import missing as lacking
 from randteach.store.remake import Remake
 from randteach.store.session import Session, Sessions
@@ -59,9 +59,8 @@ class Request:
 def run(sweep: Study, plan: Plan, missing: Sequence[Job], request: Request, console: Console) -> int:
     """Make what is missing, then table, figure, summary and MLflow's runs; the exit code."""
     data = cluster.data() if request.address else request.out / "data"
-    context = Context(request.store, request.root, data, request.loader, study=plan.study)
-    if request.address:
-        context.depot = Depot(request.store)  # nodes have what the driver has put there
+    shared = DataCache(request.store) if request.address else None  # nodes have what the driver puts there
+    context = Context(request.store, request.root, data, request.loader, study=plan.study, data_cache=shared)
     prepare_data(missing, context)  # before anything is written
     return Run(sweep, plan, request, console, context).run(missing)
 
@@ -126,7 +125,8 @@ class Run:
     def _begin(self, stack: ExitStack) -> None:
         """Put the plan on record, so that nobody takes what it needs for garbage; then be seen to run."""
         about = {"command": self.request.command, "session": self.session.token}
-        self.context.start = plans.record(self.store, self.plan, self.sweep.question, about)
+        start = plans.record(self.store, self.plan, self.sweep.question, about)
+        self.context = replace(self.context, start=start)
         Sessions(self.store).remove_dead()
         stack.enter_context(self.session)
 
@@ -139,17 +139,17 @@ class Run:
             return
         request, context, token = self.request, self.context, self.session.token
         prepare_data(missing, context)
-        if isinstance(context.depot, Depot):
+        if isinstance(context.data_cache, DataCache):
             with self.store.writing():
-                context.depot.publish(_read(missing), context.root)
+                context.data_cache.publish(_read(missing), context.root)
         self.progress.expect(missing)
         self.session.show = self.progress.snapshot
         claims = work.Claims(self.store, token, Sessions(self.store))
         queue = Queue(missing, self.store, self._emit, claims, lambda: self.session.stopping, request.retry)
         with self.progress:
             if request.local:
-                context.session, context.checkpoint_every = token, request.checkpoint_every
-                local.run(queue, context)
+                every = request.checkpoint_every
+                local.run(queue, replace(context, session=token, checkpoint_every=every))
             else:
                 options = worker.Options(
                     self.store.address,
@@ -160,7 +160,7 @@ class Run:
                     context.study,
                     request.checkpoint_every,
                     code.digest(),
-                    depot=context.depot is not None,
+                    data_cache=context.data_cache is not None,
                     start=context.start,
                     sources=request.sources,
                 )
@@ -168,16 +168,16 @@ class Run:
 
     def _emit(self, event: Event) -> None:
         """What the engine says, to all that listen; failures are kept in the store."""
-        key = event["key"]
-        if event["event"] == "refused":
-            self._give_up(event["why"])
-            return
-        if event["event"] == "end" and event["status"] == "done":
-            work.forget_failure(self.store, key)
-        elif event["event"] == "end" and event["error"]:
-            event["log"] = work.log_of(self.store, key, self.session.token)
-            about = {name: event[name] for name in ("error", "log")} | {"study": self.plan.study}
-            work.record_failure(self.store, key, about)
+        match event:
+            case Refused(why=why):
+                self._give_up(why)
+                return
+            case Ended(key, "done"):
+                work.forget_failure(self.store, key)
+            case Ended(key, error=error) if error:
+                log = work.log_of(self.store, key, self.session.token)
+                about = {"error": error, "log": log, "study": self.plan.study}
+                work.record_failure(self.store, key, about)
         self.progress.handle(event)
         self.projector.handle(event)
         limit = self.request.max_failures
@@ -229,7 +229,7 @@ class Run:
     def _set_aside(self, damage: Damaged) -> None:
         with self.store.writing():
             self.store.set_aside(damage)
-        self.progress.handle({"event": "damaged", "key": damage.artifact.key, "what": str(damage)})
+        self.progress.handle(FoundDamaged(damage.artifact.key, str(damage)))
 
     def _end(self) -> int:
         failures, stopping = self.progress.failures, self.session.stopping

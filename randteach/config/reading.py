@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Any
 
 from randteach.config.setting import Setting
-from randteach.errors import UserError
+from randteach.errors import Misread, UserError
 
 WHOLE = re.compile(r"[+-]?[0-9]+")
 DECIMAL = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
@@ -21,10 +21,6 @@ PADDED = re.compile(r"[+-]?0+[0-9]")
 BASES = {"0x": 16, "0o": 8, "0b": 2}
 INT_MAX = 2**63 - 1  # what a column of the table holds
 SHOWN = 60  # characters of a text, in messages
-
-
-class Misread(ValueError):
-    """What is wrong with a text, and what may have been meant; empty where nobody can tell."""
 
 
 def value(item: Setting, text: str) -> Any:

@@ -132,7 +132,7 @@ class Config:
     probe: Probe = field(default_factory=Probe)
     downstream: list[str] = setting(
         ["probe"],
-        "trials that each student triggers",
+        "jobs below each student",
         choices=("probe", "tickets", "connect"),
         key=False,
     )

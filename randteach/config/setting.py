@@ -43,7 +43,7 @@ def seed(default: int | None, about: str) -> Any:
 
 
 def chosen(about: str, hint: str) -> Any:
-    """Which students get a downstream trial: a list, or all of them."""
+    """Which students have downstream jobs: a list, or all of them."""
     return setting(None, f"{about} (null: {hint})", low=0, key=False)
 
 

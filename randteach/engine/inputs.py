@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Set
 from functools import partial
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -10,9 +9,11 @@ import torch
 from loaders import Split, open_split
 from loaders.order import balanced, held_out
 from randteach import nets
-from randteach.engine.keeper import Keeper
+from randteach.engine.context import Context
+from randteach.engine.recorder import JobRecorder
 from randteach.engine.resume import parts
-from randteach.jobs.job import Artifact, Job
+from randteach.identity.artifact import Artifact
+from randteach.jobs.job import Job
 from randteach.kinds.inputs import Inputs
 from randteach.nets.pruning import Masks, unpack
 from randteach.specs import Draw, Network, Pixels, Reference, Samples, Snapshot
@@ -20,14 +21,11 @@ from randteach.stages.embed import drawn_encoder, inputs, to_device
 from randteach.stages.evaluate import Inputs as Held
 from randteach.stages.recorder import State, Tensors
 
-if TYPE_CHECKING:
-    from randteach.engine.execute import Context
-
 CPU = torch.device("cpu")
 HELD = 4  # splits' samples that a worker keeps on its device between jobs
 
 
-def open_samples(samples: Samples, split: str, context: "Context", device: torch.device = CPU) -> Split:
+def open_samples(samples: Samples, split: str, context: Context, device: torch.device = CPU) -> Split:
     """The split that samples are taken from, by this machine's reader."""
     return open_split(
         samples.name,
@@ -41,7 +39,7 @@ def open_samples(samples: Samples, split: str, context: "Context", device: torch
         count=samples.count if samples.sigma is not None else None,
         sigma=1.0 if samples.sigma is None else samples.sigma,
         seed=samples.seed or 0,
-        depot=context.depot,
+        data_cache=context.data_cache,
     )
 
 
@@ -55,9 +53,9 @@ def indices_of(data: Split, samples: Samples) -> np.ndarray:
 class JobInputs(Inputs):
     """The inputs of a job's missing `steps`."""
 
-    def __init__(self, job: Job, steps: Set[int | None], context: "Context", keeper: Keeper) -> None:
-        self.job, self.steps, self.context, self.keeper = job, steps, context, keeper
-        self.device, self.features, self.states = keeper.device, context.features, job.states
+    def __init__(self, job: Job, steps: Set[int | None], context: Context, recorder: JobRecorder) -> None:
+        self.job, self.steps, self.context, self.recorder = job, steps, context, recorder
+        self.device, self.features, self.states = recorder.device, context.features, job.states
 
     def samples(self, samples: Samples, split: str = "train") -> tuple[Split, np.ndarray]:
         """The split that samples are taken from, and which of its samples they are."""
@@ -131,12 +129,12 @@ class JobInputs(Inputs):
 
     def ready(self) -> None:
         """Everything is opened: from here on time is the stage's own."""
-        self.keeper.begin()
+        self.recorder.begin()
 
     def parts(self, start: int = 0) -> Iterator[tuple[State | None, list[int]]]:
         """A trajectory's missing steps in parts, and the state that each goes on from."""
         for state, steps in parts(self.context.store, self.job, self.steps, start):
-            self.keeper.begin(state.step if state else start, state.numerics if state else "")
+            self.recorder.begin(state.step if state else start, state.numerics if state else "")
             yield state, steps
 
     def _stored(self, snapshot: Snapshot, name: str) -> Tensors:

@@ -5,11 +5,12 @@ from dataclasses import replace
 
 import torch
 
-from randteach.engine.execute import Context, attempt
-from randteach.engine.keeper import Event
+from randteach.engine.context import Context
+from randteach.engine.events import Began, Committed, Event
+from randteach.engine.execute import attempt
 from randteach.engine.queue import LOOK, Queue
 from randteach.errors import UserError
-from randteach.jobs.job import Artifact
+from randteach.identity.artifact import Artifact
 
 
 def run(queue: Queue, context: Context) -> None:
@@ -24,8 +25,8 @@ def run(queue: Queue, context: Context) -> None:
     kinds = {key: job.kind for key, job in queue.jobs.items()}
 
     def receive(event: Event) -> None:
-        if event["event"] == "artifact":
-            queue.made(Artifact(kinds[event["key"]], event["key"], event["step"]))
+        if isinstance(event, Committed):
+            queue.made(Artifact(kinds[event.key], event.key, event.step))
         queue.emit(event)
 
     context = replace(context, emit=receive, stop=lambda: bool(queue.stopping()))
@@ -34,5 +35,5 @@ def run(queue: Queue, context: Context) -> None:
             if not (job := queue.next()):
                 time.sleep(LOOK)  # other sweeps are at the rest
                 continue
-            queue.emit({"event": "begin", "key": job.key})
+            queue.emit(Began(job.key))
             queue.finish(job.key, *attempt(job, context))

@@ -10,7 +10,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from randteach.engine.keeper import Event
+from randteach.engine.events import Again, Began, Ended, Event, FoundDamaged, Halted, Reported, Waiting
 from randteach.jobs.job import Job
 
 WAITS = 3  # most reasons to wait that are shown at once
@@ -66,32 +66,37 @@ class Progress:
 
     def handle(self, event: Event) -> None:
         """Take an event of the engine."""
-        key, kind = event["key"], event["event"]
-        if kind == "begin":
-            self.running[key] = time.monotonic()
-        elif kind == "row":
-            self.rows[key] = event["row"]
-        elif kind == "end":
-            self.waiting.pop(key, None)
-            took = self._leave(key)
-            self.ended[key] = event["status"]
-            self.theirs |= {key} if event["theirs"] else set()
-            if took:
-                self.seconds[self.jobs[key].kind].append(took)
-            if event["status"] == "failed":
-                self.failures[key] = event["error"]
-            self._say(key, "made by another sweep" if event["theirs"] else event["status"], took)
-        elif kind == "stopped":
-            self._leave(key)
-            epoch = self.rows.get(key, {}).get("epoch")
-            self.stopped[key] = "stopped" if epoch is None else f"stopped, epoch {epoch:g} was through"
-        elif kind == "again":
-            self._say(key, f"to be made again, {AGAIN[event['why']]}", self._leave(key))
-        elif kind == "waits":
-            self._wait(key, event["why"])
-        elif kind == "damaged":
-            self.damaged.append(event["what"])
-            self._print(f"damaged, set aside, to be made again: {event['what']}")
+        match event:
+            case Began(key):
+                self.running[key] = time.monotonic()
+            case Reported(key, row):
+                self.rows[key] = row
+            case Ended():
+                self._end(event)
+            case Halted(key):
+                self._leave(key)
+                epoch = self.rows.get(key, {}).get("epoch")
+                self.stopped[key] = "stopped" if epoch is None else f"stopped, epoch {epoch:g} was through"
+            case Again(key, why):
+                self._say(key, f"to be made again, {AGAIN[why]}", self._leave(key))
+            case Waiting(key, why):
+                self._wait(key, why)
+            case FoundDamaged(what=what):
+                self.damaged.append(what)
+                self._print(f"damaged, set aside, to be made again: {what}")
+
+    def _end(self, event: Ended) -> None:
+        """A job has ended for good."""
+        key = event.key
+        self.waiting.pop(key, None)
+        took = self._leave(key)
+        self.ended[key] = event.status
+        self.theirs |= {key} if event.theirs else set()
+        if took:
+            self.seconds[self.jobs[key].kind].append(took)
+        if event.status == "failed":
+            self.failures[key] = event.error
+        self._say(key, "made by another sweep" if event.theirs else event.status, took)
 
     def _leave(self, key: str) -> float:
         """Seconds that a job has run, which it no longer does."""

@@ -10,8 +10,9 @@ from functools import partial
 
 from randteach.config.schema import Slot
 from randteach.engine.claims import Claims, Free
-from randteach.engine.keeper import Event
-from randteach.jobs.job import Artifact, Job
+from randteach.engine.events import Again, Ended, Event, Halted, Waiting
+from randteach.identity.artifact import Artifact
+from randteach.jobs.job import Job
 from randteach.stages.recorder import SKIPPED
 from randteach.store.store import GONE, Store
 
@@ -132,7 +133,7 @@ class Queue:
         """Tell for what a job waits, where that is new; nothing: it waits no more."""
         if self.waits.get(key, "") != why:
             self.waits[key] = why
-            self.emit({"event": "waits", "key": key, "why": why})
+            self.emit(Waiting(key, why))
 
     def finish(self, key: str, outcome: str = DONE, error: str = "") -> None:
         """A running job has ended; one that failed is tried again as often as `retry` says.
@@ -146,7 +147,7 @@ class Queue:
         if outcome == FAILED and not self.stopping() and self._again(job, FAILED, self.retry):
             return
         if outcome == STOPPED:
-            self.emit({"event": STOPPED, "key": key})
+            self.emit(Halted(key))
         else:
             self._end(key, outcome, error)
         self.claims.release(key)
@@ -204,7 +205,7 @@ class Queue:
         return True
 
     def _once_more(self, job: Job, why: str) -> None:
-        self.emit({"event": "again", "key": job.key, "why": why})
+        self.emit(Again(job.key, why))
         heapq.heappush(self._ready[shape(job.slot)], (job.rank, job.key))
 
     def _look(self) -> None:
@@ -242,4 +243,4 @@ class Queue:
 
     def _end(self, key: str, status: str, error: str = "", *, theirs: bool = False) -> None:
         self.ended[key] = status
-        self.emit({"event": "end", "key": key, "status": status, "error": error, "theirs": theirs})
+        self.emit(Ended(key, status, error, theirs))

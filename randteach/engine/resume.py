@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from randteach.jobs.job import Artifact, Job
+from randteach.identity.artifact import Artifact
+from randteach.jobs.job import Job
 from randteach.stages.recorder import State
 from randteach.store import states
 from randteach.store.store import Store
@@ -49,12 +50,12 @@ def resume(store: Store, kind: str, key: str, step: int) -> State | None:
         if at in committed:
             snapshot = Artifact(kind, key, at)
             tensors = dict(store.weights(replace(snapshot, kind="state"), "state"))
-            for file in store.marker(snapshot).files:
+            for file in store.commit_of(snapshot).files:
                 part, _, ending = file.partition(".")
                 if ending == "safetensors":
                     weights = store.weights(snapshot, part)
                     tensors |= {f"{part}.{name}": value for name, value in weights.items()}
-            return State(at, store.rows(snapshot), tensors, store.marker(snapshot).numerics)
+            return State(at, store.rows(snapshot), tensors, store.commit_of(snapshot).numerics)
         if state := states.load(store, key, at):
             return state
     return None

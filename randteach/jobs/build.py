@@ -6,7 +6,8 @@ from typing import Any
 from loaders.augment import AUGMENTATIONS
 from randteach import identity
 from randteach.config.schema import Config
-from randteach.jobs.job import Artifact, Job
+from randteach.identity.artifact import Artifact
+from randteach.jobs.job import Job
 from randteach.jobs.resolve import distilled, probed, snapshots
 from randteach.specs import (
     MEASURES,

@@ -24,7 +24,7 @@ def resolve(config: Config, typed: frozenset[str] = frozenset()) -> Config:
     if problem := architecture.why_not(config.data.size or 0):
         raise UserError(problem)
     _check_batches(config)
-    return _trials(config, typed)
+    return _downstream(config, typed)
 
 
 def distilled(config: Config) -> Samples:
@@ -133,8 +133,8 @@ def _train_size(config: Config, typed: frozenset[str]) -> Config:
     return replace(config, data=replace(data, train_size=count))
 
 
-def _trials(config: Config, typed: frozenset[str]) -> Config:
-    """The student's length; which students have trials, else the point's own at its end; samples of these."""
+def _downstream(config: Config, typed: frozenset[str]) -> Config:
+    """The student's length; which students have downstream jobs (null: its own); their samples."""
     sizes = {"train_size": config.probe.train_size or 0, "test_size": config.probe.test_size or 0}
     steps = snapshots(config)
     last = max(steps)

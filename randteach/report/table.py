@@ -9,11 +9,12 @@ import pandas as pd
 
 from randteach.config.schema import settings as known_settings
 from randteach.environment import disk
-from randteach.jobs.job import Artifact, Entry
+from randteach.errors import Damaged, Unknown
+from randteach.identity.artifact import Artifact
+from randteach.jobs.job import Entry
 from randteach.report.planned import Settings, numbers
 from randteach.stages.recorder import OK, SKIPPED
 from randteach.store import work
-from randteach.store.marker import Damaged, Unknown
 from randteach.store.missing import below_diverged
 from randteach.store.store import Store
 
@@ -151,8 +152,8 @@ class _Reader:
 
     def _read(self, artifact: Artifact) -> tuple[Row, list[Row]]:
         """How an artifact ended, and a row for each of its numbers."""
-        marker = self.store.marker(artifact)
-        about = {"status": marker.status, "numerics": marker.numerics}
+        commit = self.store.commit_of(artifact)
+        about = {"status": commit.status, "numerics": commit.numerics}
         found = []
         for row in self.store.rows(artifact):
             place = {name: row[name] for name in _PLACE if name in row}

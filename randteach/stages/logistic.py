@@ -5,6 +5,7 @@ from collections.abc import Callable
 import torch
 
 from loaders.order import balanced
+from randteach.errors import NotConverged
 from randteach.specs import Logistic
 from randteach.stages.embed import Features
 
@@ -19,10 +20,6 @@ class Converged(Exception):
 
     def __init__(self, weight_CE: torch.Tensor) -> None:
         self.weight_CE = weight_CE
-
-
-class NotConverged(Exception):
-    """A fit took all its steps, or features are not finite."""
 
 
 def logistic(about: Logistic, samples: Features, pause: Pause) -> dict[str, float]:

@@ -6,9 +6,10 @@ import numpy as np
 import torch
 
 from loaders import Split
+from randteach.errors import NotConverged
 from randteach.specs import Logistic, Measure, MeasureSpec
 from randteach.stages.embed import Features, embedded
-from randteach.stages.logistic import NotConverged, logistic
+from randteach.stages.logistic import logistic
 from randteach.stages.recorder import NOT_CONVERGED, OK, Recorder, Result
 
 Function = Callable[[Measure, Features, Callable[[], None]], dict[str, float]]

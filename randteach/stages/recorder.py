@@ -48,10 +48,6 @@ class State:
     numerics: str = ""
 
 
-class Stopped(Exception):
-    """The stage was asked to end; what it needs to go on has been kept."""
-
-
 class Recorder(Protocol):
     """Receives rows for the eyes as they arise, and results and states to keep."""
 

@@ -16,14 +16,14 @@ import safetensors.torch
 import torch
 
 from randteach import identity, storage
-from randteach.errors import UserError
+from randteach.errors import Damaged, Unknown, UserError
 from randteach.identity import names
-from randteach.jobs.job import Artifact
+from randteach.identity.artifact import Artifact
 from randteach.kinds import revisions
 from randteach.stages.recorder import DIVERGED
-from randteach.store import contents, marker
+from randteach.store import commits, contents
+from randteach.store.commits import Commit
 from randteach.store.contents import RECORD, Rows
-from randteach.store.marker import Damaged, Marker, Unknown
 
 COMMIT = re.compile(rf"{names.PREFIX}/({names.ARTIFACT})\.json")
 PLACE = re.compile(rf"({names.KIND})/{names.PREFIX}/({names.ARTIFACT})/({names.ATTEMPT})")
@@ -63,7 +63,7 @@ class Artifacts:
         return [kind for kind in self.storage.names("done") if names.fits(names.KIND, kind)]
 
     def done(self, kind: str, unread: storage.Unread = passed_over) -> set[str]:
-        """Names of all committed artifacts of a kind, by one walk over its markers."""
+        """Names of all committed artifacts of a kind, by one walk over its commits."""
         paths = self.storage.walk(f"done/{kind}", 2, unread)
         return {found[1] for path in paths if (found := COMMIT.fullmatch(path))}
 
@@ -82,19 +82,19 @@ class Artifacts:
 
     def has(self, artifact: Artifact) -> bool:
         """Whether the artifact is committed."""
-        return self.storage.exists(marker_name(artifact))
+        return self.storage.exists(commit_name(artifact))
 
-    def marker(self, artifact: Artifact) -> Marker:
+    def commit_of(self, artifact: Artifact) -> Commit:
         """The commit of an artifact; KeyError where there is none, Damaged where it can't be read.
 
         Raises Unknown for a kind that this version doesn't know.
         """
         if artifact.kind not in revisions():
             raise Unknown(artifact, "a kind")
-        name, text = marker_name(artifact), None
+        name, text = commit_name(artifact), None
         try:
-            text = self.storage.read(name, marker.MOST)
-            return marker.read(artifact, text)
+            text = self.storage.read(name, commits.MOST)
+            return commits.read(artifact, text)
         except FileNotFoundError:
             raise KeyError(f"{artifact.kind} {artifact.name} is not in {self.address}") from None
         except (OSError, ValueError) as error:
@@ -108,7 +108,7 @@ class Artifacts:
     def diverged(self, artifact: Artifact) -> bool:
         """Whether the artifact is a student that diverged; one that can't be read is not known to be."""
         with suppress(KeyError, Damaged, Unknown):
-            return self.marker(artifact).status == DIVERGED
+            return self.commit_of(artifact).status == DIVERGED
         return False
 
     def read(self, artifact: Artifact, name: str, *, kept: bool = True) -> bytes:
@@ -121,7 +121,7 @@ class Artifacts:
 
     def _parsed(self, artifact: Artifact, name: str, parse: Callable[[bytes], T], kept: bool = True) -> T:
         """What a file says; Damaged where it is not what was written, or `parse` raises ValueError."""
-        commit = self.marker(artifact)
+        commit = self.commit_of(artifact)
         at = f"{folder(artifact)}/{commit.attempt}/{name}"
         about = commit.files.get(name)
         if about is None and name not in RECORD:
@@ -165,7 +165,7 @@ class Artifacts:
 
         Raises Unknown for one of a newer version.
         """
-        files = self.marker(artifact).files
+        files = self.commit_of(artifact).files
         for name in sorted(files, key=lambda name: name != "config.json"):  # which tells the revision
             self._parsed(artifact, name, contents.READ.get(name, len), kept=False)
 
@@ -217,7 +217,7 @@ def folder(artifact: Artifact) -> str:
     return f"objects/{artifact.kind}/{artifact.key[:2]}/{artifact.name}"
 
 
-def marker_name(artifact: Artifact) -> str:
+def commit_name(artifact: Artifact) -> str:
     """An artifact's commit."""
     return f"done/{artifact.kind}/{artifact.key[:2]}/{artifact.name}.json"
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from randteach.config.schema import Net
-from randteach.errors import UserError
+from randteach.errors import Damaged, Unknown, UserError
+from randteach.identity.artifact import Artifact
 from randteach.jobs.fields import named
-from randteach.jobs.job import Artifact, Entry
+from randteach.jobs.job import Entry
 from randteach.store import plans, work
-from randteach.store.marker import Damaged, Unknown
 from randteach.store.store import Store
 
 

@@ -3,7 +3,8 @@
 from collections.abc import Collection, Iterable, Sequence
 from typing import TypeVar
 
-from randteach.jobs.job import Artifact, Entry, Job
+from randteach.identity.artifact import Artifact
+from randteach.jobs.job import Entry, Job
 from randteach.store.store import Store
 
 AnyJob = TypeVar("AnyJob", Job, Entry)

@@ -18,7 +18,7 @@ from typing import Any
 
 from randteach import identity, storage
 from randteach.environment import code
-from randteach.errors import UserError
+from randteach.errors import Unreadable, UserError
 from randteach.identity import names, plain
 from randteach.jobs.job import Entry
 from randteach.jobs.study import LABELS, Plan
@@ -27,14 +27,6 @@ from randteach.store.store import Store
 PLAN = re.compile(rf"([^/]+)/{names.PLAN}\.json")
 START = re.compile(r"([0-9]{6,18})\.json")
 MOST = 1 << 30  # bytes of a plan
-
-
-class Unreadable(UserError):
-    """A plan that is damaged, or `newer` than this version."""
-
-    def __init__(self, what: str, newer: bool = False) -> None:
-        super().__init__(what)
-        self.newer = newer
 
 
 Told = Callable[[Unreadable], None]

@@ -11,13 +11,13 @@ from typing import Any
 
 from loaders import DATASETS
 from randteach import identity
+from randteach.errors import Damaged
 from randteach.jobs import study
 from randteach.jobs.downstream.tickets import of_none
 from randteach.jobs.fields import flat, named
 from randteach.jobs.job import Entry
 from randteach.jobs.resolve import holdout, trainable
 from randteach.store.lookup import origin
-from randteach.store.marker import Damaged
 from randteach.store.store import Store
 
 Values = dict[str, Any]

@@ -6,11 +6,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from randteach.environment import code
-from randteach.errors import UserError
+from randteach.errors import Damaged, UserError
 from randteach.identity import names
-from randteach.jobs.job import Artifact, Entry, Job
+from randteach.identity.artifact import Artifact
+from randteach.jobs.job import Entry, Job
 from randteach.store import plans, work
-from randteach.store.marker import Damaged
 from randteach.store.session import Sessions
 from randteach.store.store import Store
 
@@ -124,7 +124,7 @@ def remake(jobs: Sequence[Job], store: Store) -> Remake:
 def _ours(artifact: Artifact, store: Store) -> bool:
     """Whether this code has made a result after all; its note is written then."""
     with suppress(KeyError, Damaged):
-        if code.made_with(store.marker(artifact).attempt) == code.digest():
+        if code.made_with(store.commit_of(artifact).attempt) == code.digest():
             store.note(artifact, code.digest())
             return True
     return False
@@ -133,7 +133,7 @@ def _ours(artifact: Artifact, store: Store) -> bool:
 def _seen(artifact: Artifact, store: Store) -> Damaged:
     """An artifact's commit as it is now."""
     try:
-        commit = store.marker(artifact)
+        commit = store.commit_of(artifact)
         return Damaged(artifact, commit.attempt, "made by other code", commit.text)
     except Damaged as damage:
         return damage

@@ -1,4 +1,4 @@
-"""A running sweep, as others on the same store see it: alive while its beat changes.
+"""A running sweep, as others on the same store see it: alive while its heartbeat changes.
 
     sessions/TOKEN/about.json   whose it is: study, command, host, process
     sessions/TOKEN/beat.json    a counter, and what runs now; written every few seconds
@@ -6,7 +6,8 @@
 
 Whether a session is alive is seen without comparing clocks. On the same machine the process is looked up;
 elsewhere, and where another user's processes are hidden (/proc mounted with hidepid), an observer watches the
-beat, and a counter that stood still for a minute of the observer's own monotonic clock is a dead sweep's.
+heartbeat, and a counter that stood still for a minute of the observer's own
+monotonic clock is a dead sweep's.
 """
 
 import json
@@ -24,7 +25,7 @@ from randteach.identity import names
 from randteach.storage import Storage, known_json, read_json
 from randteach.store.store import GONE, Store
 
-BEAT = 2.0  # seconds between beats, where looking and writing cost nothing
+HEARTBEAT = 2.0  # seconds between heartbeats, where looking and writing cost nothing
 PIDS = 1 << 22  # numbers that a process can have on Linux
 DOUBT = 25.0  # seconds without one after which that is said; one from a bucket may come every ten
 SILENCE = 60.0  # seconds without one after which a sweep of another machine counts as dead
@@ -71,13 +72,13 @@ class Session:
             if self.store.gone():
                 self.stopping = self.stopping or GONE
                 return
-            # A disk that is full for a while, a table that changes while it is read: the next beat comes.
+            # The disk may be full for a while, or the table change while it is read: try again.
             with suppress(OSError, RuntimeError):
                 self._appear()
                 content = {"beat": count, **self.show()}
                 self.storage.replace(f"{self.folder}/beat.json", json.dumps(content).encode())
             count += 1
-            self._ended.wait(beat(self.storage))
+            self._ended.wait(heartbeat(self.storage))
 
 
 class Sessions:
@@ -92,7 +93,7 @@ class Sessions:
         return [token for token in self.storage.names("sessions") if names.fits(names.TOKEN, token)]
 
     def about(self, token: str) -> dict[str, Any]:
-        """What a session has written of itself, its beat's content included."""
+        """What a session has written of itself, its heartbeat's content included."""
         parts = [read_json(self.storage, f"sessions/{token}/{name}") for name in ("about.json", "beat.json")]
         return {name: value for part in parts for name, value in (part or {}).items()}
 
@@ -141,9 +142,9 @@ class Sessions:
         return known_json(self.storage, f"sessions/{token}/{name}")
 
 
-def beat(storage: Storage) -> float:
-    """Seconds between beats."""
-    return max(BEAT, storage.pause)
+def heartbeat(storage: Storage) -> float:
+    """Seconds between heartbeats."""
+    return max(HEARTBEAT, storage.pause)
 
 
 def stop_asked(store: Store, session: str, clock: Callable[[], float] = time.monotonic) -> Callable[[], bool]:

@@ -15,7 +15,7 @@ import safetensors.torch
 from randteach.identity import names, plain
 from randteach.stages.recorder import State
 from randteach.storage import SMALL, Storage
-from randteach.store.marker import sealed, unsealed
+from randteach.store.commits import sealed, unsealed
 from randteach.store.store import Store, tensors
 
 KEPT = 2  # states of a job: the newest, and the one before in case that one is not whole

@@ -7,8 +7,8 @@
     reports/NAME/...                         tables and figures of sweeps that ran on a cluster
     studies/NAME/DIGEST.json, runs/N.json    each plan, and the starts that ran it, recorded before they run
 
-A commit is one marker made by exclusive creation (a hard link, or a conditional put): of two equal attempts
-the first wins and the other is dropped. Files last before the marker is there, so a marker never names a
+A commit is one file, made by exclusive creation (a hard link, or a conditional put): of two equal attempts
+the first wins and the other is dropped. Files last before the commit is there, so a commit never names a
 file that is not there whole. Weights are safetensors, rows JSON lines. What is unfinished is `work.py`'s,
 where files are `storage`'s business. How artifacts are found and read is `artifacts.py`'s.
 """
@@ -24,13 +24,13 @@ import safetensors.torch
 import torch
 
 from randteach.environment import code, disk
-from randteach.errors import UserError
+from randteach.errors import Damaged, Unknown, UserError
 from randteach.identity import names, plain
-from randteach.jobs.job import Artifact
+from randteach.identity.artifact import Artifact
 from randteach.storage import LAYOUT
-from randteach.store import marker
-from randteach.store.artifacts import Artifacts, folder, marker_name, note_name, session_of
-from randteach.store.marker import Damaged, Unknown, sealed
+from randteach.store import commits
+from randteach.store.artifacts import Artifacts, commit_name, folder, note_name, session_of
+from randteach.store.commits import sealed
 
 FOLDERS = {"objects", "done", "aside", "reports", "studies", "sessions", "work", "failed", "data", "code"}
 FORMAT = 1  # of the store's layout; a store of a newer one is refused
@@ -61,7 +61,7 @@ class Store(Artifacts):
         where = self.storage.where(LAYOUT)
         try:
             links = FOLDERS.intersection(self.storage.links())
-            written = plain.record(self.storage.read(LAYOUT, marker.MOST)).get("format")
+            written = plain.record(self.storage.read(LAYOUT, commits.MOST)).get("format")
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
@@ -117,15 +117,15 @@ class Store(Artifacts):
         session: str = "",
         made_with: str | None = None,
     ) -> bool:
-        """Write the files and the marker; False where another attempt was first.
+        """Write the files and the commit; False where another attempt was first.
 
-        `session` is the driver's: by it others know whether an attempt without a marker may still get one.
+        `session` is the driver's: by it others know whether an attempt without a commit may still get one.
         `made_with` is the digest of the code that made the files, by default of this process's; empty where
         nobody knows.
         """
         made_with = code.digest() if made_with is None else made_with
         attempt = (f"{session}-" if session else "") + made_with + secrets.token_hex(8)
-        at, marker_at = f"{folder(artifact)}/{attempt}", marker_name(artifact)
+        at, commit_at = f"{folder(artifact)}/{attempt}", commit_name(artifact)
         try:
             for name, content in files.items():
                 self.storage.write(f"{at}/{name}", content)
@@ -143,9 +143,9 @@ class Store(Artifacts):
                 "numerics": numerics,
                 "size": sum(len(content) for content in files.values()),
             }
-            self.storage.create(marker_at, sealed(commit))
+            self.storage.create(commit_at, sealed(commit))
         except BaseException as error:
-            # Interrupted behind its marker, an attempt is committed all the same.
+            # Interrupted behind its commit, an attempt is committed all the same.
             if not self._names(artifact, attempt):
                 with suppress(OSError):
                     self.storage.remove(at)
@@ -156,7 +156,7 @@ class Store(Artifacts):
         return True
 
     def note(self, artifact: Artifact, made_with: str) -> None:
-        """Note which code has made a result, so that plans can count without reading markers.
+        """Note which code has made a result, so that plans can count without reading commits.
 
         The attempt's name says the same, and is what counts: a note that is lost is written again.
         """
@@ -165,9 +165,9 @@ class Store(Artifacts):
                 self.storage.replace(note_name(artifact, made_with), b"")
 
     def _names(self, artifact: Artifact, attempt: str) -> bool:
-        """Whether the marker names an attempt, as far as can be seen."""
+        """Whether the commit names an attempt, as far as can be seen."""
         try:
-            return self.marker(artifact).attempt == attempt
+            return self.commit_of(artifact).attempt == attempt
         except KeyError:
             return False
         except (Damaged, Unknown, OSError):
@@ -181,7 +181,7 @@ class Store(Artifacts):
         artifact, attempt = damage.artifact, damage.attempt
         aside = f"aside/{artifact.kind}/{artifact.name}"
         name = f"{aside}/{attempt or secrets.token_hex(8)}.json"
-        if not self.storage.take(marker_name(artifact), name, damage.commit, marker.MOST):
+        if not self.storage.take(commit_name(artifact), name, damage.commit, commits.MOST):
             return
         if attempt:
             with suppress(OSError):  # without their commit they are nothing
@@ -198,12 +198,12 @@ class Store(Artifacts):
     def abandoned(
         self, artifact: Artifact, alive: Callable[[str], bool], attempts: Iterable[str] | None = None
     ) -> list[str]:
-        """Folders of attempts that the marker doesn't name, and whose session is not alive."""
+        """Folders of attempts that the commit doesn't name, and whose session is not alive."""
         at = folder(artifact)
         known = self.storage.names(at) if attempts is None else sorted(attempts)
         dead = [name for name in known if names.fits(names.ATTEMPT, name) and not alive(session_of(name))]
         try:  # only now: who committed and ended meanwhile is seen
-            committed = self.marker(artifact).attempt if dead else ""
+            committed = self.commit_of(artifact).attempt if dead else ""
         except KeyError:
             committed = ""
         except (Damaged, Unknown, OSError):

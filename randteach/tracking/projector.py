@@ -11,7 +11,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
-from randteach.engine.keeper import Event
+from randteach.engine.events import Began, Ended, Event, Halted, Reported
 from randteach.store.store import Store
 from randteach.tracking.quiet import said
 from randteach.tracking.tree import Tree
@@ -59,7 +59,7 @@ class Projector:
     def _follow(self) -> None:
         self._try(lambda tree: tree.write_all())
         while (event := self._events.get()) is not None:
-            late = event["event"] == "row" and self._events.qsize() > BEHIND
+            late = isinstance(event, Reported) and self._events.qsize() > BEHIND
             if not late and time.monotonic() >= self._retry_at:
                 self._try(lambda tree, event=event: _show(tree, event))  # type: ignore[misc]
 
@@ -79,12 +79,12 @@ class Projector:
 
 
 def _show(tree: Tree, event: Event) -> None:
-    kind, key = event["event"], event["key"]
-    if kind == "begin":
-        tree.begin(key)
-    elif kind == "row":
-        tree.row(key, event["row"])
-    elif kind == "end":
-        tree.end(key, event["status"], event["error"])
-    elif kind == "stopped":
-        tree.stop(key)
+    match event:
+        case Began(key):
+            tree.begin(key)
+        case Reported(key, row):
+            tree.row(key, row)
+        case Ended(key, status, error):
+            tree.end(key, status, error)
+        case Halted(key):
+            tree.stop(key)

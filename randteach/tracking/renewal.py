@@ -3,8 +3,9 @@
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from randteach.jobs.job import Artifact, Entry
-from randteach.store.marker import Damaged, Unknown
+from randteach.errors import Damaged, Unknown
+from randteach.identity.artifact import Artifact
+from randteach.jobs.job import Entry
 from randteach.store.store import Store
 from randteach.tracking import metrics
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 def stamp(entry: Entry, store: Store) -> str:
     """What a job's run says when all of it is written; nothing where there is nothing to write."""
     with suppress(KeyError, Damaged, Unknown):
-        return f"{entry.artifacts[-1].name} {store.marker(entry.artifacts[-1]).attempt}"
+        return f"{entry.artifacts[-1].name} {store.commit_of(entry.artifacts[-1]).attempt}"
     return ""
 
 
@@ -23,7 +24,7 @@ def stale(entry: Entry, written: str, store: Store) -> bool:
     """Whether the artifact whose rows a run has, by its stamp, is gone or has been made anew."""
     name, _, attempt = written.partition(" ")
     try:
-        return bool(written) and store.marker(Artifact.named(entry.kind, name)).attempt != attempt
+        return bool(written) and store.commit_of(Artifact.named(entry.kind, name)).attempt != attempt
     except Unknown:
         return False
     except (KeyError, ValueError, Damaged):

@@ -11,10 +11,10 @@ from typing import Any
 
 from randteach.config.labels import label
 from randteach.environment import disk, paths
+from randteach.errors import Damaged, Unknown
 from randteach.jobs.job import Entry
 from randteach.stages.recorder import SKIPPED
 from randteach.store import plans, work
-from randteach.store.marker import Damaged, Unknown
 from randteach.store.missing import below_diverged
 from randteach.store.missing import missing as lacking
 from randteach.store.session import Sessions
@@ -167,7 +167,7 @@ class Tree:
             return
         self._renew(entry)
         try:
-            marker = self.store.marker(artifact)
+            commit = self.store.commit_of(artifact)
             rows, config = self.store.rows(artifact), self.store.json(artifact, "config")
             provenance = self.store.json(artifact, "provenance")
         except (Damaged, Unknown, KeyError):
@@ -176,7 +176,7 @@ class Tree:
         begin, end = provenance["began"], provenance["began"] + provenance["seconds"]
         run = self._run(entry, begin, provenance.get("study", self.study))
         numbers, params = metrics.of_rows(rows, step), metrics.of_config(config)
-        about = {"status": marker.status, "numerics": marker.numerics}
+        about = {"status": commit.status, "numerics": commit.numerics}
         tags = [RunTag(name, value) for name, value in about.items()]
         # One request for all that it can take; each costs a server tens of milliseconds.
         batches = max(1, -(-len(params) // PARAMS_AT_ONCE), -(-len(numbers) // METRICS_AT_ONCE))

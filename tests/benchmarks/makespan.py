@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from randteach.config.schema import Slot
-from randteach.engine.keeper import Event, Keeper
+from randteach.engine.events import Ended, Event
 from randteach.engine.queue import DONE
 from randteach.engine.ray import connection
-from randteach.jobs.job import Artifact, Job
+from randteach.engine.recorder import JobRecorder
+from randteach.identity.artifact import Artifact
+from randteach.jobs.job import Job
 from tests import standin
 
 CPUS, GPUS = 8, 4
@@ -72,11 +74,11 @@ def _ours() -> float:
     clock = Clock(warm)
 
     def hear(event: Event) -> None:
-        if event["event"] == "end":
-            assert event["status"] == DONE, event
-            clock.hear(event["key"])
+        if isinstance(event, Ended):
+            assert event.status == DONE, event
+            clock.hear(event.key)
 
-    def sleep(job: Job, keeper: Keeper) -> None:
+    def sleep(job: Job, recorder: JobRecorder) -> None:
         time.sleep(_seconds(job.spec.seed))  # type: ignore[union-attr]
 
     with tempfile.TemporaryDirectory() as folder:

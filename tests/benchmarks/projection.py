@@ -9,7 +9,7 @@ from randteach.jobs.job import Job
 from randteach.store.store import Store
 from randteach.tracking import tree as tracking
 from tests import standin
-from tests.commands.test_serve import Server
+from tests.cli.commands.test_serve import Server
 
 JOBS = 200
 ROUNDS = 3

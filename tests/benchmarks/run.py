@@ -6,6 +6,7 @@ Each part times its candidates in turn and prints their ratio as median (lowest 
 import subprocess
 import sys
 
+import downstream
 import norms
 import overhead
 import projection
@@ -13,7 +14,6 @@ import readers
 import scale
 import step
 import storage
-import trials
 from timing import machine
 
 PARTS = (
@@ -26,7 +26,7 @@ PARTS = (
     "mlflow",
     "scheduler",
     "makespan",
-    "trials",
+    "downstream",
     "norms",
 )
 
@@ -50,8 +50,8 @@ def main(parts: list[str]) -> None:
             scale.plan()
         elif part == "store":
             storage.run()
-        elif part == "trials":
-            trials.run()
+        elif part == "downstream":
+            downstream.run()
         elif part == "norms":
             norms.run()
         elif part == "makespan":

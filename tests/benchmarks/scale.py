@@ -13,13 +13,14 @@ from pathlib import Path
 from statistics import median
 
 from randteach.config import overrides
-from randteach.engine.keeper import Event, Keeper
+from randteach.engine.events import Event, Reported
 from randteach.engine.ray import connection, worker
+from randteach.engine.recorder import JobRecorder
 from randteach.environment import code
 from randteach.jobs import study
 from randteach.jobs.job import Job
 from randteach.store import remake
-from randteach.store.artifacts import marker_name
+from randteach.store.artifacts import commit_name
 from randteach.store.missing import missing as lacking
 from randteach.store.store import Store
 from sweeps.init_distance import STUDY
@@ -46,12 +47,12 @@ def _plan() -> study.Plan:
 
 
 def _fill(store: Store) -> None:
-    marker = json.dumps({"attempt": "x", "status": "ok", "files": {}, "seconds": 1.0, "numerics": "n"})
+    commit = json.dumps({"attempt": "x", "status": "ok", "files": {}, "seconds": 1.0, "numerics": "n"})
     for job in _plan().jobs:
         for artifact in job.artifacts:
-            path = store.root / marker_name(artifact)
+            path = store.root / commit_name(artifact)
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(marker)
+            path.write_text(commit)
             store.note(artifact, code.digest())
 
 
@@ -73,7 +74,7 @@ def _diff(store: Store) -> None:
 
 def _ours(
     jobs: int,
-    stage: standin.Stage = lambda job, keeper: None,
+    stage: standin.Stage = lambda job, recorder: None,
     hear: Callable[[Event], None] = lambda event: None,
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:
@@ -111,13 +112,13 @@ def scheduler() -> None:
         f"{median(added):+.1f} ms  ({min(added):+.1f} to {max(added):+.1f})"
     )
 
-    def tell(job: Job, keeper: Keeper) -> None:
+    def tell(job: Job, recorder: JobRecorder) -> None:
         worker.TOGETHER = 0.0  # each row by itself
         for number in range(ROWS):
-            keeper.emit("row", row={"loss": float(number)})
+            recorder.emit("row", row={"loss": float(number)})
 
     heard: list[float] = []
-    _ours(2, tell, lambda event: heard.append(time.perf_counter()) if event["event"] == "row" else None)
+    _ours(2, tell, lambda event: heard.append(time.perf_counter()) if isinstance(event, Reported) else None)
     rate = (len(heard) - 1) / (heard[-1] - heard[0])
     print(f"  results of two running jobs, {len(heard):,} of them: {rate:.0f} a second")
 

@@ -12,9 +12,9 @@ from types import MappingProxyType
 from typing import Any
 
 from randteach.engine import execute
-from randteach.engine.execute import Context
+from randteach.engine.context import Context
 from randteach.engine.queue import DONE, Queue
-from randteach.jobs.job import Artifact
+from randteach.identity.artifact import Artifact
 from randteach.kinds import KINDS
 from randteach.store import work
 from randteach.store.session import Session, Sessions
@@ -49,7 +49,7 @@ def _rates(store: Store, count: int) -> None:
     for name, action in {
         "commits": lambda: [_commit(store, artifact) for artifact in artifacts],
         "looks whether one is made": lambda: [store.has(artifact) for artifact in artifacts],
-        "markers read": lambda: [store.marker(artifact) for artifact in artifacts],
+        "commits read": lambda: [store.commit_of(artifact) for artifact in artifacts],
         "listed": lambda: store.done("probe"),
     }.items():
         began = time.perf_counter()
@@ -81,11 +81,11 @@ def _requests(store: Store, seen: Counter[str]) -> None:
     counted("a student's snapshot", lambda: (_commit(store, snapshot, weights), store.diverged(snapshot)))
     jobs = [standin.probe(number) for number in range(20)]
     with Session(store, {"study": "benchmark"}) as session:
-        time.sleep(1)  # its first beat is written; the next one comes in ten seconds
+        time.sleep(1)  # its first heartbeat is written; the next one comes in ten seconds
         claims = work.Claims(store, session.token, Sessions(store))
         context = Context(store, Path("/none"), Path("/none"), "memory", session=session.token)
         counted("claim and release", lambda: (claims.take(jobs[0]), claims.release(jobs[0].key)))
-        queue = Queue(jobs, store, lambda event: work.forget_failure(store, event["key"]), claims)
+        queue = Queue(jobs, store, lambda event: work.forget_failure(store, event.key), claims)
         by_workers: Counter[str] = Counter()
         counted("a job without training", lambda: _make(queue, context, seen, by_workers), len(jobs))
         driver = (seen - by_workers).total() / len(jobs)
@@ -93,9 +93,9 @@ def _requests(store: Store, seen: Counter[str]) -> None:
 
 
 def _make(queue: Queue, context: Context, seen: Counter[str], by_workers: Counter[str]) -> None:
-    def nothing(spec: Any, inputs: Any, keeper: Any) -> None:
+    def nothing(spec: Any, inputs: Any, recorder: Any) -> None:
         inputs.ready()
-        keeper.result(standin.result())
+        recorder.result(standin.result())
 
     kinds = [replace(kind, stage=nothing) for kind in KINDS.values()]
     before = dict(KINDS._found)

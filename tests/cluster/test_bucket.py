@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from randteach.jobs.job import Artifact
+from randteach.identity.artifact import Artifact
 from randteach.store.store import Store
 from tests.buckets import Proxy, environment
 from tests.faults.harness import Sweep

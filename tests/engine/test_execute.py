@@ -19,11 +19,15 @@ from randteach import identity
 from randteach.config.overrides import parse
 from randteach.config.schema import Slot
 from randteach.engine import inputs, resume
-from randteach.engine.execute import Context, Postponed, execute
-from randteach.engine.keeper import Event, Keeper
+from randteach.engine.context import Context
+from randteach.engine.events import Committed, Event, Reported
+from randteach.engine.execute import execute
+from randteach.engine.recorder import JobRecorder
 from randteach.environment import numerics
+from randteach.errors import Postponed, Stopped
+from randteach.identity.artifact import Artifact
 from randteach.jobs.build import distill_job, probe_jobs, snapshot_probes, teacher_of
-from randteach.jobs.job import Artifact, Job
+from randteach.jobs.job import Job
 from randteach.jobs.resolve import resolve
 from randteach.report import table
 from randteach.specs import Logistic, Pixels
@@ -31,7 +35,7 @@ from randteach.stages.distill import Student
 from randteach.stages.embed import embedded
 from randteach.stages.logistic import logistic
 from randteach.stages.probe import probe
-from randteach.stages.recorder import Result, Stopped
+from randteach.stages.recorder import Result
 from randteach.stages.teacher import Teacher
 from randteach.store.states import kept_steps
 from randteach.store.store import Store
@@ -49,9 +53,9 @@ needs_ffcv = pytest.mark.skipif(not ffcv_available(), reason="FFCV is not instal
 
 def opened(job: Job, context: Context) -> Any:
     """The inputs of a job, as its stage takes them."""
-    keeper = Keeper(job, context)
-    keeper.start()
-    return inputs.JobInputs(job, set(), context, keeper)
+    recorder = JobRecorder(job, context)
+    recorder.start()
+    return inputs.JobInputs(job, set(), context, recorder)
 
 
 def jobs(*pairs: str) -> tuple[Any, ...]:
@@ -107,8 +111,9 @@ def knn_by_hand(function: nn.Module, train: Any, test: Any, ours: np.ndarray, th
     return 100 * float((votes == labels[1]).mean())
 
 
-def shown(events: list[Event], kind: str) -> list[int]:
-    return [event.get("row", event)["step"] for event in events if event["event"] == kind]
+def shown(events: list[Event], kind: type) -> list[int]:
+    found = [event for event in events if type(event) is kind]
+    return [event.row["step"] if isinstance(event, Reported) else event.step for event in found]
 
 
 def test_a_student_leaves_snapshots_and_what_made_them(made: Made) -> None:
@@ -117,15 +122,15 @@ def test_a_student_leaves_snapshots_and_what_made_them(made: Made) -> None:
     assert [a.step for a in store.find(job.key)] == [0, 10, 5, 10]  # the last one is the state
     files = {"config.json", "metrics.jsonl", "provenance.json", "encoder.safetensors"}
     for step, artifact in zip((0, 5, 10), job.artifacts, strict=True):
-        marker = store.marker(artifact)
-        assert set(marker.files) == files and marker.status == "ok" and marker.numerics == exact.digest
+        commit = store.commit_of(artifact)
+        assert set(commit.files) == files and commit.status == "ok" and commit.numerics == exact.digest
         assert store.read(artifact, "config.json").decode() == identity.dumps(job.spec)
         assert [row["step"] for row in store.rows(artifact)] == list(range(0, step + 1, 5))
         provenance = store.json(artifact, "provenance")
         assert provenance["versions"]["torch"] in torch.__version__
         assert provenance["numerics"] == vars(exact) and provenance["loader"] == "memory"
     _, first, second = store.rows(job.artifacts[-1])
-    shown_live = [event.get("row", event.get("step")) for event in events]
+    shown_live = [event.row if isinstance(event, Reported) else event.step for event in events]
     assert shown_live == [0, first, 5, second, 10]
     assert [table.shape for table in context.features.values()] == [(4000, 16)]  # for the next student
 
@@ -140,7 +145,7 @@ def test_a_broken_run_keeps_what_was_whole(made: Made, tmp_path: Path) -> None:
     job, whole, _ = made
 
     def stop(event: Event) -> None:
-        if event["event"] == "row" and event["row"]["step"] == 10:
+        if isinstance(event, Reported) and event.row["step"] == 10:
             raise OSError("stop")
 
     broken = context_at(tmp_path, stop)
@@ -163,7 +168,7 @@ def test_a_training_that_went_on_elsewhere_names_both_parts(made: Made, tmp_path
         execute(replace(job, slot=Slot(2), steps={5: 1, 8: 1.6}), elsewhere)
     assert kept_steps(context.store, job.key) == [6]
     execute(replace(job, steps={5: 1, 8: 1.6, 10: 2}), context)
-    found = [context.store.marker(a).numerics for a in context.store.find(job.key, "distill")]
+    found = [context.store.commit_of(a).numerics for a in context.store.find(job.key, "distill")]
     assert found == [f"{here}+{there}", here, f"{here}+{there}"]  # steps 10, 5, 8
     assert context.store.json(Artifact("distill", job.key, 8), "provenance")["numerics_before"] == found[0]
     assert numerics.parts(found) == {here, there}
@@ -207,7 +212,7 @@ def test_a_snapshot_asked_for_later_is_the_same(loader: str, made: Made, tmp_pat
         events.clear()
         wanted |= dict.fromkeys(steps, 0.0)
         execute(replace(job, steps=wanted), later)
-        assert shown(events, "row") == rows and shown(events, "artifact") == steps
+        assert shown(events, Reported) == rows and shown(events, Committed) == steps
         assert sorted(resume.kept_states(later.store, "distill", job.key)) == states
     found = kept(later, job.key)
     assert found | kept(first, job.key) | kept(whole, job.key) == found
@@ -226,10 +231,10 @@ def test_a_diverged_student_is_committed(tmp_path: Path) -> None:
     execute(job, context)
     execute(job, context)
     store = context.store
-    assert [store.marker(a).status for a in job.artifacts] == ["ok", "diverged", "diverged"]
-    assert shown(events, "row") == [5]  # it stops there, and is not tried again
+    assert [store.commit_of(a).status for a in job.artifacts] == ["ok", "diverged", "diverged"]
+    assert shown(events, Reported) == [5]  # it stops there, and is not tried again
     for artifact in job.artifacts[1:]:
-        assert set(store.marker(artifact).files) == {"config.json", "metrics.jsonl", "provenance.json"}
+        assert set(store.commit_of(artifact).files) == {"config.json", "metrics.jsonl", "provenance.json"}
         last = store.rows(artifact)[-1]
         assert last["diverged_at"] == 2 and last["loss"] is None  # JSON has no NaN
     assert not resume.kept_states(store, "distill", job.key)
@@ -294,7 +299,7 @@ def test_a_measure_is_taken_of_the_probes_samples(tmp_path: Path) -> None:
     probed, measured = probe_jobs(config, Pixels())
     context = context_at(tmp_path)
     seen: list[Any] = []
-    context.emit = seen.append
+    context = replace(context, emit=seen.append)
     execute(measured, context)
     train, test, indices = opened(probed, context).labelled(probed.spec.samples, 100)
     features = embedded(partial(torch.flatten, start_dim=1), train, test, indices, CPU)
@@ -304,8 +309,8 @@ def test_a_measure_is_taken_of_the_probes_samples(tmp_path: Path) -> None:
     assert context.store.rows(artifact) == [
         {"split": split, "logistic": expected[split]} for split in ("test", "val")
     ]
-    assert context.store.marker(artifact).status == "ok"
-    assert [event["row"]["split"] for event in seen if event["event"] == "row"] == ["test", "val"]
+    assert context.store.commit_of(artifact).status == "ok"
+    assert [event.row["split"] for event in seen if isinstance(event, Reported)] == ["test", "val"]
 
 
 def test_a_measure_that_does_not_converge_has_a_status_and_no_number(tmp_path: Path) -> None:
@@ -314,7 +319,7 @@ def test_a_measure_that_does_not_converge_has_a_status_and_no_number(tmp_path: P
     job = replace(measured, spec=replace(measured.spec, measure=Logistic(iterations=1)))
     context = context_at(tmp_path)
     execute(job, context)
-    assert context.store.marker(job.artifacts[0]).status == "not converged"
+    assert context.store.commit_of(job.artifacts[0]).status == "not converged"
     assert context.store.rows(job.artifacts[0]) == [{"split": "test", "logistic": None}]
     frame = table.build(context.store, "study", [job.entry], {})
     [row] = frame.to_dict("records")

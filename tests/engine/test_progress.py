@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from rich.console import Console
 
 from randteach.cli import closing
+from randteach.engine.events import Ended, Waiting
 from randteach.engine.progress import Progress
 from tests.standin import probe
 
@@ -24,15 +25,15 @@ def test_for_what_jobs_wait_is_shown() -> None:
     progress = Progress(Console(file=said, width=200), jobs)
     progress.expect(jobs)
     for job in jobs:
-        progress.handle({"event": "waits", "key": job.key, "why": "sweep other runs"})
+        progress.handle(Waiting(job.key, "sweep other runs"))
     assert said.getvalue().count("waits: sweep other runs") == 1
     assert "3 waiting: sweep other runs" in shown(progress)
-    progress.handle({"event": "waits", "key": jobs[0].key, "why": ""})
-    progress.handle({"event": "end", "key": jobs[1].key, "status": "done", "error": "", "theirs": False})
+    progress.handle(Waiting(jobs[0].key, ""))
+    progress.handle(Ended(jobs[1].key, "done", "", False))
     assert "1 waiting: sweep other runs" in shown(progress)
     counts = str(progress.snapshot()["counts"])
     assert "1 of 3 jobs ended" in counts and "1 waiting" in counts
-    progress.handle({"event": "waits", "key": jobs[2].key, "why": ""})
+    progress.handle(Waiting(jobs[2].key, ""))
     assert "waiting" not in shown(progress)
 
 
@@ -42,7 +43,7 @@ def test_what_other_sweeps_made_is_counted_apart(tmp_path: Path) -> None:
     progress = Progress(console, jobs)
     progress.expect(jobs[1:])
     for job, theirs in zip(jobs[1:], (False, True, True), strict=True):
-        progress.handle({"event": "end", "key": job.key, "status": "done", "error": "", "theirs": theirs})
+        progress.handle(Ended(job.key, "done", "", theirs))
     assert said.getvalue().count("made by another sweep") == 2
     plan, request = SimpleNamespace(study="s"), SimpleNamespace(out=tmp_path, address=None)
     closing.show(console, plan, progress, request, "", True)  # type: ignore[arg-type]

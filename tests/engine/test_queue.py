@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from randteach.config.schema import Slot
-from randteach.engine.keeper import Event
+from randteach.engine.events import Ended, Event
 from randteach.engine.queue import FAILED, FAILED_PARENT, Queue, shape
-from randteach.jobs.job import Artifact, Job
+from randteach.identity.artifact import Artifact
+from randteach.jobs.job import Job
 from randteach.specs import Pixels, ProbeSpec, Samples
 from randteach.stages.recorder import DIVERGED, OK, SKIPPED, UNMOVED
 from randteach.store.store import Store
@@ -53,9 +54,9 @@ class Run:
 
     def ended(self) -> dict[str, str]:
         """Status by key as it was emitted, each once."""
-        assert all(event["event"] == "end" for event in self.events)
-        assert len({event["key"] for event in self.events}) == len(self.events)
-        found = {event["key"]: event["status"] for event in self.events}
+        assert all(isinstance(event, Ended) for event in self.events)
+        assert len({event.key for event in self.events}) == len(self.events)
+        found = {event.key: event.status for event in self.events}
         assert found == self.queue.ended
         return found
 
@@ -182,7 +183,7 @@ def test_below_a_failed_job_only_what_it_made_is_used(store: Store) -> None:
     run.make(student.artifacts[0])
     run.queue.finish(student.key, FAILED, "Traceback\nValueError: no")
     assert run.ended() == {student.key: "failed", late.key: FAILED_PARENT, both.key: FAILED_PARENT}
-    errors = {event["key"]: event["error"] for event in run.events}
+    errors = {event.key: event.error for event in run.events}
     assert errors == {student.key: "Traceback\nValueError: no", late.key: "", both.key: ""}
     run.start(early)  # what does not depend on the failure goes on
     run.start(free)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from randteach.engine.keeper import Event
+from randteach.engine.events import Committed, Event, Placed, Refused, Returned
 from randteach.engine.queue import DONE, FAILED, Queue
 from randteach.engine.ray import connection, nodes, searcher, tune
 from randteach.jobs import wire
@@ -61,15 +61,15 @@ class Told:
         self.trials += 1
         trial = str(self.trials)
         key = wire.loads(self.release.suggest(trial)["job"]).key
-        events: list[Event] = [{"event": "at", "key": key, "node": node}]
+        events: list[Event] = [Placed(key, node)]
         if outcome != DONE:
-            events.append({"event": "outcome", "key": key, "outcome": outcome, "error": BROKEN})
+            events.append(Returned(key, outcome, BROKEN))
         self.release.on_trial_result(trial, {"events": json.dumps(events)})
         self.release.on_trial_complete(trial)
 
     @property
     def refused(self) -> list[str]:
-        return [event["why"] for event in self.events if event["event"] == "refused"]
+        return [event.why for event in self.events if isinstance(event, Refused)]
 
 
 def test_a_node_that_fails_all_it_gets_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -102,7 +102,7 @@ def test_what_a_store_that_is_away_refuses_is_kept_for_the_next_question(
     first = standin.probe(1)
     told = Told(tmp_path, [first, standin.probe(2, first.artifacts[0])])
     assert wire.loads(told.release.suggest("a")["job"]).key == first.key
-    made = [{"event": "artifact", "key": first.key, "step": None}]
+    made = [Committed(first.key, None)]
     told.release.on_trial_result("a", {"events": json.dumps(made)})
     with pytest.raises(OSError, match="stale file handle"):
         told.release.suggest("b")

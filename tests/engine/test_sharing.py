@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from randteach.engine import queue as module
-from randteach.engine.keeper import Event
+from randteach.engine.events import Again, Ended, Event, Halted, Waiting
 from randteach.engine.queue import FAILED, POSTPONED, STOPPED, Queue, shape
 from randteach.jobs.job import Job
 from randteach.store.store import Store
@@ -53,7 +53,7 @@ def test_what_another_sweep_is_at_is_left_to_it(store: Store, monkeypatch: pytes
     commit(store, student.artifacts[1])
     run.start(late)
     assert waits(run.events) == [(student.key, "sweep other runs")]
-    run.events[:] = [event for event in run.events if event["event"] == "end"]
+    run.events[:] = [event for event in run.events if isinstance(event, Ended)]
     assert run.ended() == {student.key: "done"} and not run.queue.elsewhere
     for one in (mine, early, late):
         run.queue.finish(one.key)
@@ -62,7 +62,7 @@ def test_what_another_sweep_is_at_is_left_to_it(store: Store, monkeypatch: pytes
 
 def waits(events: list[Event]) -> list[tuple[str, str]]:
     """For what which job waits, each time that this was told."""
-    return [(event["key"], event["why"]) for event in events if event["event"] == "waits"]
+    return [(event.key, event.why) for event in events if isinstance(event, Waiting)]
 
 
 def test_what_another_sweep_gives_up_is_made(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -100,7 +100,7 @@ def test_a_job_that_nobody_could_tell_of_for_long_has_failed(
     run.queue.finish(mine.key)
     assert run.queue.over
     assert run.queue.ended == {mine.key: "done", student.key: FAILED, probe.key: "skipped: parent failed"}
-    (error,) = (event["error"] for event in run.events if event.get("status") == FAILED)
+    (error,) = (event.error for event in run.events if event.status == FAILED)
     assert "stale file handle" in error
 
 
@@ -110,7 +110,7 @@ def test_what_has_been_made_since_the_plan_is_not_started(store: Store) -> None:
     commit(store, one.artifacts[0])
     run.start(two)
     assert run.ended() == {one.key: "done"}
-    assert [event["theirs"] for event in run.events] == [True]
+    assert [event.theirs for event in run.events] == [True]
 
 
 def test_what_waits_for_a_job_that_another_sweep_made_is_started(store: Store) -> None:
@@ -143,7 +143,7 @@ def test_a_failed_job_is_tried_again_as_often_as_asked(store: Store) -> None:
     assert queue.next() == one
     queue.finish(one.key, FAILED, "no")
     assert queue.over and queue.ended == {one.key: "failed"}
-    assert [event["event"] for event in events] == ["again", "again", "end"]
+    assert [type(event) for event in events] == [Again, Again, Ended]
 
 
 def test_a_job_whose_worker_dies_is_made_again_but_not_for_ever(store: Store) -> None:
@@ -165,7 +165,7 @@ def test_the_loss_of_a_node_is_not_its_jobs_fault(store: Store) -> None:
     for where, alive in deaths:
         assert queue.next() == one and not queue.ended
         queue.died(one.key, "gone", where, {"", alive})
-    assert [event["why"] for event in events] == ["died", "died", *["node"] * 6, "died", "died"]
+    assert [event.why for event in events] == ["died", "died", *["node"] * 6, "died", "died"]
     assert queue.next() == one
     queue.died(one.key, "gone", "c", {"", "c"})
     assert queue.over and events[-1]["status"] == "failed"
@@ -188,7 +188,7 @@ def test_a_sweep_that_stops_starts_nothing_and_waits_for_what_runs(store: Store)
     assert queue.next() is None and not queue.over
     queue.finish(jobs[0].key, STOPPED)
     queue.died(jobs[1].key, "gone")  # its process ended as well
-    assert queue.over and queue.ended == {} and [event["event"] for event in events] == ["stopped"] * 2
+    assert queue.over and queue.ended == {} and [type(event) for event in events] == [Halted] * 2
 
 
 def test_below_a_damaged_parent_one_waits_for_the_next_round(store: Store) -> None:

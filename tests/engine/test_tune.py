@@ -11,9 +11,10 @@ import pytest
 import ray
 
 from randteach.config.schema import Slot
-from randteach.engine.keeper import Event, Keeper
+from randteach.engine.events import Began, Committed, Ended, Event, Halted, Refused
 from randteach.engine.ray import connection, warm
 from randteach.engine.ray.placement import Cluster, Node
+from randteach.engine.recorder import JobRecorder
 from randteach.errors import UserError
 from randteach.jobs.job import Job
 from tests import standin
@@ -32,10 +33,10 @@ class Tune:
     def run(
         self, jobs: list[Job], seconds: Callable[[Job], float], digest: str = "", token: str = ""
     ) -> None:
-        """Make them; a "refused" event, or the end of job 100, stops the rest."""
+        """Make them; a refusal, or the end of job 100, stops the rest."""
         seen, last = self.seen, standin.probe(100).key
 
-        def sleep(job: Job, keeper: Keeper) -> None:
+        def sleep(job: Job, recorder: JobRecorder) -> None:
             time.sleep(seconds(job))
             with seen.open("a") as file:
                 began = psutil.Process().create_time()
@@ -43,14 +44,14 @@ class Tune:
 
         def hear(event: Event) -> None:
             self.events.append(event)
-            if event["event"] == "refused" or (event["event"] == "end" and event["key"] == last):
-                self.stopping = event.get("why", "enough")
+            if isinstance(event, Refused) or (isinstance(event, Ended) and event.key == last):
+                self.stopping = getattr(event, "why", "enough")
 
         standin.make(self.folder, jobs, sleep, hear, lambda: self.stopping, digest, token)
 
-    def of(self, job: Job) -> list[str]:
+    def of(self, job: Job) -> list[type]:
         """What happened to a job, in order."""
-        return [event["event"] for event in self.events if event["key"] == job.key]
+        return [type(event) for event in self.events if event.key == job.key]
 
 
 @pytest.fixture
@@ -82,7 +83,7 @@ def test_a_stop_does_not_wait_for_nodes_to_come(five: Tune, monkeypatch: pytest.
     monkeypatch.setattr(connection, "look", lambda: cluster)
     waiting, last = [standin.probe(n, slot=GPU) for n in range(2)], standin.probe(100, slot=CPU)
     five.run([*waiting, last], lambda job: 1.0)
-    assert five.of(last) == ["begin", "artifact", "end"]
+    assert five.of(last) == [Began, Committed, Ended]
     assert [five.of(job) for job in waiting] == [["stopped"], ["stopped"]]
     assert not list((five.folder / "work").glob("*/claim-*"))
 
@@ -102,7 +103,7 @@ def test_a_worker_that_is_not_the_drivers_stops_the_sweep_and_fails_no_job(
     five.run(jobs, lambda job: 0.0, **option)
     assert re.match(why, five.stopping)
     assert not five.seen.exists()
-    assert {event["event"] for event in five.events} <= {"begin", "refused", "stopped"}
+    assert {type(event) for event in five.events} <= {Began, Refused, Halted}
 
 
 def test_a_store_that_is_away_for_too_long_is_told(five: Tune, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -34,7 +34,7 @@ def one_of_each(store: Path) -> Iterator[Path]:
     for path in [path for pattern in [*patterns, "done/*/*/*.json"] for path in sorted(store.glob(pattern))]:
         parts = path.relative_to(store).parts
         name = path.stem if parts[0] == "done" else parts[3]
-        what = f"{parts[1]} {'marker' if parts[0] == 'done' else path.name}"
+        what = f"{parts[1]} {'commit' if parts[0] == 'done' else path.name}"
         if what not in seen and (parts[1], name) not in used:
             seen.add(what)
             used.add((parts[1], name))
@@ -45,11 +45,11 @@ def one_of_each(store: Path) -> Iterator[Path]:
 def test_every_file_of_an_artifact(damage: str, sweep: Sweep, undisturbed: Sweep, injected: Tell) -> None:
     assert sweep.run() == 0, sweep.said
     found = list(one_of_each(sweep.store))
-    # config, metrics, provenance and encoder, the state, three files of probe and measure, and four markers
+    # config, metrics, provenance and encoder, the state, three files of probe and measure, and four commits
     assert len(found) == 15
     for path in found:
         DAMAGES[damage](path)
-        injected(f"{damage} in {'a marker' if 'done' in path.parts else path.name}")
+        injected(f"{damage} in {'a commit' if 'done' in path.parts else path.name}")
     assert sweep.command("verify") == 1
     assert sweep.said.count("damaged: ") == 15 and "15 damaged" in sweep.said
     for path in found:

@@ -19,7 +19,7 @@ POINTS = [
     ("state", 3),
     ("files", 4),
     ("flushed", 2),
-    ("marker", 3),
+    ("commit", 3),
     ("linked", 1),
     ("committed", 2),
 ]
@@ -82,7 +82,7 @@ def test_killed_at_twenty_random_moments(sweep: Sweep, tmp_path: Path, injected:
     assert sweep.command("verify") == 0, sweep.said
 
 
-def test_trials_killed_at_random_moments(sweep: Sweep, tmp_path: Path, injected: Tell) -> None:
+def test_downstream_jobs_killed_at_random_moments(sweep: Sweep, tmp_path: Path, injected: Tell) -> None:
     """Supervised trainings, masks and lines below students, killed half in the process, half under Ray."""
     trials = ("downstream=[probe,tickets,connect]", "rounds=2", "tickets.rewind=[1]", "connect.children=2")
     trials += ("train.epochs=100", "train.milestones=[50]", "connect.points=5", "checkpoint_every=0.3")

@@ -88,7 +88,7 @@ def test_a_dead_sweeps_jobs_are_taken_over(tmp_path: Path, table_of: Table, inje
 
 
 def test_a_ray_node_that_goes(sweep: Sweep, table_of: Table, injected: Tell) -> None:
-    """The node on which trials run is removed, and another one comes."""
+    """The node on which downstream jobs run is removed, and another one comes."""
     from randteach.engine.ray.connection import SETTINGS
 
     environment = pytest.MonkeyPatch()

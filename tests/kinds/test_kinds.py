@@ -8,8 +8,9 @@ from typing import Annotated, Any
 import pytest
 
 from randteach.config.schema import settings
-from randteach.engine.execute import Context, NoResult, execute
-from randteach.errors import UserError
+from randteach.engine.context import Context
+from randteach.engine.execute import execute
+from randteach.errors import NoResult, UserError
 from randteach.jobs.fields import named
 from randteach.jobs.job import Job
 from randteach.kinds import KINDS, Kind, Number, revisions

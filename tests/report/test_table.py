@@ -10,11 +10,11 @@ import pandas as pd
 import pytest
 
 from randteach.config import overrides
+from randteach.errors import Damaged
 from randteach.jobs.job import Job
 from randteach.jobs.study import Plan, expand
 from randteach.report import table
 from randteach.store import work
-from randteach.store.marker import Damaged
 from randteach.store.store import Store, folder
 from tests.artifacts import commit
 
@@ -127,7 +127,7 @@ def test_what_a_stage_says_of_itself_is_the_status(store: Store) -> None:
         ("restart", (), "measure", 1),
     ],
 )
-def test_trials_that_are_missing(
+def test_downstream_jobs_that_are_missing(
     name: str, pairs: tuple[str, ...], kind: str, count: int, store: Store
 ) -> None:
     plan = planned(name, *pairs)
@@ -146,7 +146,7 @@ def test_what_is_damaged_is_missing_where_somebody_is_told(store: Store) -> None
     for step in STEPS:
         commit(store, student, learnt(*range(0, step + 1, 32)), step=step)
     last = student.artifacts[-1]
-    at = f"{folder(last)}/{store.marker(last).attempt}/metrics.jsonl"
+    at = f"{folder(last)}/{store.commit_of(last).attempt}/metrics.jsonl"
     (store.root / at).write_text("{}")
     with pytest.raises(Damaged):
         build(store, plan)

@@ -17,11 +17,12 @@ from loaders.order import balanced
 from loaders.streams import stream
 from randteach import nets
 from randteach.config.overrides import parse
+from randteach.errors import Stopped
 from randteach.jobs.build import distill_job
 from randteach.jobs.resolve import resolve
 from randteach.specs import DistillSpec
 from randteach.stages.distill import distill
-from randteach.stages.recorder import DIVERGED, OK, UNMOVED, Result, Row, State, Stopped, Tensors
+from randteach.stages.recorder import DIVERGED, OK, UNMOVED, Result, Row, State, Tensors
 from randteach.store.store import tensors
 
 BASE = {"data.name": "mnist5k", "data.like": "mnist5k", "data.size": "16", "data.train_size": "300"}

@@ -9,10 +9,11 @@ import torch.nn.functional as F
 from sklearn.linear_model import LogisticRegression
 
 from loaders.order import balanced
+from randteach.errors import NotConverged
 from randteach.specs import Logistic
 from randteach.stages import logistic as stage
 from randteach.stages.embed import Features
-from randteach.stages.logistic import NotConverged, Regression, logistic, standardiser
+from randteach.stages.logistic import Regression, logistic, standardiser
 
 ABOUT = Logistic()
 Samples = tuple[torch.Tensor, torch.Tensor]

@@ -15,12 +15,13 @@ from loaders.order import balanced
 from randteach import nets
 from randteach.config.downstream import Train
 from randteach.config.schema import Net
+from randteach.errors import Stopped
 from randteach.nets.classified import Classified
 from randteach.nets.pruning import Masks, prunable
 from randteach.specs import Draw, Samples, Snapshot, TrainSpec
 from randteach.stages.embed import prepare
 from randteach.stages.evaluate import Inputs, errors
-from randteach.stages.recorder import Recorder, Result, State, Stopped, Tensors
+from randteach.stages.recorder import Recorder, Result, State, Tensors
 from randteach.stages.train import train
 
 CPU = torch.device("cpu")

@@ -9,15 +9,14 @@ from typing import Any
 import pytest
 
 from randteach import storage
-from randteach.errors import UserError
-from randteach.jobs.job import Artifact
+from randteach.errors import Damaged, UserError
+from randteach.identity.artifact import Artifact
 from randteach.storage import bucket, copies, s3
 from randteach.storage.bucket import Bucket
 from randteach.store.artifacts import folder
-from randteach.store.marker import Damaged
 from randteach.store.store import Store
 from tests.buckets import FAULTS, Proxy
-from tests.test_store import PROBE, alter, commit, files_of, flip
+from tests.store.test_store import PROBE, alter, commit, files_of, flip
 
 RACES = 8
 
@@ -93,7 +92,7 @@ def test_patience_ends(s3: str, place: Bucket, proxy: Proxy, monkeypatch: pytest
         commit(store)
     proxy.choose = lambda method, path: ""
     assert store.has(PROBE) and not list(store.abandoned(PROBE, lambda session: False))
-    store.verify(PROBE)  # its marker was there all the same, and so its files stayed
+    store.verify(PROBE)  # its commit was there all the same, and so its files stayed
 
 
 def test_what_another_client_puts_is_seen_at_once(s3: str, place: Bucket) -> None:
@@ -163,12 +162,12 @@ def test_a_package_that_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_copy_is_read_where_it_is_whole(s3: str, proxy: Proxy, tmp_path: Path) -> None:
     store = Store(s3)
     commit(store)
-    name = f"{folder(PROBE)}/{store.marker(PROBE).attempt}/metrics.jsonl"
+    name = f"{folder(PROBE)}/{store.commit_of(PROBE).attempt}/metrics.jsonl"
     rows = store.rows(PROBE)
     copy = tmp_path / "caches" / "randteach" / "store" / s3.replace("://", "/") / name
     assert copy.read_bytes() == store.storage.read(name)
     before = proxy.seen["GET"]
-    assert store.rows(PROBE) == rows and proxy.seen["GET"] - before == 2  # the marker, for each file
+    assert store.rows(PROBE) == rows and proxy.seen["GET"] - before == 2  # the commit, for each file
     copy.write_bytes(flip(copy.read_bytes()))
     assert store.rows(PROBE) == rows and copy.read_bytes() == store.storage.read(name)  # fetched anew
     alter(store, name, flip)

@@ -8,17 +8,18 @@ from typing import Any
 
 import pytest
 
-from randteach.errors import UserError
-from randteach.jobs.job import Artifact, Entry
+from randteach.errors import Damaged, Unreadable, UserError
+from randteach.identity.artifact import Artifact
+from randteach.jobs.job import Entry
 from randteach.storage import Storage
 from randteach.store import plans, work
-from randteach.store.artifacts import folder, marker_name
-from randteach.store.marker import Damaged, sealed
+from randteach.store.artifacts import commit_name, folder
+from randteach.store.commits import sealed
 from randteach.store.session import Sessions
 from randteach.store.store import Store
 from randteach.store.work import Claims
-from tests.test_store import FILES, KEY, PROBE, commit
-from tests.test_work import JOB
+from tests.store.test_store import FILES, KEY, PROBE, commit
+from tests.store.test_work import JOB
 
 OUTSIDE = "../" * 9 + "outside"
 NAMES = ["/outside", OUTSIDE, "a/../../outside", "a/..", "..", ".", "", "a//b", "a\0b", "a\nb", "x" * 300]
@@ -84,8 +85,8 @@ def test_a_marker_of_another_form_is_damage(any_store: Store, tmp_path: Path) ->
     outside.mkdir()
     (outside / "x").write_text("mine")
     for what, text in MARKERS.items():
-        any_store.storage.replace(marker_name(PROBE), text)
-        for ask in (any_store.marker, any_store.rows, any_store.verify):
+        any_store.storage.replace(commit_name(PROBE), text)
+        for ask in (any_store.commit_of, any_store.rows, any_store.verify):
             with pytest.raises(Damaged) as damage:
                 ask(PROBE)
         assert not any_store.abandoned(PROBE, lambda session: False), what
@@ -104,7 +105,7 @@ def linked(path: Path, elsewhere: Path) -> None:
     path.symlink_to(elsewhere)
 
 
-LEVELS = ["done/probe", "done/probe/ab", "marker", "objects/probe", "KEY", "ATTEMPT", "file"]
+LEVELS = ["done/probe", "done/probe/ab", "commit", "objects/probe", "KEY", "ATTEMPT", "file"]
 
 
 @pytest.mark.parametrize("level", LEVELS)
@@ -113,8 +114,8 @@ def test_no_link_in_a_store_is_followed(level: str, tmp_path: Path) -> None:
     store = Store(tmp_path / "store")
     store.prepare()
     commit(store)
-    attempt = store.root / folder(PROBE) / store.marker(PROBE).attempt
-    places = {"marker": store.root / marker_name(PROBE), "KEY": attempt.parent, "ATTEMPT": attempt}
+    attempt = store.root / folder(PROBE) / store.commit_of(PROBE).attempt
+    places = {"commit": store.root / commit_name(PROBE), "KEY": attempt.parent, "ATTEMPT": attempt}
     places["file"] = attempt / "metrics.jsonl"
     linked(places.get(level, store.root / level), tmp_path / "elsewhere")
     before = files(tmp_path / "elsewhere")
@@ -203,7 +204,7 @@ def test_a_plan_of_another_study_s_name_is_none(study: str, any_store: Store) ->
     """What it says of itself is no path either."""
     content = json.dumps({"study": study, "question": "", "settings": {}, "jobs": []}).encode()
     plans.keep(any_store, "s", content, {})
-    with pytest.raises(plans.Unreadable):
+    with pytest.raises(Unreadable):
         plans.last(any_store, "s")
 
 
@@ -211,7 +212,7 @@ def test_pipes_and_devices_are_not_opened(tmp_path: Path) -> None:
     store = Store(tmp_path)
     store.prepare()
     commit(store)
-    path = store.root / folder(PROBE) / store.marker(PROBE).attempt / "metrics.jsonl"
+    path = store.root / folder(PROBE) / store.commit_of(PROBE).attempt / "metrics.jsonl"
     path.unlink()
     os.mkfifo(path)  # to open it would wait for a writer
     with pytest.raises(Damaged, match="is no file"):
@@ -219,9 +220,9 @@ def test_pipes_and_devices_are_not_opened(tmp_path: Path) -> None:
 
 
 def test_no_more_is_read_than_was_written(any_store: Store) -> None:
-    """A file of 40 GB without content, where 21 bytes were written, or where a marker has to be."""
+    """A file of 40 GB without content, where 21 bytes were written, or where a commit has to be."""
     commit(any_store)
-    at = f"{folder(PROBE)}/{any_store.marker(PROBE).attempt}/metrics.jsonl"
+    at = f"{folder(PROBE)}/{any_store.commit_of(PROBE).attempt}/metrics.jsonl"
     if any_store.address.startswith("s3"):
         any_store.storage.replace(at, bytes(10**6))
         with pytest.raises(OSError, match="longer than the 21 bytes"):
@@ -231,6 +232,6 @@ def test_no_more_is_read_than_was_written(any_store: Store) -> None:
     with pytest.raises(Damaged, match="longer than the 21 bytes"):
         any_store.rows(PROBE)
     if not any_store.address.startswith("s3"):
-        os.truncate(any_store.root / marker_name(PROBE), 40 << 30)
+        os.truncate(any_store.root / commit_name(PROBE), 40 << 30)
         with pytest.raises(Damaged, match="longer than"):
-            any_store.marker(PROBE)
+            any_store.commit_of(PROBE)

@@ -19,9 +19,10 @@ from randteach.cli.commands.inventory import left_out
 from randteach.cli.estimate import size
 from randteach.environment import disk, paths
 from randteach.errors import UserError
-from randteach.jobs.job import Artifact, Entry
+from randteach.identity.artifact import Artifact
+from randteach.jobs.job import Entry
 from randteach.store import plans
-from randteach.store.artifacts import marker_name
+from randteach.store.artifacts import commit_name
 from randteach.store.lookup import damage_told
 from randteach.store.store import Store
 
@@ -55,9 +56,9 @@ def export(store: Store, study: str, target: Path, console: Console) -> int:
 
 def _add_artifact(tar: tarfile.TarFile, store: Store, artifact: Artifact) -> None:
     try:
-        marker = store.marker(artifact)
-        _add(tar, f"done/{artifact.kind}/{artifact.name}.json", store.storage.read(marker_name(artifact)))
-        for name in sorted(marker.files):
+        commit = store.commit_of(artifact)
+        _add(tar, f"done/{artifact.kind}/{artifact.name}.json", store.storage.read(commit_name(artifact)))
+        for name in sorted(commit.files):
             _add(tar, f"objects/{artifact.kind}/{artifact.name}/{name}", store.read(artifact, name))
     except (KeyError, FileNotFoundError):
         raise UserError(

@@ -21,11 +21,11 @@ from randteach.cli.commands.tar import PIECE, Export, opened
 from randteach.environment import code
 from randteach.errors import UserError
 from randteach.identity import names, plain
-from randteach.jobs.job import Artifact
+from randteach.identity.artifact import Artifact
 from randteach.kinds import revisions
-from randteach.store import contents, marker, plans, work
+from randteach.store import commits, contents, plans, work
+from randteach.store.commits import Commit
 from randteach.store.contents import RECORD
-from randteach.store.marker import Marker
 from randteach.store.session import Session
 from randteach.store.store import Store
 
@@ -43,7 +43,7 @@ class Checked:
 
     about: dict[str, Any] = field(default_factory=dict)
     plans: list[tuple[str, bytes]] = field(default_factory=list)
-    commits: dict[Artifact, Marker] = field(default_factory=dict)
+    commits: dict[Artifact, Commit] = field(default_factory=dict)
     seen: dict[Artifact, set[str]] = field(default_factory=dict)
     newer: set[Artifact] = field(default_factory=set)
     newer_plans: list[str] = field(default_factory=list)
@@ -81,7 +81,7 @@ def _check_names(source: Path, studies: set[str], store: Store) -> None:
             raise UserError(f"{source}: study {study}: {why}; {hint}")
 
 
-def _take(store: Store, commit: Marker, files: dict[str, bytes], session: Session) -> bool:
+def _take(store: Store, commit: Commit, files: dict[str, bytes], session: Session) -> bool:
     taken = store.commit(
         commit.artifact,
         files,
@@ -154,7 +154,7 @@ class _Check:
                 self._plan(name, match, self.export.content(tar, member, TEXT))
             elif match := COMMIT.fullmatch(name):
                 artifact = Artifact.named(match["kind"], match["name"])
-                self._commit(artifact, self.export.content(tar, member, marker.MOST))
+                self._commit(artifact, self.export.content(tar, member, commits.MOST))
             elif match := FILE.fullmatch(name):
                 self._file(tar, member, Artifact.named(match["kind"], match["name"]), match["file"])
             else:
@@ -179,7 +179,7 @@ class _Check:
         if artifact.kind not in revisions():
             self.found.newer.add(artifact)
             return
-        commit = marker.read(artifact, content)
+        commit = commits.read(artifact, content)
         files = {"state.safetensors"} if artifact.kind == "state" else set(RECORD)
         if not files <= commit.files.keys():
             raise ValueError("names too few files")

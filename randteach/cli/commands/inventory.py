@@ -12,13 +12,14 @@ from randteach.config.labels import label
 from randteach.config.schema import settings
 from randteach.engine.progress import duration
 from randteach.environment import code
-from randteach.errors import UserError
+from randteach.errors import Damaged, Unknown, Unreadable, UserError
+from randteach.identity.artifact import Artifact
 from randteach.jobs.fields import FILTERS, flat
-from randteach.jobs.job import Artifact, Entry
+from randteach.jobs.job import Entry
 from randteach.kinds import revisions
 from randteach.store import plans, states
+from randteach.store.commits import Commit
 from randteach.store.lookup import Lookup, damage_told, key_of, made, results, studies_of, text
-from randteach.store.marker import Damaged, Marker, Unknown
 from randteach.store.store import Store
 
 DIGITS = 12
@@ -43,8 +44,8 @@ def ls(
             continue
         try:
             job = lookup.job(artifacts[-1])
-            markers = [store.marker(artifact) for artifact in artifacts]
-            codes = _other_code(store, markers) if other_code else []
+            commits = [store.commit_of(artifact) for artifact in artifacts]
+            codes = _other_code(store, commits) if other_code else []
         except KeyError:
             continue  # set aside meanwhile
         except Unknown as newer_one:
@@ -60,10 +61,10 @@ def ls(
             there[name][label(job.settings[name])] = job.settings[name]
         if all(job.settings.get(name) in values and name in job.settings for name, values in wanted):
             steps = ",".join(str(a.step) for a in artifacts if a.step is not None)
-            space = size(sum(marker.size for marker in markers))
-            seconds = f"{sum(marker.seconds for marker in markers):.1f}"
+            space = size(sum(commit.size for commit in commits))
+            seconds = f"{sum(commit.seconds for commit in commits):.1f}"
             made_by = [", ".join(codes)] if codes else []
-            about = (key[:DIGITS], _title(job.entry), steps, markers[-1].status, space, seconds)
+            about = (key[:DIGITS], _title(job.entry), steps, commits[-1].status, space, seconds)
             lines.append((*about, *made_by))
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     for line in lines if len(lines) > 1 else []:
@@ -79,22 +80,22 @@ def ls(
     return 1 if damaged else 0
 
 
-def _other_code(store: Store, markers: Sequence[Marker]) -> list[str]:
+def _other_code(store: Store, commits: Sequence[Commit]) -> list[str]:
     """The commits of other code that made some artifacts, or its digest where there is no commit."""
     found = dict[str, str]()
-    for marker in markers:
-        digest = code.made_with(marker.attempt)
+    for commit in commits:
+        digest = code.made_with(commit.attempt)
         if digest != code.digest() and digest not in found:
-            about = store.json(marker.artifact, "provenance")
-            commit = str(about.get("commit") or "")[:DIGITS] + (" and changes" if about.get("dirty") else "")
-            found[digest] = commit or (f"code {digest}, no commit" if digest else "unknown code")
+            about = store.json(commit.artifact, "provenance")
+            known = str(about.get("commit") or "")[:DIGITS] + (" and changes" if about.get("dirty") else "")
+            found[digest] = known or (f"code {digest}, no commit" if digest else "unknown code")
     return list(found.values())
 
 
 def left_out(console: Console) -> plans.Told:
     """Tells of each plan that can't be read."""
 
-    def tell(trouble: plans.Unreadable) -> None:
+    def tell(trouble: Unreadable) -> None:
         console.print(f"left out: {trouble}", style="yellow", markup=False, highlight=False, soft_wrap=True)
 
     return tell
@@ -151,13 +152,13 @@ def show(store: Store, prefix: str, console: Console) -> int:
         job = Lookup(store).job(artifacts[-1])
         rows = store.rows(artifacts[-1])
         provenance = store.json(artifacts[-1], "provenance")
-        markers = [store.marker(artifact) for artifact in artifacts]
+        commits = [store.commit_of(artifact) for artifact in artifacts]
     say("job", _title(job.entry))
     say("key", f"{key} ({artifacts[-1].kind}, revision {revisions()[artifacts[-1].kind]})")
     say("studies", ", ".join(studies_of(store, key)) or "none that is recorded")
-    for artifact, marker in zip(artifacts, markers, strict=True):
+    for artifact, commit in zip(artifacts, commits, strict=True):
         at = "result" if artifact.step is None else f"step {artifact.step}"
-        say("artifact", f"{at}: {marker.status}, {size(marker.size)}, {duration(marker.seconds)}")
+        say("artifact", f"{at}: {commit.status}, {size(commit.size)}, {duration(commit.seconds)}")
     for step in sorted(a.step or 0 for a in store.find(key) if a.kind == "state"):
         say("state", f"step {step}")
     for step in states.kept_steps(store, key):

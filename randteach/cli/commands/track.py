@@ -6,7 +6,7 @@ from rich.console import Console
 
 from randteach.cli.commands.inventory import left_out
 from randteach.environment import paths
-from randteach.errors import UserError
+from randteach.errors import Unreadable, UserError
 from randteach.store import plans
 from randteach.store.store import Store
 from randteach.tracking import quiet
@@ -18,7 +18,7 @@ def run(out: Path, store: Store, study: str | None, server: str | None, console:
     for name in [study] if study else plans.studies(store):
         try:
             plans.last(store, name, left_out(console))
-        except plans.Unreadable:
+        except Unreadable:
             if study:
                 raise
             continue

@@ -8,17 +8,18 @@ from rich.console import Console
 
 from randteach.cli.commands.inventory import left_out
 from randteach.cli.estimate import size
-from randteach.jobs.job import Artifact
+from randteach.errors import Unreadable
+from randteach.identity.artifact import Artifact
 from randteach.store import plans, work
-from randteach.store.artifacts import folder, marker_name, note_name
-from randteach.store.session import SILENCE, Sessions, beat
+from randteach.store.artifacts import commit_name, folder, note_name
+from randteach.store.session import SILENCE, Sessions, heartbeat
 from randteach.store.store import Store
 
 
 def gc(store: Store, yes: bool, console: Console) -> int:
     """List what no recorded study refers to and what dead writers left, or remove it."""
-    sessions, unreadable = Sessions(store), list[plans.Unreadable]()
-    _watch(sessions, beat(store.storage), console)
+    sessions, unreadable = Sessions(store), list[Unreadable]()
+    _watch(sessions, heartbeat(store.storage), console)
     found = list(_garbage(store, sessions, unreadable))
     for trouble in unreadable:
         left_out(console)(trouble)
@@ -61,7 +62,7 @@ def _watch(sessions: Sessions, often: float, console: Console) -> None:
 
 
 def _garbage(
-    store: Store, sessions: Sessions, unreadable: list[plans.Unreadable]
+    store: Store, sessions: Sessions, unreadable: list[Unreadable]
 ) -> Iterator[tuple[str, list[str]]]:
     """(what it is, its paths), the ones that make others unreachable first.
 
@@ -76,7 +77,7 @@ def _garbage(
         if not needed and _known(store, artifact):
             digests = notes.get(f"{artifact.kind}/{artifact.name}", ())
             noted = [note_name(artifact, digest) for digest in digests]
-            yield "artifacts of no recorded study", [marker_name(artifact), folder(artifact), *noted]
+            yield "artifacts of no recorded study", [commit_name(artifact), folder(artifact), *noted]
     for artifact, attempts in store.attempts().items():
         if artifact in wanted or artifact.kind == "state" or artifact not in made:
             for path in store.abandoned(artifact, sessions.alive, attempts):

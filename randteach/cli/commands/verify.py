@@ -9,12 +9,11 @@ from pathlib import PurePath
 from rich.console import Console
 
 from randteach.cli.estimate import size
-from randteach.errors import UserError
+from randteach.errors import Damaged, Unknown, Unreadable, UserError
 from randteach.identity import names
-from randteach.jobs.job import Artifact
+from randteach.identity.artifact import Artifact
 from randteach.storage.places import STRAYS
 from randteach.store import plans
-from randteach.store.marker import Damaged, Unknown
 from randteach.store.store import Store
 
 OWN = re.compile(rf"done(/{names.KIND}(/{names.PREFIX})?)?")  # folders of commits
@@ -42,7 +41,7 @@ class Verifier:
     def _artifact(self, artifact: Artifact) -> None:
         try:
             self.store.verify(artifact)
-            self.total += self.store.marker(artifact).size
+            self.total += self.store.commit_of(artifact).size
         except KeyError:
             return  # set aside meanwhile
         except Unknown as newer:
@@ -55,7 +54,7 @@ class Verifier:
     def _plan(self, path: str) -> None:
         try:
             plans.check(self.store, path)
-        except plans.Unreadable as trouble:
+        except Unreadable as trouble:
             if trouble.newer:
                 self._newer(str(trouble))
             else:
@@ -63,7 +62,7 @@ class Verifier:
         except OSError as error:
             self._damage(f"{self.store.storage.where(path)}: can't be read ({error})")
 
-    def _unread_plan(self, trouble: plans.Unreadable) -> None:
+    def _unread_plan(self, trouble: Unreadable) -> None:
         self._damage(str(trouble))
 
     def _unread(self, place: str, error: OSError) -> None:

@@ -10,10 +10,11 @@ from rich.table import Table
 
 from randteach.cli.commands.inventory import left_out
 from randteach.engine.progress import duration
+from randteach.errors import Unreadable
 from randteach.store import plans, work
 from randteach.store.lookup import damage_told, key_of, results
 from randteach.store.missing import missing as lacking
-from randteach.store.session import Sessions, beat
+from randteach.store.session import Sessions, heartbeat
 from randteach.store.store import Store
 
 
@@ -21,7 +22,7 @@ def status(store: Store, console: Console) -> int:
     """What runs on a store, and how much of each study is made."""
     sessions = Sessions(store)
     tokens = sessions.tokens()
-    often = beat(store.storage)
+    often = heartbeat(store.storage)
     silent = _silent(sessions, 2 * often)
     for token in tokens:
         about = sessions.about(token)
@@ -42,7 +43,7 @@ def status(store: Store, console: Console) -> int:
     for name in plans.studies(store):
         try:
             entries = plans.entries(store, name, left_out(console))
-        except plans.Unreadable:
+        except Unreadable:
             continue
         missing = {entry.key for entry in lacking(entries, store)}
         broken = len(missing & failed)
@@ -62,7 +63,7 @@ def _running(about: Mapping[str, Any]) -> Iterator[list[str]]:
 
 
 def _silent(sessions: Sessions, seconds: float) -> set[str]:
-    """Sessions of other machines whose beat stands still."""
+    """Sessions of other machines whose heartbeat stands still."""
     before = {token: sessions.about(token).get("beat") for token in sessions.elsewhere()}
     if before:
         time.sleep(seconds)

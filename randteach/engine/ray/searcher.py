@@ -4,19 +4,20 @@ Tune asks for trials one by one and would count pending ones of all shapes toget
 here by shape, by what the cluster has at the time and what it can start (`placement`).
 """
 
-import json
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from randteach.engine.keeper import Event
+from randteach.engine import events
+from randteach.engine.events import Began, Committed, Event, Placed, Refused, Returned
 from randteach.engine.queue import DONE, FAILED, STOPPED, Queue, Shape
 from randteach.engine.ray import connection, nodes
 from randteach.engine.ray.placement import Cluster
+from randteach.identity.artifact import Artifact
 from randteach.jobs import wire
-from randteach.jobs.job import Artifact, Job
+from randteach.jobs.job import Job
 
 NODE_DIED = "node has died"  # how Ray's word on an actor's death begins where its node went
 LOOK = 2.0  # seconds between looks at which nodes there are
@@ -92,24 +93,26 @@ def make(queue: Queue, have: Nodes) -> Any:
         def begin(self, trial_id: str) -> None:
             if trial_id in self.waiting:
                 self.waiting.remove(trial_id)
-                queue.emit({"event": "begin", "key": self.trials[trial_id].key})
+                queue.emit(Began(self.trials[trial_id].key))
 
         def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
             if not (job := self.trials.get(trial_id)):
                 return
             with self._hearing():
-                for event in json.loads(result.get("events", "[]")):  # Tune's own last word has none
+                for event in events.loads(result.get("events", "[]")):  # Tune's own last word has none
                     self._hear(job, event)
 
         def _hear(self, job: Job, event: Event) -> None:
-            if event["event"] == "at":
-                self.nodes[job.key] = event["node"]
-            elif event["event"] == "outcome":
-                self.outcomes[job.key] = event["outcome"], event["error"]
-            else:
-                if event["event"] == "artifact":
-                    queue.made(Artifact(job.kind, job.key, event["step"]))
-                queue.emit(event)
+            match event:
+                case Placed(node=node):
+                    self.nodes[job.key] = node
+                case Returned(outcome=outcome, error=error):
+                    self.outcomes[job.key] = outcome, error
+                case Committed(step=step):
+                    queue.made(Artifact(job.kind, job.key, step))
+                    queue.emit(event)
+                case _:
+                    queue.emit(event)
 
         def on_trial_complete(
             self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
@@ -127,7 +130,7 @@ def make(queue: Queue, have: Nodes) -> Any:
             if self.failed[at] >= SICK and len(there := nodes.names()) > 1:
                 why = f"node {there.get(at, at)}: the last {SICK} jobs there failed ({_last_line(error)}). "
                 why += "Mend it, or take it away, if it isn't the jobs: `randteach doctor` tries each node"
-                queue.emit({"event": "refused", "key": job.key, "why": why})
+                queue.emit(Refused(job.key, why))
 
         def died(self, trial_id: str, error: str) -> None:
             """The queue learns where: the loss of a node isn't the fault of its jobs."""

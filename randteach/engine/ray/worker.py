@@ -1,6 +1,5 @@
 """A Ray worker's side: a trial is a job, what happens in it are events for the driver."""
 
-import json
 import platform
 import time
 from dataclasses import dataclass, replace
@@ -8,15 +7,17 @@ from functools import cache
 from pathlib import Path
 
 from loaders import ffcv_available
-from randteach.engine.execute import Context, attempt
-from randteach.engine.keeper import Event
+from randteach.engine import events
+from randteach.engine.context import Context
+from randteach.engine.events import Committed, Event, Placed, Refused, Returned
+from randteach.engine.execute import attempt
 from randteach.engine.queue import DONE, STOPPED
 from randteach.engine.ray.nodes import MEND, MOUNT, stranger
 from randteach.environment import cluster, code
 from randteach.environment.outside import Source
 from randteach.jobs import wire
 from randteach.jobs.outside import declare
-from randteach.store.depot import Depot
+from randteach.store.data_cache import DataCache
 from randteach.store.session import stop_asked
 from randteach.store.store import Store
 
@@ -35,7 +36,7 @@ class Options:
     study: str
     checkpoint_every: float
     digest: str  # of the driver's code
-    depot: bool = False  # data sets are in the store
+    data_cache: bool = False  # data sets are in the store
     start: code.Start | None = None
     sources: tuple[Source, ...] = ()  # of what the study declares
 
@@ -51,7 +52,7 @@ class Options:
             study=self.study,
             checkpoint_every=self.checkpoint_every,
             stop=stop_asked(store, self.session),
-            depot=Depot(store) if self.depot else None,
+            data_cache=DataCache(store) if self.data_cache else None,
             start=self.start,
         )
 
@@ -84,7 +85,7 @@ class _Reports:
     def take(self, event: Event) -> None:
         """Send the event, or have it sent with the next one; children wait for artifacts."""
         self.events.append(event)
-        if event["event"] == "artifact" or time.monotonic() - self.sent > TOGETHER:
+        if isinstance(event, Committed) or time.monotonic() - self.sent > TOGETHER:
             self.send()
 
     def send(self) -> None:
@@ -92,7 +93,7 @@ class _Reports:
         from ray import tune
 
         if self.events:
-            tune.report({"events": json.dumps(self.events)})
+            tune.report({"events": events.dumps(self.events)})
         self.events, self.sent = [], time.monotonic()
 
 
@@ -104,12 +105,12 @@ def work(record: str, options: Options) -> None:
     job = wire.loads(record)
     reports = _Reports()
     node = ray.get_runtime_context().get_node_id()
-    reports.events.append({"event": "at", "key": job.key, "node": node})  # sent with what comes first
+    reports.events.append(Placed(job.key, node))  # sent with what comes first
     if context:
         outcome, error = attempt(job, replace(context, emit=reports.take))
     else:
         outcome, error = STOPPED, ""
-        reports.take({"event": "refused", "key": job.key, "why": unfit})
+        reports.take(Refused(job.key, unfit))
     if outcome != DONE:
-        reports.take({"event": "outcome", "key": job.key, "outcome": outcome, "error": error})
+        reports.take(Returned(job.key, outcome, error))
     reports.send()

@@ -9,12 +9,12 @@ from randteach.jobs.job import Job
 
 
 def triggered(config: Config, student: Job) -> Iterator[Job]:
-    """The trials below a student that `downstream` asks for, probes apart, and those of its teacher."""
-    trials = {
+    """The jobs below a student that `downstream` asks for, probes apart, and those of its teacher."""
+    builders = {
         "tickets": (config.tickets.alphas, ticket_jobs),
         "connect": (config.connect.alphas, connect_jobs),
     }
-    for name, (alphas, jobs) in trials.items():
+    for name, (alphas, jobs) in builders.items():
         if name in config.downstream and alphas:
             # Those of the teacher belong to every alpha, whichever students are chosen.
             yield from jobs(config, student if config.alpha in alphas else None)

@@ -7,9 +7,10 @@ from typing import Any
 from loaders import DATASETS
 from randteach.config.schema import Config
 from randteach.errors import UserError
+from randteach.identity.artifact import Artifact
 from randteach.jobs.build import last, made_of, snapshot
 from randteach.jobs.downstream.train import Checkpoint, checkpoints, drawn, train_job
-from randteach.jobs.job import Artifact, Job
+from randteach.jobs.job import Job
 from randteach.nets.pruning import kept, prunable
 from randteach.specs import Draw, MaskSpec
 

@@ -1,4 +1,4 @@
-"""Checkpoints that trials start from, and supervised trainings of them."""
+"""Checkpoints that downstream jobs start from, and supervised trainings of them."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,8 +7,9 @@ from typing import Any
 from loaders.augment import AUGMENTATIONS
 from randteach.config.schema import Config
 from randteach.errors import UserError
+from randteach.identity.artifact import Artifact
 from randteach.jobs.build import bare, draw_id, made_of, reference_id, snapshot, teacher_of
-from randteach.jobs.job import Artifact, Job
+from randteach.jobs.job import Job
 from randteach.jobs.resolve import probed
 from randteach.nets import has_norms
 from randteach.specs import Network, Snapshot, TrainSpec

@@ -46,7 +46,7 @@ def disk(module) -> None:
         parts, name = path.parts, path.name
         where = "state" if "work" in parts and name.endswith(".safetensors") else ""
         where = "files" if "objects" in parts else where
-        where = "marker" if "done" in parts else where
+        where = "commit" if "done" in parts else where
         if FAULT.get("at") == where != "":
             path.write_bytes(content[: len(content) // 2])
             kill(where)

@@ -1,4 +1,4 @@
-"""Who is alive: by process on the same machine, by beat elsewhere; never by two clocks."""
+"""Who is alive: by process on the same machine, by heartbeat elsewhere; never by two clocks."""
 
 import json
 import os

@@ -7,8 +7,8 @@ import pytest
 
 from randteach import identity
 from randteach.config import overrides
+from randteach.identity.artifact import Artifact
 from randteach.jobs import study
-from randteach.jobs.job import Artifact
 from randteach.jobs.study import Plan
 from randteach.kinds import KINDS
 from randteach.store import moved

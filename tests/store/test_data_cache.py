@@ -10,7 +10,7 @@ import torch
 import loaders
 from loaders import DataError, open_images, open_split, prepared
 from randteach.specs import Samples
-from randteach.store.depot import Depot
+from randteach.store.data_cache import DataCache
 from randteach.store.store import Store
 
 FORM = {"size": 16, "channels": 1}
@@ -19,7 +19,7 @@ NOWHERE = Path("/nowhere")
 READERS = ["memory", "ffcv"] if loaders.ffcv_available() else ["memory"]
 
 
-class Counting(Depot):
+class Counting(DataCache):
     """Counts what is fetched."""
 
     def __init__(self, store: Store) -> None:
@@ -32,15 +32,15 @@ class Counting(Depot):
 
 
 @pytest.fixture
-def depot(any_store: Store, tmp_path: Path) -> Counting:
-    depot = Counting(any_store)
-    depot.publish(WANTED, tmp_path)
-    return depot
+def data_cache(any_store: Store, tmp_path: Path) -> Counting:
+    data_cache = Counting(any_store)
+    data_cache.publish(WANTED, tmp_path)
+    return data_cache
 
 
 @pytest.mark.parametrize("loader", READERS)
 def test_a_node_without_raw_files_reads_the_same(
-    depot: Counting, tmp_path: Path, loader: str, monkeypatch: pytest.MonkeyPatch
+    data_cache: Counting, tmp_path: Path, loader: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for split in ("train", "test"):
         open_images.cache_clear()
@@ -48,54 +48,54 @@ def test_a_node_without_raw_files_reads_the_same(
         about = {"loader": loader, "root": NOWHERE, "cache": tmp_path / "node", **FORM}
         with monkeypatch.context() as without:
             without.setattr(loaders, "arrays", None)  # there are no raw files
-            node = open_split("mnist5k", split, depot=depot, **about)
+            node = open_split("mnist5k", split, data_cache=data_cache, **about)
         assert (node.count, node.shape, node.mean, node.std) == (here.count, here.shape, here.mean, here.std)
         batches = [list(it.reader(300, seed=1).epoch(0)) for it in (here, node)]
         for one, other in zip(*batches, strict=True):
             assert all(map(torch.equal, one, other))
 
 
-def test_it_is_put_and_fetched_once(depot: Counting, any_store: Store, tmp_path: Path) -> None:
+def test_it_is_put_and_fetched_once(data_cache: Counting, any_store: Store, tmp_path: Path) -> None:
     before = sorted(any_store.storage.walk("data", 1))
     assert [name.rpartition(".")[2] for name in before] == ["safetensors", "json"] * 2
-    depot.publish(WANTED, NOWHERE)  # from raw files that are not there
+    data_cache.publish(WANTED, NOWHERE)  # from raw files that are not there
     assert sorted(any_store.storage.walk("data", 1)) == before
     name = loaders.prepared_name("mnist5k", "test", 16, 1)
-    first = prepared.fetched(name, depot, tmp_path / "node")
-    second = prepared.fetched(name, depot, tmp_path / "node")
+    first = prepared.fetched(name, data_cache, tmp_path / "node")
+    second = prepared.fetched(name, data_cache, tmp_path / "node")
     assert first and second and np.array_equal(first[0], second[0])
-    assert depot.fetched == ["json", "safetensors", "json"]
+    assert data_cache.fetched == ["json", "safetensors", "json"]
     (copy,) = (tmp_path / "node").glob("*.safetensors")
     copy.write_bytes(copy.read_bytes()[:-1])
-    third = prepared.fetched(name, depot, tmp_path / "node")
-    assert third and np.array_equal(first[0], third[0]) and depot.fetched[-1] == "safetensors"
-    assert prepared.fetched("other", depot, tmp_path) is None
+    third = prepared.fetched(name, data_cache, tmp_path / "node")
+    assert third and np.array_equal(first[0], third[0]) and data_cache.fetched[-1] == "safetensors"
+    assert prepared.fetched("other", data_cache, tmp_path) is None
 
 
 @pytest.mark.parametrize("ending", [".safetensors", ".json"])
-def test_what_is_damaged_is_told(depot: Counting, any_store: Store, tmp_path: Path, ending: str) -> None:
+def test_what_is_damaged_is_told(data_cache: Counting, any_store: Store, tmp_path: Path, ending: str) -> None:
     for name in any_store.storage.walk("data", 1):
         if name.endswith(ending):
             content = any_store.storage.read(f"data/{name}")
             any_store.storage.replace(f"data/{name}", content[:-1])
     with pytest.raises(DataError, match=r"in the store's data: .*damaged; delete it"):
-        prepared.fetched(loaders.prepared_name("mnist5k", "test", 16, 1), depot, tmp_path / "node")
+        prepared.fetched(loaders.prepared_name("mnist5k", "test", 16, 1), data_cache, tmp_path / "node")
 
 
 FILES = ["/outside", "../" * 9 + "outside", "x/../../x", "mnist5k.safetensors", "..", "", "a\0b", "x" * 300]
 FILES += [7, None, []]  # type: ignore[list-item]
 
 
-def test_no_path_is_made_of_what_an_index_says(depot: Counting, tmp_path: Path) -> None:
-    """Of a depot in a folder as in a bucket: it names one file, by name and digest, or it is damaged."""
+def test_no_path_is_made_of_what_an_index_says(data_cache: Counting, tmp_path: Path) -> None:
+    """Of a data cache in a folder as in a bucket: it names one file, by name and digest, or it is damaged."""
     name = loaders.prepared_name("mnist5k", "test", 16, 1)
     index = f"data/{prepared.index(name)}"
-    about = json.loads(depot.storage.read(index))
+    about = json.loads(data_cache.storage.read(index))
     wrong = [json.dumps(about | {key: file}).encode() for file in FILES for key in ("file", "sha256")]
     for text in [*wrong, b"", b"[]", b"7", b"[" * 10**5, b"1" * 5000, b"\xff", b" " * 10**5]:
-        depot.storage.replace(index, text)
+        data_cache.storage.replace(index, text)
         with pytest.raises(DataError, match=r"is damaged; delete it|can't be read .*longer"):
-            prepared.fetched(name, depot, tmp_path / "node")
+            prepared.fetched(name, data_cache, tmp_path / "node")
     assert not (tmp_path / "node").exists()
 
 
@@ -106,4 +106,4 @@ def test_what_is_no_split_is_told(any_store: Store, tmp_path: Path) -> None:
         for file, content in prepared.pack(name, (*wrong, (0.0,), (1.0,))).items():
             any_store.storage.replace(f"data/{file}", content)
         with pytest.raises(DataError, match="holds no split"):
-            prepared.fetched(name, Depot(any_store), tmp_path / "node")
+            prepared.fetched(name, DataCache(any_store), tmp_path / "node")

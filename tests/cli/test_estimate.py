@@ -9,9 +9,11 @@ import torch
 
 from randteach.cli import estimate
 from randteach.config import overrides
-from randteach.engine.execute import Context, execute
+from randteach.engine.context import Context
+from randteach.engine.execute import execute
+from randteach.identity.artifact import Artifact
 from randteach.jobs import study
-from randteach.jobs.job import Artifact, Job
+from randteach.jobs.job import Job
 from randteach.specs import DistillSpec
 from randteach.store.store import Store
 from sweeps.init_distance import STUDY

@@ -15,7 +15,7 @@ from randteach.store.artifacts import folder
 from randteach.store.lookup import Lookup, made
 from randteach.store.store import Store
 from tests.artifacts import commit
-from tests.commands.conftest import Command, planned
+from tests.cli.commands.conftest import Command, planned
 
 
 def rows(printed: str) -> list[str]:
@@ -82,7 +82,7 @@ def test_every_filter_is_a_setting_that_a_record_keeps(store: Store) -> None:
         "plane.",
         "seeds.train",
         "seeds.noise",
-    )  # tests/engine/test_trials.py
+    )  # tests/engine/test_downstream.py
     assert found <= FILTERS and {name for name in FILTERS - found if not name.startswith(trials)} == set()
 
 

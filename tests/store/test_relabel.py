@@ -13,7 +13,7 @@ from randteach.jobs.study import Plan, expand
 from randteach.store import plans
 from randteach.store.store import Store
 from tests.artifacts import commit
-from tests.test_names import STUDIES, axes_of
+from tests.jobs.test_names import STUDIES, axes_of
 
 SWEEPS = [
     ("lottery_tickets", ["seeds.student=0,1", "tickets.controls=[transfer,random]", "rounds=1"]),

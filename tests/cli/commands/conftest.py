@@ -10,7 +10,7 @@ from randteach.cli.commands import run
 from randteach.cli.main import guarded
 from randteach.config import overrides
 from randteach.engine import local
-from randteach.engine.execute import Context
+from randteach.engine.context import Context
 from randteach.engine.queue import Queue
 from randteach.jobs import study
 from randteach.jobs.study import Plan

@@ -13,13 +13,13 @@ import pytest
 
 from randteach import identity
 from randteach.cli.commands import archive
-from randteach.jobs.job import Artifact
+from randteach.errors import Damaged
+from randteach.identity.artifact import Artifact
 from randteach.kinds import revisions
-from randteach.store import marker, plans
-from randteach.store.marker import Damaged
+from randteach.store import commits, plans
 from randteach.store.missing import missing as lacking
 from randteach.store.store import Store
-from tests.commands.conftest import Command, planned
+from tests.cli.commands.conftest import Command, planned
 
 Members = list[tuple[tarfile.TarInfo, bytes]]
 
@@ -32,7 +32,7 @@ def tar(command: Command, tmp_path: Path) -> Path:
 
 
 def content(store: Store) -> dict[tuple[Artifact, str], bytes]:
-    return {(a, name): store.read(a, name) for a in store.all() for name in store.marker(a).files}
+    return {(a, name): store.read(a, name) for a in store.all() for name in store.commit_of(a).files}
 
 
 def test_an_import_is_the_study(tar: Path, store: Store, command: Command, tmp_path: Path) -> None:
@@ -41,7 +41,7 @@ def test_an_import_is_the_study(tar: Path, store: Store, command: Command, tmp_p
     assert content(other) == content(store)
     assert lacking(planned().jobs, other) == [] and plans.last(other, "small") == plans.last(store, "small")
     for artifact in store.all():
-        ours, theirs = store.marker(artifact), other.marker(artifact)
+        ours, theirs = store.commit_of(artifact), other.commit_of(artifact)
         assert (ours.status, ours.seconds, ours.numerics) == (theirs.status, theirs.seconds, theirs.numerics)
     assert "24 were there already" in command("import", str(tar), at=tmp_path / "other")
     again = tmp_path / "again.tar"
@@ -165,9 +165,9 @@ def sealed_again(name: str, edit: Callable[[dict[str, Any]], None]) -> Callable[
     """Another commit, whose checksum fits."""
 
     def change_it(data: bytes) -> bytes:
-        content = marker.unsealed(data)
+        content = commits.unsealed(data)
         edit(content)
-        return marker.sealed(content)
+        return commits.sealed(content)
 
     return change(name, change_it)
 
@@ -341,7 +341,7 @@ def test_what_a_newer_version_exported_is_left_out(tar: Path, command: Command, 
         files = {"config.json": config, "metrics.jsonl": b"another form", "provenance.json": b"{}"}
         listed = {n: {"size": len(c), "sha256": hashlib.sha256(c).hexdigest()} for n, c in files.items()}
         content = {"attempt": "0" * 16, "status": "ok", "files": listed, "seconds": 1.0, "numerics": "n"}
-        commit = marker.sealed(content)
+        commit = commits.sealed(content)
         found.append((tarfile.TarInfo(f"done/{artifact.kind}/{artifact.name}.json"), commit))
         for name, data in files.items():
             found.append((tarfile.TarInfo(f"objects/{artifact.kind}/{artifact.name}/{name}"), data))
@@ -356,7 +356,10 @@ def test_an_export_says_what_is_set_aside(
 ) -> None:
     job = planned().jobs[0]
     damage = Damaged(
-        job.artifacts[-1], store.marker(job.artifacts[-1]).attempt, "", store.marker(job.artifacts[-1]).text
+        job.artifacts[-1],
+        store.commit_of(job.artifacts[-1]).attempt,
+        "",
+        store.commit_of(job.artifacts[-1]).text,
     )
     add = archive._add
 
@@ -376,7 +379,7 @@ def test_a_config_of_another_key_is_refused(store: Store, command: Command, tmp_
     """An artifact that is whole, but stands at a key to which its config doesn't hash."""
     job = next(job for job in planned().jobs if job.labels["role"] == "input")
     (real,) = job.artifacts
-    files = {name: store.read(real, name) for name in store.marker(real).files}
+    files = {name: store.read(real, name) for name in store.commit_of(real).files}
     wrong = Artifact("probe", identity.digest("other"))
     store.commit(wrong, files, status="ok", seconds=1.0, numerics="n")
     assert "hashes to another key" in command("show", wrong.key, code=2)

@@ -11,15 +11,16 @@ import randteach
 from randteach import identity
 from randteach.environment import code
 from randteach.errors import UserError
-from randteach.jobs.job import Artifact, Job
+from randteach.identity.artifact import Artifact
+from randteach.jobs.job import Job
 from randteach.store import plans, remake
 from randteach.store.missing import missing as lacking
 from randteach.store.session import Session, Sessions
 from randteach.store.store import Store
 from randteach.store.work import Attempt, Claims
-from tests.commands.conftest import PAIRS, Command, planned
+from tests.cli.commands.conftest import PAIRS, Command, planned
+from tests.store.test_session import foreign
 from tests.studies import STUDY
-from tests.test_session import foreign
 
 OLD = "0123456789ab"
 Made = Callable[..., None]
@@ -53,7 +54,7 @@ def test_what_other_code_has_made_is_counted_by_listings_alone(
     fill(any_store, STUDENTS[:1], OLD)
     fill(any_store, BELOW[:2], "")  # as older versions did
     fill(any_store, OTHERS)
-    monkeypatch.setattr(any_store, "marker", None)  # none is read
+    monkeypatch.setattr(any_store, "commit_of", None)  # none is read
     monkeypatch.setattr(any_store.storage, "read", None)
     others, unknown = remake.other_code(PLAN.jobs, any_store)
     assert others == list(STUDENTS[0].artifacts) and keys(unknown) == {job.key for job in BELOW[:2]}
@@ -66,11 +67,11 @@ def test_an_attempt_names_the_code_that_made_it(any_store: Store) -> None:
         any_store.commit(
             STUDENTS[0].artifacts[0], {}, status="ok", seconds=1.0, numerics="n", session=session.token
         )
-        attempt = any_store.marker(STUDENTS[0].artifacts[0]).attempt
+        attempt = any_store.commit_of(STUDENTS[0].artifacts[0]).attempt
     assert attempt.startswith(f"{session.token}-{code.digest()}") and code.made_with(attempt) == code.digest()
     (one,), (two,) = OTHERS[0].artifacts, OTHERS[1].artifacts
-    assert code.made_with(any_store.marker(one).attempt) == code.digest()
-    assert code.made_with(any_store.marker(two).attempt) == ""
+    assert code.made_with(any_store.commit_of(one).attempt) == code.digest()
+    assert code.made_with(any_store.commit_of(two).attempt) == ""
     for old in ("0" * 16, f"{session.token}-{'0' * 16}", f"{session.token}-{'0' * 8}"):
         assert code.made_with(old) == ""
 
@@ -85,7 +86,7 @@ def test_the_chosen_and_all_below_them_are_set_aside_whole(any_store: Store) -> 
     fill(any_store, [*STUDENTS[1:], *OTHERS, *BELOW, *theirs])
     below = [job for job in [*BELOW, *theirs] if job.parents[0].key == STUDENTS[0].key]
     (first, *_) = STUDENTS[0].artifacts
-    attempt = any_store.marker(first).attempt
+    attempt = any_store.commit_of(first).attempt
     found = remake.remake(PLAN.jobs, any_store)
     assert (found.chosen, found.below) == (1, len(below)) and len(below) == 9
     assert keys(list(found.artifacts)) == {STUDENTS[0].key, *(job.key for job in below)}
@@ -188,17 +189,17 @@ def test_from_a_plan_to_results_made_again(
     assert sweep(out, "--dry-run") == 0 and told in capsys.readouterr().out
     listed = command("ls", "--other-code", "alpha=0.3").splitlines()
     assert len(listed) == 9 and all((commit or before)[:12] in line for line in listed[1:-1])
-    kept = {artifact: store.marker(artifact).attempt for artifact in store.all()}
+    kept = {artifact: store.commit_of(artifact).attempt for artifact in store.all()}
     assert sweep(out, "--remake", "--dry-run") == 0
     printed = capsys.readouterr().out
     assert "18 missing" in printed and "--remake sets aside 18 jobs that other code has made" in printed
     assert sweep(out, "--remake") == 2
     assert "--remake sets aside 18 jobs" in (told := capsys.readouterr().err) and "add --yes" in told
-    assert {artifact: store.marker(artifact).attempt for artifact in store.all()} == kept
+    assert {artifact: store.commit_of(artifact).attempt for artifact in store.all()} == kept
     rows = {artifact: store.rows(artifact) for artifact in kept if artifact.kind != "state"}
     assert sweep(out, "--remake", "--yes") == 0
     assert {artifact: store.rows(artifact) for artifact in rows} == rows  # in truth it is the same code
-    assert {code.made_with(store.marker(artifact).attempt) for artifact in kept} == {OLD}
+    assert {code.made_with(store.commit_of(artifact).attempt) for artifact in kept} == {OLD}
     assert len(store.storage.names("aside/distill")) == 6 and command("ls", "--other-code") == "0 jobs\n"
     start = json.loads(store.storage.read("studies/small/runs/000002.json"))
     assert start["code"] == OLD and start["start"] == "small/000002" and start["commit"] == commit
@@ -215,5 +216,5 @@ def test_an_import_keeps_which_code_made_it(
     monkeypatch.setattr(code, "digest", lambda: OLD)
     command("import", str(tmp_path / "x.tar"), at=tmp_path / "there")
     there = Store(tmp_path / "there" / "store")
-    assert {code.made_with(there.marker(artifact).attempt) for artifact in there.all()} == {ours}
+    assert {code.made_with(there.commit_of(artifact).attempt) for artifact in there.all()} == {ours}
     assert len(keys(remake.other_code(PLAN.jobs, there)[0])) == 18

@@ -16,13 +16,14 @@ from mlflow import MlflowClient
 from rich.console import Console
 
 from randteach.cli.commands import doctor
+from randteach.engine.events import Began, Ended, Reported
 from randteach.environment import security
 from randteach.errors import UserError
 from randteach.store import plans
 from randteach.store.store import Store
 from randteach.tracking import tree as tracking
 from randteach.tracking.projector import Projector
-from tests.commands.conftest import planned
+from tests.cli.commands.conftest import planned
 
 
 class Server:
@@ -103,7 +104,7 @@ def test_a_server_that_is_away_delays_nothing_and_is_written_later(
     projector = Projector(tmp_path, store, said.append, server.address)
     projector.start(plans.last(store, "later"))
     for job in planned().jobs:
-        projector.handle({"event": "begin", "key": job.key})  # which does not wait
+        projector.handle(Began(job.key))  # which does not wait
     trouble = projector.finish([], "FINISHED")
     assert trouble and len(said) == 1 and "the study goes on without it" in said[0]
     server.start()
@@ -116,19 +117,17 @@ def test_rows_are_left_out_where_mlflow_is_far_behind(
 ) -> None:
     """Their jobs are written whole all the same."""
     monkeypatch.setattr("randteach.tracking.projector.BEHIND", -1)
-    shown: list[str] = []
-    monkeypatch.setattr(
-        "randteach.tracking.projector._show", lambda tree, event: shown.append(event["event"])
-    )
+    shown: list[type] = []
+    monkeypatch.setattr("randteach.tracking.projector._show", lambda tree, event: shown.append(type(event)))
     projector = Projector(tmp_path, Store(made / "store"), print)
     projector.start(
         {"study": "small", "settings": {}, "jobs": [job.entry.as_json() for job in planned().jobs]}
     )
     key = planned().jobs[0].key
-    for event in ("begin", "row", "row", "end"):
-        projector.handle({"event": event, "key": key})
+    for event in (Began(key), Reported(key, {}), Reported(key, {}), Ended(key, "done")):
+        projector.handle(event)
     assert not projector.finish([], "FINISHED")
-    assert shown == ["begin", "end"]
+    assert shown == [Began, Ended]
 
 
 def test_the_doctor_writes_and_reads_and_leaves_nothing(

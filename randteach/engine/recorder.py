@@ -6,28 +6,27 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from randteach import identity
+from randteach.engine.context import Context
+from randteach.engine.events import Committed, FoundDamaged, Reported
 from randteach.environment import code, numerics
-from randteach.jobs.job import Artifact, Job
-from randteach.stages.recorder import Result, Row, State, Stopped
-from randteach.store.marker import Damaged
+from randteach.errors import Damaged, Stopped
+from randteach.identity.artifact import Artifact
+from randteach.jobs.job import Job
+from randteach.stages.recorder import Result, Row, State
 from randteach.store.store import tensors
 from randteach.store.work import Attempt
 
-if TYPE_CHECKING:
-    from randteach.engine.execute import Context
-
 VERSIONS = {name: version(name) for name in ("torch", "torchvision", "numpy", "safetensors")}
-Event = dict[str, Any]
 _INF = float("inf")
 
 
-class Keeper:
+class JobRecorder:
     """The recorder of a job's stage."""
 
-    def __init__(self, job: Job, context: "Context") -> None:
+    def __init__(self, job: Job, context: Context) -> None:
         self.job, self.context = job, context
         self.attempt = Attempt(context.store, job.key, context.session)
         self.clock, self.opening, self.before = time.monotonic(), 0.0, ""
@@ -50,7 +49,7 @@ class Keeper:
 
     def row(self, row: Row) -> None:
         """Show a row."""
-        self.emit("row", row=row)
+        self.context.emit(Reported(self.job.key, row))
         self.attempt.say("  ".join(f"{name} {value:.6g}" for name, value in row.items() if _number(value)))
 
     def result(self, result: Result) -> None:
@@ -67,7 +66,7 @@ class Keeper:
             state = {"state.safetensors": tensors(result.state)}
             self._commit(Artifact("state", self.job.key, result.step), state, result.status)
         self._commit(artifact, files, result.status)
-        self.emit("artifact", step=artifact.step)
+        self.context.emit(Committed(self.job.key, artifact.step))
         self.clock, self.opening = time.monotonic(), 0.0
 
     def pause(self, state: Callable[[], State] | None = None) -> None:
@@ -82,17 +81,12 @@ class Keeper:
 
     def damaged(self, damage: Damaged) -> None:
         """An artifact was not what was written."""
-        artifact = damage.artifact
         self.attempt.say(f"damaged, set aside: {damage}")
-        self.emit("damaged", artifact=[artifact.kind, artifact.key, artifact.step], what=str(damage))
+        self.context.emit(FoundDamaged(self.job.key, str(damage)))
 
     def done(self, last: int | None) -> None:
         """The job is made, up to its last step."""
         self.attempt.done(last)
-
-    def emit(self, event: str, **about: Any) -> None:
-        """Tell the driver."""
-        self.context.emit({"event": event, "key": self.job.key, **about})
 
     def _commit(self, artifact: Artifact, files: dict[str, bytes], status: str) -> None:
         seconds = time.monotonic() - self.clock

@@ -7,34 +7,15 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from randteach.identity import names, plain
-from randteach.jobs.job import Artifact
+from randteach.identity.artifact import Artifact
 
 SEAL = b', "check": "'
 MOST = 1 << 20  # bytes of a commit
 LONGEST = 100  # characters of a status
 
 
-class Damaged(Exception):
-    """A file of an artifact is missing, truncated or altered: it must not be used.
-
-    `commit` is the content of its marker where that could be read.
-    """
-
-    def __init__(self, artifact: Artifact, attempt: str, what: str, commit: bytes | None = None) -> None:
-        super().__init__(what)
-        self.artifact, self.attempt, self.commit = artifact, attempt, commit
-
-
-class Unknown(Exception):
-    """An artifact that a newer version of this software made: it can't be read here, and is left alone."""
-
-    def __init__(self, artifact: Artifact, what: str) -> None:
-        super().__init__(f"{artifact.kind} {artifact.name}: {what} that this version doesn't know; update it")
-        self.artifact = artifact
-
-
 @dataclass(frozen=True)
-class Marker:
+class Commit:
     """A committed artifact: how its making ended, its files, and what making it cost."""
 
     artifact: Artifact
@@ -47,9 +28,9 @@ class Marker:
     text: bytes = field(default=b"", compare=False, repr=False)  # the file that it was read from
 
 
-def sealed(marker: Mapping[str, Any]) -> bytes:
-    """A marker's text, with its own checksum at the end."""
-    text = json.dumps(marker).encode()
+def sealed(commit: Mapping[str, Any]) -> bytes:
+    """A commit's text, with its own checksum at the end."""
+    text = json.dumps(commit).encode()
     return text[:-1] + SEAL + _check(text) + b'"}'
 
 
@@ -63,8 +44,8 @@ def unsealed(text: bytes, *, finite: bool = True) -> dict[str, Any]:
     return content
 
 
-def read(artifact: Artifact, text: bytes) -> Marker:
-    """An artifact's marker; ValueError where anything in it is not as it is written."""
+def read(artifact: Artifact, text: bytes) -> Commit:
+    """An artifact's commit; ValueError where anything in it is not as it is written."""
     content = unsealed(text)
     good = names.fits(names.ATTEMPT, content.get("attempt"))
     good = good and all(isinstance(content.get(name), str) for name in ("status", "numerics"))
@@ -73,10 +54,10 @@ def read(artifact: Artifact, text: bytes) -> Marker:
     good = good and isinstance(content.get("files"), dict)
     if not (good and all(_is_file(name, about) for name, about in content["files"].items())):
         raise ValueError("is no commit")
-    known = {item.name for item in fields(Marker)} - {"artifact", "text"}
+    known = {item.name for item in fields(Commit)} - {"artifact", "text"}
     if SEAL not in text and not content.keys() <= known:  # the seal itself was altered
         raise ValueError("is no commit")
-    return Marker(artifact, text=text, **{name: content[name] for name in known & content.keys()})
+    return Commit(artifact, text=text, **{name: content[name] for name in known & content.keys()})
 
 
 def _is_file(name: str, about: object) -> bool:

@@ -10,12 +10,13 @@ import pytest
 from randteach.config import overrides
 from randteach.config.schema import Net
 from randteach.errors import UserError
+from randteach.identity.artifact import Artifact
 from randteach.jobs.build import distill_job, last, reference_id
 from randteach.jobs.downstream.connect import connect_job, connect_jobs
 from randteach.jobs.downstream.plane import plane_jobs
 from randteach.jobs.downstream.tickets import ticket_jobs
 from randteach.jobs.downstream.train import train_job
-from randteach.jobs.job import Artifact, Entry, Job
+from randteach.jobs.job import Entry, Job
 from randteach.jobs.resolve import resolve
 from randteach.jobs.study import Plan, expand
 from randteach.nets.pruning import kept, prunable
@@ -155,7 +156,7 @@ def test_a_finer_plane_keeps_the_coarser_ones_jobs() -> None:
     assert Counter(job.kind for job in line.jobs) == {"distill": 1, "plane": 3}
 
 
-def test_trials_can_be_had_of_chosen_students_and_epochs() -> None:
+def test_downstream_jobs_can_be_had_of_chosen_students_and_epochs() -> None:
     pairs = ("downstream=[probe,tickets,connect]", "train.epochs=8", "connect.children=2", "seed=0")
     chosen = ("tickets.alphas=[0.3,1]", "tickets.at=[5]", "connect.alphas=[1]", "connect.at=[0,10]")
     jobs = planned(DISTANCE, *pairs, *chosen).jobs

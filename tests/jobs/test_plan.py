@@ -14,8 +14,9 @@ from loaders import DATASETS
 from randteach.config import overrides
 from randteach.config.schema import Config, get, settings
 from randteach.errors import UserError
+from randteach.identity.artifact import Artifact
 from randteach.jobs import build, study
-from randteach.jobs.job import Artifact, Entry, Job
+from randteach.jobs.job import Entry, Job
 from randteach.jobs.resolve import distilled, probed, resolve
 from randteach.jobs.study import Plan
 from randteach.specs import ConnectSpec, DistillSpec, Draw, Logistic, MeasureSpec, ProbeSpec, Samples

@@ -108,7 +108,7 @@ def jobs(config: Config) -> list[Job]:
 
 
 def keys(config: Config) -> dict[Name, str]:
-    """Keys by (kind, whose, step of a probed snapshot, which of its trials) of all kinds of jobs."""
+    """Keys by (kind, whose, step of a probed snapshot, which of its downstream jobs) of all kinds of jobs."""
     config, found = resolve(config), list(STUDY.jobs(resolve(config)))
     found += [*ticket_jobs(config, found[0]), *connect_jobs(config, found[0]), *plane_jobs(config)]
     trial = ("at", "round", "rewind", "control", "pair", "place")
@@ -163,7 +163,7 @@ def test_literal_keys(given: tuple[str, ...]) -> None:
 
 
 @pytest.mark.parametrize(("sweep", "preset"), PINNED_TRIALS)
-def test_literal_keys_of_trials(sweep: str, preset: str) -> None:
+def test_literal_keys_of_downstream_jobs(sweep: str, preset: str) -> None:
     study = importlib.import_module(f"sweeps.{sweep}").STUDY
     plan = expand(study, overrides.parse(study.presets[preset], []))
     assert {job.key for job in plan.jobs} >= set(PINNED_TRIALS[sweep, preset])

@@ -19,9 +19,11 @@ from mlflow import MlflowClient
 import randteach
 from randteach.cli import main as cli
 from randteach.config import overrides
-from randteach.engine.execute import Context, attempt
+from randteach.engine.context import Context
+from randteach.engine.events import Reported
+from randteach.engine.execute import attempt
+from randteach.identity.artifact import Artifact
 from randteach.jobs.fields import FILTERS
-from randteach.jobs.job import Artifact
 from randteach.jobs.study import expand
 from randteach.nets.pruning import unpack
 from randteach.report import results
@@ -143,7 +145,7 @@ def test_ray_makes_the_same_numbers(name: str, tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(table(name, tmp_path / "ray"), table(name, tmp_path / "here"))
 
 
-def test_triggered_trials_run_while_students_train_to_the_same_numbers(tmp_path: Path) -> None:
+def test_downstream_jobs_run_while_students_train_to_the_same_numbers(tmp_path: Path) -> None:
     """Under Ray and here; the first student's rounds begin before the last student's end."""
     pairs = ("downstream=[probe,tickets,connect]", "seed=0,1", "alpha=0.3,0.6", "distill.epochs=4")
     pairs += ("connect.at=[4]",)
@@ -235,7 +237,7 @@ def test_momentum_restored_needs_its_state(tmp_path: Path) -> None:
     assert all([p.n for p in line.points.values()] == [1, 1] for panel in panels for line in panel.lines)
 
 
-def test_mlflow_nests_trials_and_draws_their_curves(tickets: Path) -> None:
+def test_mlflow_nests_downstream_jobs_and_draws_their_curves(tickets: Path) -> None:
     client = MlflowClient(f"sqlite:///{tickets / 'mlflow.db'}")
     (experiment,) = (e for e in client.search_experiments() if e.name == "lottery_tickets")
     runs = client.search_runs([experiment.experiment_id], max_results=1000)
@@ -271,7 +273,7 @@ def test_a_stopped_training_goes_on_from_its_kept_state(tmp_path: Path) -> None:
             context = Context(store, Path("/none"), tmp_path, "memory", events.append, stop=stop)
             outcome, error = attempt(dense, context)
             assert outcome == ("done" if after == 99 else "stopped"), error
-        rows[name] = [event["row"]["step"] for event in events if event["event"] == "row"]
+        rows[name] = [event.row["step"] for event in events if isinstance(event, Reported)]
         for step in dense.steps:
             artifact = Artifact("train", dense.key, step)
             rows[name].append(store.rows(artifact))

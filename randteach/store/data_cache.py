@@ -14,7 +14,7 @@ from randteach.specs import Samples
 from randteach.store.store import Store
 
 
-class Depot:
+class DataCache:
     """The data sets of a store."""
 
     def __init__(self, store: Store) -> None:
@@ -28,7 +28,7 @@ class Depot:
             return None
 
     def publish(self, wanted: Iterable[tuple[Samples, str]], root: Path) -> None:
-        """Put the splits of some samples that the depot lacks, from their raw files in `root`.
+        """Put the splits of some samples that the data cache lacks, from their raw files in `root`.
 
         Raises DataError where a set can't be had whole, OSError where it can't be written.
         """

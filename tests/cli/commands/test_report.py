@@ -12,7 +12,7 @@ import pytest
 import randteach
 from randteach.report import results, table
 from randteach.tracking.projector import Projector
-from tests.commands.conftest import PAIRS, planned
+from tests.cli.commands.conftest import PAIRS, planned
 from tests.studies import STUDY
 
 Finished = list[tuple[list[str], str]]

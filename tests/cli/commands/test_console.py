@@ -10,12 +10,13 @@ from rich import box
 from rich.table import Table
 
 from randteach.cli import main as cli
+from randteach.engine.events import Began, Ended, Reported
 from randteach.engine.progress import Progress
 from randteach.environment.console import Terminal, printable
 from randteach.errors import UserError
 from randteach.store import plans, work
 from randteach.store.store import Store
-from tests.commands.conftest import planned
+from tests.cli.commands.conftest import planned
 
 EVIL = "\x1b]0;owned\x07\x1b[2J[/bold] [red]x[/red] :smile: \u202egnp.exe\x9b1m\r"
 SHOWN = r"\x1b]0;owned\x07\x1b[2J[/bold] [red]x[/red] :smile: \u202egnp.exe\x9b1m\r"
@@ -140,8 +141,8 @@ def test_a_dumb_terminal_gets_lines(monkeypatch: pytest.MonkeyPatch, term: str, 
     progress = Progress(Terminal(), [job])
     progress.expect([job])
     with progress:
-        progress.handle({"event": "begin", "key": job.key})
-        progress.handle({"event": "end", "key": job.key, "status": "done", "error": "", "theirs": False})
+        progress.handle(Began(job.key))
+        progress.handle(Ended(job.key, "done", "", False))
     assert printed().count("[1/1]") == lines and ("\x1b" in printed()) == (term == "xterm")
 
 
@@ -152,7 +153,7 @@ def test_the_live_table_cuts_no_number(monkeypatch: pytest.MonkeyPatch, columns:
     job = planned().jobs[0]
     progress = Progress(Terminal(), [job])
     progress.expect([job])
-    progress.handle({"event": "begin", "key": job.key})
-    progress.handle({"event": "row", "key": job.key, "row": {"epoch": 3.0, "loss": 0.1234}})
+    progress.handle(Began(job.key))
+    progress.handle(Reported(job.key, {"epoch": 3.0, "loss": 0.1234}))
     progress.console.print(progress._render())
     assert "..." not in printed() and r"\u2026" not in printed()

@@ -10,14 +10,16 @@ from typing import Any
 
 import pytest
 
-from randteach.jobs.job import Artifact, Entry
+from randteach.engine.events import Began
+from randteach.identity.artifact import Artifact
+from randteach.jobs.job import Entry
 from randteach.store import plans
-from randteach.store.artifacts import marker_name
+from randteach.store.artifacts import commit_name
 from randteach.store.store import Store
 from randteach.tracking import metrics
 from randteach.tracking.projector import Projector
 from randteach.tracking.tree import Tree
-from tests.commands.conftest import planned
+from tests.cli.commands.conftest import planned
 
 History = Counter[tuple[str, float, int, int]]  # name, value, time stamp, step
 PLAN = planned()
@@ -136,7 +138,7 @@ def test_of_a_job_made_anew_live_rows_do_not_join_the_old(out: Path, store: Stor
 
 def remade(store: Store, artifact: Artifact, digit: bytes) -> None:
     """Put an artifact with other numbers in an artifact's place."""
-    files = {name: store.read(artifact, name) for name in store.marker(artifact).files}
+    files = {name: store.read(artifact, name) for name in store.commit_of(artifact).files}
     rows = files["metrics.jsonl"]
     files["metrics.jsonl"] = rows.replace(b".", b"." + digit)
     store.storage.remove(f"done/{artifact.kind}/{artifact.key[:2]}/{artifact.name}.json")
@@ -212,13 +214,13 @@ def test_what_no_event_tells_of_is_written_at_the_end(
 ) -> None:
     """Made after all that was there was written, by a sweep that could not say so."""
     artifact = PLAN.jobs[0].artifacts[-1]
-    name = marker_name(artifact)
+    name = commit_name(artifact)
     kept, heard = store.storage.read(name), threading.Event()
     store.storage.remove(name)
     monkeypatch.setattr("randteach.tracking.projector._show", lambda tree, event: heard.set())
     projector = Projector(out, store, print)
     projector.start(plans.last(store, "small"))
-    projector.handle({"event": "begin", "key": artifact.key})
+    projector.handle(Began(artifact.key))
     assert heard.wait(120) and not histories(out)["sweep"]
     store.storage.replace(name, kept)
     assert not projector.finish([], "FINISHED")

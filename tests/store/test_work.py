@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from randteach.environment import disk
-from randteach.jobs.job import Artifact, Job
+from randteach.identity.artifact import Artifact
+from randteach.jobs.job import Job
 from randteach.specs import Pixels, ProbeSpec, Samples
 from randteach.stages.recorder import State
 from randteach.store import states, work
@@ -17,7 +18,7 @@ from randteach.store.artifacts import folder
 from randteach.store.session import Session, Sessions
 from randteach.store.store import Store
 from randteach.store.work import Attempt, Claims
-from tests.test_session import foreign
+from tests.store.test_session import foreign
 
 SPEC = ProbeSpec(Pixels(), Samples("fashion_mnist", "", 1, 16, 100), 10, 1, 1, 0.1, 0.0, 1, seed=0)
 JOB = Job("probe", SPEC)

@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 
 from randteach import identity
-from randteach.jobs.job import Artifact
+from randteach.errors import Damaged, Unknown
+from randteach.identity.artifact import Artifact
 from randteach.kinds import revisions
 from randteach.storage.folder import Folder
-from randteach.store import marker
-from randteach.store.artifacts import folder, marker_name
-from randteach.store.marker import Damaged, Unknown
+from randteach.store import commits
+from randteach.store.artifacts import commit_name, folder
 from randteach.store.store import Store
-from tests.test_store import FILES, KEY, PROBE, commit
+from tests.store.test_store import FILES, KEY, PROBE, commit
 
 
 @pytest.fixture
@@ -51,14 +51,14 @@ KINDS: dict[str, tuple[Callable[[Path], None], str]] = {
 }
 
 
-@pytest.mark.parametrize("place", ["metrics.jsonl", "config.json", "marker"])
+@pytest.mark.parametrize("place", ["metrics.jsonl", "config.json", "commit"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_stands_in_a_file_s_place(kind: str, place: str, store: Store) -> None:
-    attempt = store.root / folder(PROBE) / store.marker(PROBE).attempt
-    path = store.root / marker_name(PROBE) if place == "marker" else attempt / place
+    attempt = store.root / folder(PROBE) / store.commit_of(PROBE).attempt
+    path = store.root / commit_name(PROBE) if place == "commit" else attempt / place
     make, said = KINDS[kind]
     make(path)
-    if (kind, place) == ("ENOTDIR", "marker"):
+    if (kind, place) == ("ENOTDIR", "commit"):
         assert not store.has(PROBE)  # there is no folder of it
     else:
         with pytest.raises(Damaged, match=said) as damage:
@@ -81,7 +81,7 @@ def broken(monkeypatch: pytest.MonkeyPatch, parts: tuple[str, ...], number: int)
     monkeypatch.setattr(Folder, "read", fails)
 
 
-@pytest.mark.parametrize("parts", [("metrics.jsonl",), ("done/", "aside/")], ids=["file", "marker"])
+@pytest.mark.parametrize("parts", [("metrics.jsonl",), ("done/", "aside/")], ids=["file", "commit"])
 def test_a_disk_s_errors_are_damage(
     parts: tuple[str, ...], store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -145,7 +145,7 @@ def test_a_record_that_a_commit_does_not_name_is_damage(store: Store) -> None:
 def test_what_a_newer_version_made_is_left_alone(any_store: Store) -> None:
     """A kind, or a revision of a kind, that this one doesn't know: never damage, whatever its files are."""
     newer = Artifact("future", "ab" * 12)
-    any_store.storage.write(marker_name(newer), b'{"of": "another form"}')
+    any_store.storage.write(commit_name(newer), b'{"of": "another form"}')
     revised = Artifact("probe", identity.digest(f"probe/{revisions()['probe'] + 1}/{{}}"))
     commit(any_store, revised, FILES | {"config.json": b"{}", "metrics.jsonl": b"of another form"})
     for artifact, what in ((newer, "a kind"), (revised, "a revision, ")):
@@ -159,7 +159,7 @@ def test_what_a_newer_version_made_is_left_alone(any_store: Store) -> None:
 
 def test_files_of_others_are_passed_over(any_store: Store) -> None:
     commit(any_store)
-    at, attempt = folder(PROBE), any_store.marker(PROBE).attempt
+    at, attempt = folder(PROBE), any_store.commit_of(PROBE).attempt
     names = ["notes.txt", f"{KEY}.json~", f"{KEY[:-1]}.json", f"{KEY}@x.json", f"{KEY}.json.swp"]
     others = [f"done/probe/ab/{name}" for name in names] + ["done/notes.txt", "done/probe/notes.txt"]
     others += ["objects/notes.txt", f"{at}/notes.txt", f"{at}/backup/config.json", "objects/probe/x/y/z/file"]
@@ -174,10 +174,10 @@ def test_files_of_others_are_passed_over(any_store: Store) -> None:
 def test_a_commit_that_is_too_long_is_set_aside(any_store: Store) -> None:
     """Once: one that was made anew meanwhile can be read, and stays."""
     commit(any_store)
-    name = marker_name(PROBE)
-    any_store.storage.replace(name, any_store.storage.read(name) + b" " * marker.MOST)
+    name = commit_name(PROBE)
+    any_store.storage.replace(name, any_store.storage.read(name) + b" " * commits.MOST)
     with pytest.raises(Damaged) as damage:
-        any_store.marker(PROBE)
+        any_store.commit_of(PROBE)
     any_store.set_aside(damage.value)
     assert not any_store.has(PROBE) and commit(any_store)
     any_store.set_aside(damage.value)
@@ -194,7 +194,7 @@ def test_only_the_commit_that_was_seen_is_set_aside(
 ) -> None:
     """Another sweep sets it aside and makes it anew in between, wherever in between that is."""
     for when in ("before", "within"):
-        name = f"{folder(PROBE)}/{commit(any_store) and any_store.marker(PROBE).attempt}/metrics.jsonl"
+        name = f"{folder(PROBE)}/{commit(any_store) and any_store.commit_of(PROBE).attempt}/metrics.jsonl"
         any_store.storage.replace(name, b"x")
         with pytest.raises(Damaged) as damage:
             any_store.rows(PROBE)
@@ -217,14 +217,14 @@ def test_only_the_commit_that_was_seen_is_set_aside(
                 any_store.set_aside(damage.value)
         any_store.verify(PROBE)
         assert any_store.rows(PROBE) == [{"a": 1}, {"a": None}]
-        any_store.storage.remove(marker_name(PROBE))
+        any_store.storage.remove(commit_name(PROBE))
 
 
 def test_a_copy_is_checked_before_it_gets_its_name(s3: str, tmp_path: Path) -> None:
     store = Store(s3)
     store.prepare()
     commit(store)
-    name = f"{folder(PROBE)}/{store.marker(PROBE).attempt}/metrics.jsonl"
+    name = f"{folder(PROBE)}/{store.commit_of(PROBE).attempt}/metrics.jsonl"
     store.storage.replace(name, b"x" * len(FILES["metrics.jsonl"]))
     with pytest.raises(Damaged):
         store.rows(PROBE)

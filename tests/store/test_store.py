@@ -15,12 +15,12 @@ import torch
 from randteach import identity
 from randteach.environment import disk
 from randteach.environment.disk import ensure_writable
-from randteach.errors import UserError
-from randteach.jobs.job import Artifact
+from randteach.errors import Damaged, UserError
+from randteach.identity.artifact import Artifact
 from randteach.storage.bucket import Bucket
 from randteach.storage.folder import Folder
 from randteach.store import store as module
-from randteach.store.marker import Damaged, Marker
+from randteach.store.commits import Commit
 from randteach.store.store import Store, tensors
 
 KEYS = {identity.digest(f"probe/1/{number}"): str(number).encode() for number in range(3000)}
@@ -54,14 +54,14 @@ def files_of(store: Store, folder: str = "") -> dict[str, bytes]:
 def test_what_is_committed_is_read(any_store: Store, artifact: Artifact) -> None:
     assert not any_store.has(artifact) and any_store.done(artifact.kind) == set()
     with pytest.raises(KeyError, match=artifact.name):
-        any_store.marker(artifact)
+        any_store.commit_of(artifact)
     assert commit(any_store, artifact, seconds=1.23456, status="unmoved", numerics="1234abcd")
     again = Store(any_store.address)  # nothing is in the object's memory alone
     assert again.has(artifact) and again.done(artifact.kind) == {artifact.name}
-    marker = again.marker(artifact)
-    assert (marker.status, marker.seconds, marker.numerics) == ("unmoved", 1.235, "1234abcd")
-    assert marker.size == sum(len(content) for content in FILES.values())
-    assert {name: again.read(artifact, name) for name in marker.files} == FILES
+    made = again.commit_of(artifact)
+    assert (made.status, made.seconds, made.numerics) == ("unmoved", 1.235, "1234abcd")
+    assert made.size == sum(len(content) for content in FILES.values())
+    assert {name: again.read(artifact, name) for name in made.files} == FILES
     assert again.rows(artifact) == [{"a": 1}, {"a": None}] and again.read(artifact, "config.json") == CONFIG
     assert {name.split("/")[0] for name in files_of(any_store)} == {"format.json", "objects", "done", "code"}
 
@@ -157,7 +157,7 @@ def test_damage_is_noticed_and_named(
 def test_a_commit_that_fails_leaves_nothing(
     store: Store, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
-    """The disk is full at the first file, at the second, or at the marker, half of it written."""
+    """The disk is full at the first file, at the second, or at the commit, half of it written."""
     write, calls = disk.write, []
 
     def full(path: Path, content: bytes) -> None:
@@ -180,7 +180,7 @@ def test_a_commit_that_fails_leaves_nothing(
 def test_a_commit_interrupted_behind_its_marker_keeps_its_files(
     any_store: Store, monkeypatch: pytest.MonkeyPatch, unseen: int
 ) -> None:
-    """Whether or not one can see, then, that the marker is there."""
+    """Whether or not one can see, then, that the commit is there."""
     create = any_store.storage.create
 
     def interrupted(name: str, content: bytes, **options: Any) -> None:
@@ -216,7 +216,7 @@ def test_files_are_on_the_disk_before_their_marker(store: Store, monkeypatch: py
     monkeypatch.setattr(os, "fsync", note)
     monkeypatch.setattr(os, "link", linked)
     assert commit(store)
-    assert flushed[-2:] == ["LINKED", "ab"]  # and then the folder that holds the marker
+    assert flushed[-2:] == ["LINKED", "ab"]  # and then the folder that holds the commit
 
 
 def test_find_by_the_beginning_of_a_key(any_store: Store) -> None:
@@ -261,7 +261,7 @@ def test_a_marker_keeps_the_layout_that_older_stores_have(store: Store) -> None:
     path.parent.mkdir(parents=True)
     content = {"attempt": "0" * 16, "status": "ok", "files": {}, "seconds": 2.0, "numerics": "n"}
     path.write_text(json.dumps(content))
-    assert store.marker(SNAPSHOT) == Marker(SNAPSHOT, "0" * 16, "ok", {}, 2.0, "n", 0)
+    assert store.commit_of(SNAPSHOT) == Commit(SNAPSHOT, "0" * 16, "ok", {}, 2.0, "n", 0)
     assert store.done("probe") == {f"{KEY}@79"} and list(store.find("ab")) == [SNAPSHOT]
 
 
@@ -284,19 +284,19 @@ def test_a_disk_without_hard_links_is_refused(tmp_path: Path, monkeypatch: pytes
 
 
 def test_a_marker_that_was_altered_is_damage(any_store: Store) -> None:
-    """Any byte of it: a marker carries a checksum of its own."""
+    """Any byte of it: a commit carries a checksum of its own."""
     commit(any_store)
-    name, replace = module.marker_name(PROBE), any_store.storage.replace
+    name, replace = module.commit_name(PROBE), any_store.storage.replace
     text = any_store.storage.read(name)
     each = 1 if isinstance(any_store.storage, Folder) else 10
     for at in range(0, len(text), each):
         replace(name, text[:at] + bytes([text[at] ^ 1]) + text[at + 1 :])
         with pytest.raises(Damaged, match="is not what was written"):
-            any_store.marker(PROBE)
+            any_store.commit_of(PROBE)
     for length in range(0, len(text), each):
         replace(name, text[:length])
         with pytest.raises(Damaged):
-            any_store.marker(PROBE)
+            any_store.commit_of(PROBE)
 
 
 def test_a_damaged_artifact_is_set_aside_once(any_store: Store) -> None:

@@ -9,14 +9,14 @@ import pytest
 
 from randteach import identity
 from randteach.cli.commands import upkeep
-from randteach.jobs.job import Artifact
+from randteach.identity.artifact import Artifact
 from randteach.store import plans, work
-from randteach.store.artifacts import folder, marker_name
+from randteach.store.artifacts import commit_name, folder
 from randteach.store.missing import missing as lacking
 from randteach.store.session import Session, Sessions
 from randteach.store.store import Store
 from randteach.store.work import Attempt, Claims
-from tests.commands.conftest import Command, planned
+from tests.cli.commands.conftest import Command, planned
 
 DEAD = "dead" * 3  # a session
 
@@ -190,7 +190,7 @@ def test_verify_goes_on_to_the_end(command: Command, store: Store) -> None:
 def test_what_a_newer_version_made_is_told_and_stays(command: Command, store: Store) -> None:
     """Though no study refers to it."""
     kind, revised = Artifact("future", "ab" * 12), Artifact("probe", identity.digest("probe/2/{}"))
-    store.storage.write(marker_name(kind), b'{"of": "another form"}')
+    store.storage.write(commit_name(kind), b'{"of": "another form"}')
     files_of = {"config.json": b"{}", "metrics.jsonl": b"?", "provenance.json": b"?"}
     store.commit(revised, files_of, status="ok", seconds=1.0, numerics="n")
     store.storage.write(f"{folder(kind)}/{'0' * 16}/file", b"of another form")
