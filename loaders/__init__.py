@@ -7,13 +7,14 @@ from pathlib import Path
 import torch
 
 from loaders.beton import ensure
-from loaders.datasets import DATASETS, find, load
+from loaders.datasets import DATASETS, find
+from loaders.datasets.files import verify
 from loaders.errors import DataError, LoaderError
 from loaders.memory import MemorySplit
 from loaders.noise import gaussian
-from loaders.prepared import Arrays, DataCache, fetched
+from loaders.prepared import DataCache, fetched
 from loaders.protocol import Batch, Reader, Split
-from loaders.resize import resize, statistics
+from loaders.source import Raw, Source, held
 
 __all__ = [
     "DATASETS",
@@ -21,9 +22,9 @@ __all__ = [
     "DataCache",
     "DataError",
     "LoaderError",
+    "Raw",
     "Reader",
     "Split",
-    "arrays",
     "ffcv_available",
     "open_images",
     "open_split",
@@ -79,30 +80,24 @@ def open_images(
     """A split of images, kept open by the process."""
     about = prepared_name(name, split, size, channels)
 
-    def source() -> Arrays:
+    def source() -> Source:
         found = fetched(about, data_cache, cache) if data_cache else None
-        return found or arrays(name, split, size, channels, root)
+        return found or Raw(name, split, size, channels, root)
 
+    if not data_cache:
+        verify(find(name), root, cache)
     if loader == "ffcv":
         from loaders.ffcv import FFCVSplit
 
         return FFCVSplit(name, split, ensure(about, cache, source))
-    images, labels, mean, std = source()
-    return MemorySplit(name, split, torch.from_numpy(images), labels, mean, std, device)
+    found = source()
+    images, labels = held(found)
+    return MemorySplit(name, split, torch.from_numpy(images), labels, *found.statistics(), device)
 
 
 def prepared_name(name: str, split: str, size: int, channels: int) -> str:
     """The name of a split at (channels, size, size), in caches and data caches."""
-    return f"{name}-{split}-{channels}x{size}x{size}-{find(name).checksum.partition(':')[2]}"
-
-
-def arrays(name: str, split: str, size: int, channels: int, root: Path) -> Arrays:
-    """Resized images and labels of a split, with the statistics of its set's training split."""
-    images, labels = load(name, split, root)
-    images = resize(images, size, channels)
-    known = DATASETS[name]
-    if size == known.shape[1] and known.mean:
-        repeat = channels // len(known.mean)
-        return images, labels, known.mean * repeat, known.std * repeat
-    train = images if split == "train" else resize(load(name, "train", root)[0], size, channels)
-    return images, labels, *statistics(train)
+    known = find(name)
+    digest = known.checksum.partition(":")[2]
+    revision = f"-r{known.revision}" if known.revision > 1 else ""
+    return f"{name}-{split}-{channels}x{size}x{size}-{digest}{revision}"

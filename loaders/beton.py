@@ -16,10 +16,11 @@ from unittest import mock
 
 import numpy as np
 
-from loaders.order import Indices
+from loaders.disk import replacing
+from loaders.errors import LoaderError
 from loaders.resize import Images
+from loaders.source import Source
 
-Source = Callable[[], tuple[Images, Indices, tuple[float, ...], tuple[float, ...]]]
 VERSION = 1  # of what is written; a file of another version is written anew
 
 
@@ -32,9 +33,10 @@ class Beton:
     count: int
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    labelled: bool = True
 
 
-def ensure(name: str, cache: Path, source: Source) -> Beton:
+def ensure(name: str, cache: Path, source: Callable[[], Source]) -> Beton:
     """The file called `name` in `cache`, checked; written from `source` where it is missing or damaged.
 
     One process writes while others wait; a writer that is killed leaves nothing that is ever read.
@@ -58,48 +60,47 @@ def _read(index: Path) -> Beton | None:
         if content["version"] != VERSION or _digest(path) != content["sha256"]:
             return None
         mean, std = tuple(content["mean"]), tuple(content["std"])
-        return Beton(path, content["sha256"], content["count"], mean, std)
+        return Beton(path, content["sha256"], content["count"], mean, std, content.get("labelled", True))
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
-def _write(name: str, cache: Path, source: Source) -> Beton:
-    images, labels, mean, std = source()
-    temporary = cache / f".{name}.part"  # under the lock: a killed writer's is written over
-    try:
-        _write_ffcv(temporary, images, labels)
+def _write(name: str, cache: Path, source: Callable[[], Source]) -> Beton:
+    found = source()
+    part = cache / f".{name}.part"  # under the lock: a killed writer's is written over
+    with replacing(cache / f"{name}.json", by=part) as temporary:
+        _write_ffcv(temporary, found)
         with open(temporary, "rb") as file:
             os.fsync(file.fileno())
         sha256 = _digest(temporary)
         path = cache / f"{name}-{sha256[:12]}.beton"
         temporary.replace(path)
-        beton = Beton(path, sha256, len(images), mean, std)
-        content = {**asdict(beton), "path": str(path), "file": path.name, "version": VERSION}
+        beton = Beton(path, sha256, found.count, *found.statistics(), found.labelled)
+        content = {**asdict(beton), "file": path.name, "version": VERSION}
         content.pop("path")
         temporary.write_text(json.dumps(content))
-        temporary.replace(cache / f"{name}.json")
-    finally:
-        temporary.unlink(missing_ok=True)
     return beton
 
 
-def _write_ffcv(path: Path, images: Images, labels: Indices) -> None:
+def _write_ffcv(path: Path, source: Source) -> None:
     with threads_kept():
         from ffcv import writer as ffcv_writer
         from ffcv.fields import IntField, NDArrayField
 
         fields = {
-            "image": NDArrayField(np.dtype("uint8"), images.shape[1:]),
+            "image": NDArrayField(np.dtype("uint8"), source.shape),
             "label": IntField(),
             "index": IntField(),
         }
         writer = ffcv_writer.DatasetWriter(str(path), fields, num_workers=1)
+        rows = _Rows(source)
         with (
             mock.patch.multiple(ffcv_writer, Process=_Here, Queue=queue.SimpleQueue),
             open(os.devnull, "w") as nothing,
             contextlib.redirect_stderr(nothing),
         ):
-            writer.from_indexed_dataset(_Rows(images, labels))
+            writer.from_indexed_dataset(rows)
+        rows.end()
 
 
 class _Here:
@@ -114,16 +115,32 @@ class _Here:
 
 
 class _Rows:
-    """Samples as FFCV's writer wants them."""
+    """Samples as FFCV's writer asks for them: one after the other, read as they are asked for."""
 
-    def __init__(self, images: Images, labels: Indices) -> None:
-        self.images, self.labels = images, labels
+    def __init__(self, source: Source) -> None:
+        self.count, self._samples, self._next = source.count, _samples(source), 0
 
     def __len__(self) -> int:
-        return len(self.images)
+        return self.count
 
     def __getitem__(self, index: int) -> tuple[Images, int, int]:
-        return self.images[index], int(self.labels[index]), int(index)
+        if index != self._next:
+            raise IndexError(f"FFCV asked for sample {index}, and {self._next} is the next one")
+        self._next += 1
+        image, label = next(self._samples)
+        return image, label, int(index)
+
+    def end(self) -> None:
+        """Read to the end, where a source counts and checks what it gave."""
+        if next(self._samples, None) is not None:
+            raise LoaderError(f"more than {self.count} images were read")
+
+
+def _samples(source: Source) -> Iterator[tuple[Images, int]]:
+    """Images and labels; -1 where there are none."""
+    for images, labels in source.chunks():
+        for at, image in enumerate(images):
+            yield image, -1 if labels is None else int(labels[at])
 
 
 @contextlib.contextmanager

@@ -32,7 +32,8 @@ class FFCVSplit:
             from ffcv.reader import Reader as FFCVFile
 
             file = FFCVFile(str(self.path), {})
-        self.labels: Indices | None = file.metadata["f1"].astype(np.int64).reshape(-1)
+        labels: Indices = file.metadata["f1"].astype(np.int64).reshape(-1)
+        self.labels: Indices | None = labels if beton.labelled else None
         channels, height, width = (int(n) for n in file.handlers["image"].shape)
         self.shape = (channels, height, width)
 
@@ -46,14 +47,15 @@ class FFCVSplit:
         purpose: int = 0,
     ) -> Reader:
         """A reader of some of the samples."""
-        return FFCVReader(self.path, plan(self.count, batch_size, indices, seed, drop_last, purpose))
+        order = plan(self.count, batch_size, indices, seed, drop_last, purpose)
+        return FFCVReader(self.path, order, self.labels is not None)
 
 
 class FFCVReader:
     """Batches as FFCV reads them, copied out of its ring of buffers."""
 
-    def __init__(self, path: Path, plan: Plan) -> None:
-        self.path, self.plan = path, plan
+    def __init__(self, path: Path, plan: Plan, labelled: bool = True) -> None:
+        self.path, self.plan, self.labelled = path, plan, labelled
         self.open: list[Any] = []
 
     def __len__(self) -> int:
@@ -73,7 +75,7 @@ class FFCVReader:
                 expected = torch.from_numpy(order[at : at + self.plan.batch_size].copy())
                 if not torch.equal(index, expected):
                     raise LoaderError(f"{self.path}: FFCV gave other samples than it was asked for")
-                yield Batch(expected, images.clone(), labels.clone())
+                yield Batch(expected, images.clone(), labels.clone() if self.labelled else None)
         finally:
             self._end(thread)
 

@@ -1,6 +1,5 @@
 """Data sets by name: where they come from, what they hold, and how they are checked."""
 
-from functools import cache
 from pathlib import Path
 
 from loaders.catalogue import Catalogue
@@ -20,7 +19,6 @@ def find(name: str, setting: str = "data.name") -> DataSet:
     return DATASETS.find(name, setting)
 
 
-@cache
 def load(name: str, split: str, root: Path) -> Chunk:
-    """A split ("train" or "test") as images_NCHW and labels_N; DataError where it can't be had whole."""
+    """A whole split ("train" or "test") as images_NCHW and labels_N; DataError where it can't be had."""
     return find(name).split(split, root)

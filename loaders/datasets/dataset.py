@@ -1,17 +1,26 @@
 """What a data set declares: all that the rest of the software has to know of it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
 from loaders.errors import DataError
 from loaders.order import Indices
-from loaders.resize import Images
+from loaders.resize import SQUARES, Images
 
-Chunk = tuple[Images, Indices]  # images_NCHW and labels_N
+Chunk = tuple[Images, Indices | None]  # images_NCHW and labels_N, or no labels
 Read = Callable[[str, Path], Iterator[Chunk]]  # a split, "train" or "test", and the folder of raw data
+
+
+@runtime_checkable
+class Files(Protocol):
+    """A reader that says which files it reads, so that their checksum can be taken."""
+
+    def files(self, root: Path) -> Mapping[str, Path]:
+        """All files by their names; DataError where they are not there."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +30,9 @@ class DataSet:
     `read` gives a split in chunks, in its order, and raises DataError where it can't be had whole. Mean and
     standard deviation are those of the training split at its native size, per channel, of bytes / 255; at
     other sizes they are computed by the same rule (`loaders.resize.statistics`). `flips`: whether a mirrored
-    image is still one of its class, and so flipping makes sense.
+    image is still one of its class, and so flipping makes sense. A set with 0 classes has no labels. `square`
+    says how images that are not square become so. `revision` is raised where the same files are read in
+    another way: it is part of every key.
     """
 
     name: str
@@ -37,20 +48,73 @@ class DataSet:
     flips: bool
     mean: tuple[float, ...] = ()
     std: tuple[float, ...] = ()
+    square: str = ""
+    revision: int = 1
+
+    def __post_init__(self) -> None:
+        """Refuse a declaration that can't be right."""
+        wrong = ""
+        if not self.noise and min(self.shape) < 1:
+            wrong = f"shape={self.shape}: takes channels, height and width"
+        elif self.shape[1] != self.shape[2] and self.square not in SQUARES:
+            wrong = f"shape={self.shape} is not square: declare square= one of {', '.join(SQUARES)}"
+        elif self.square not in ("", *SQUARES):
+            wrong = f"square={self.square}: allowed are {', '.join(SQUARES)}"
+        elif len(self.mean) != len(self.std) or len(self.mean) not in (0, self.shape[0]):
+            wrong = f"mean={self.mean}, std={self.std}: take a number a channel"
+        elif self.revision < 1:
+            wrong = f"revision={self.revision}: takes a whole number from 1"
+        if wrong:
+            raise DataError(f"data set {self.name}: {wrong}")
 
     @property
     def noise(self) -> bool:
         """Whether its inputs are drawn at random."""
         return self.read is None
 
-    def split(self, split: str, root: Path) -> Chunk:
-        """A whole split; DataError where it can't be had."""
+    @property
+    def labelled(self) -> bool:
+        """Whether its images have labels."""
+        return self.classes > 0
+
+    @property
+    def side(self) -> int:
+        """Height and width of its images once they are square."""
+        return (max if self.square == "pad" else min)(self.shape[1:])
+
+    def count(self, split: str) -> int:
+        """Images of a split."""
+        return self.train if split == "train" else self.test
+
+    def chunks(self, split: str, root: Path) -> Iterator[Chunk]:
+        """A split in chunks, as it is read; DataError where they are not what is declared."""
         if self.read is None:
             raise DataError(f"data.name={self.name}: random inputs have no files")
-        images, labels = zip(*self.read(split, root), strict=True)
-        return (
-            (images[0], labels[0]) if len(images) == 1 else (np.concatenate(images), np.concatenate(labels))
-        )
+        for images, labels in self.read(split, root):
+            if wrong := self._why_not(images, labels):
+                raise DataError(
+                    f"data.name={self.name}: its reader gives {wrong} ({split}); mend the declaration"
+                )
+            yield images, labels
+
+    def _why_not(self, images: Images, labels: Indices | None) -> str:
+        """What is not as it is declared; nothing where all is."""
+        if images.dtype != np.uint8 or images.shape[1:] != self.shape:
+            return f"images that are {images.dtype} {images.shape[1:]}, not uint8 {self.shape}"
+        if labels is None:
+            return f"no labels, and classes={self.classes}" if self.labelled else ""
+        if not self.labelled:
+            return "labels, and classes=0"
+        if labels.shape != images.shape[:1]:
+            return f"{len(images)} images and {labels.shape} labels"
+        if len(labels) and (labels.min() < 0 or labels.max() >= self.classes):
+            return f"labels from {labels.min()} to {labels.max()}, and classes={self.classes}"
+        return ""
+
+    def split(self, split: str, root: Path) -> Chunk:
+        """A whole split; DataError where it can't be had."""
+        images, labels = zip(*self.chunks(split, root), strict=True)
+        return np.concatenate(images), np.concatenate(labels) if self.labelled else None
 
 
 def compare(path: Path, found: str, pinned: str) -> None:

@@ -44,10 +44,11 @@ def open_samples(samples: Samples, split: str, context: Context, device: torch.d
 
 
 def indices_of(data: Split, samples: Samples) -> np.ndarray:
-    """Which of a split's samples are used: class-balanced and nested in their number."""
-    if data.labels is None:
+    """Which of a split's samples are used: nested, and class-balanced where they have labels."""
+    if samples.sigma is not None:
         return np.arange(samples.count)
-    return balanced(data.labels, samples.count, samples.holdout)
+    labels = np.zeros(data.count, np.int64) if data.labels is None else data.labels
+    return balanced(labels, samples.count, samples.holdout)
 
 
 class JobInputs(Inputs):

@@ -8,7 +8,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from loaders.disk import beside, replacing
 from randteach.errors import UserError
+
+__all__ = ["beside", "replacing"]
 
 
 def write(path: Path, content: bytes) -> None:
@@ -39,12 +42,8 @@ def create(path: Path, content: bytes, *, flushed: bool = True) -> None:
 
 def replace(path: Path, content: bytes) -> None:
     """Give a file new content, whole at any moment; lost at most to a power cut."""
-    temporary = beside(path)
-    try:
+    with replacing(path) as temporary:
         temporary.write_bytes(content)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def flush_folder(folder: Path) -> None:
@@ -109,8 +108,3 @@ def writing(place: Path | str, setting: str) -> Iterator[None]:
             f"{setting} {place}: can't write there ({error.strerror or error}); "
             f"give a {kind} that you may write to"
         ) from None
-
-
-def beside(path: Path) -> Path:
-    """A name for a file that takes the place of another one."""
-    return path.with_name(f".{path.name}.{secrets.token_hex(8)}")

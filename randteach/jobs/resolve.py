@@ -98,6 +98,10 @@ def _shape(config: Config) -> Config:
     probe_known = _known("probe.data", str(probe_data))
     if probe_known.noise or shaped.noise:
         raise UserError(f"probe.data={probe_data}, data.like={data.like}: random inputs have no labels")
+    if not probe_known.labelled or not probe_known.test:
+        lacks = "test images" if probe_known.labelled else "labels"
+        others = ", ".join(one.name for one in DATASETS.values() if one.labelled and one.test)
+        raise UserError(f"probe.data={probe_data}: has no {lacks} to probe with; set it to one of {others}")
     channels = data.channels or shaped.shape[0]
     for setting, item in (("data.like" if known.noise else "data.name", shaped), ("probe.data", probe_known)):
         if item.shape[0] not in (1, channels):
@@ -105,7 +109,7 @@ def _shape(config: Config) -> Config:
                 f"data.channels={channels}: {item.name} ({setting}) has {item.shape[0]} channels, which "
                 f"can't be made fewer; set data.channels={item.shape[0]}"
             )
-    data = replace(data, size=data.size or shaped.shape[1], channels=channels, like=data.like or data.name)
+    data = replace(data, size=data.size or shaped.side, channels=channels, like=data.like or data.name)
     return replace(config, data=data, probe=replace(config.probe, data=probe_data))
 
 

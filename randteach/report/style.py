@@ -50,9 +50,8 @@ def save(figure: Figure, folder: Path, name: str = "figure") -> None:
     """NAME.png and NAME.pdf."""
     for ending in ("png", "pdf"):
         path = folder / f"{name}.{ending}"
-        temporary = disk.beside(path)
-        figure.savefig(temporary, format=ending, dpi=200, bbox_inches="tight")
-        temporary.replace(path)
+        with disk.replacing(path) as temporary:
+            figure.savefig(temporary, format=ending, dpi=200, bbox_inches="tight")
 
 
 def graded(number: int, count: int) -> dict[str, Any]:

@@ -104,9 +104,8 @@ def write(frame: pd.DataFrame, folder: Path) -> None:
     """`results.csv`, floats in the shortest form that reads back the same, and `results.parquet`."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, save in (("results.csv", frame.to_csv), ("results.parquet", frame.to_parquet)):
-        temporary = disk.beside(folder / name)
-        save(temporary, index=False)
-        temporary.replace(folder / name)
+        with disk.replacing(folder / name) as temporary:
+            save(temporary, index=False)
 
 
 @dataclass

@@ -11,11 +11,13 @@ from loaders import Split
 from loaders.augment import AUGMENTATIONS
 from randteach import identity, nets
 from randteach.config.schema import Head as HeadConfig
+from randteach.environment.numerics import EMBED_BATCH
 from randteach.specs import DistillSpec, Draw, Network, Snapshot
-from randteach.stages.embed import drawn_encoder, embed, inputs, to_device
+from randteach.stages.embed import drawn_encoder, inputs, to_device
 from randteach.stages.recorder import Tensors, part
 
 Cache = dict[str, torch.Tensor]
+TABLE = 1 << 31  # bytes of a feature table; without one features are computed in each step
 CACHED = 2  # feature tables kept by a worker, (samples, bottleneck) floats each: 51 MB for 50,000
 
 
@@ -73,8 +75,9 @@ class Teacher(Frozen):
         # Neither augmentation nor the batch around it changes what the teacher makes of a sample.
         self.features_NF = None
         fixed = isinstance(spec.teacher, Snapshot) or spec.teacher.norm != "batch"
+        room = data.count * self.prototypes_KF.shape[1] * self.prototypes_KF.element_size() <= TABLE
         # At alpha 0 the two are one function, whose last bits a table made in other batches may miss.
-        if not AUGMENTATIONS[spec.augment].apply and fixed and spec.alpha != 0:
+        if not AUGMENTATIONS[spec.augment].apply and fixed and room and spec.alpha != 0:
             about = (spec.teacher, spec.head, spec.samples)
             self.features_NF = self._lookup(cache, identity.dumps(about), data, indices, device)
 
@@ -92,10 +95,11 @@ class Teacher(Frozen):
     ) -> torch.Tensor:
         """The feature table, a row a sample of the split; rows outside `indices` stay zero."""
         if name not in cache:
-            found = embed(self.features, inputs(data, indices, device))
-            table = found.new_zeros(data.count, found.shape[1])
-            table[torch.from_numpy(indices).to(device)] = found
             while len(cache) >= CACHED:
                 del cache[next(iter(cache))]
+            table = torch.zeros(data.count, self.prototypes_KF.shape[1], device=device)
+            rows = torch.from_numpy(indices).to(device).split(EMBED_BATCH)
+            for row, x_BCHW in zip(rows, inputs(data, indices, device), strict=True):
+                table[row] = self.features(x_BCHW)
             cache[name] = table
         return cache[name]

@@ -1,9 +1,9 @@
 """Copies of objects on this machine: of files that never change, checked by whoever reads them."""
 
-import secrets
 from contextlib import suppress
 from pathlib import Path
 
+from randteach.environment import disk
 from randteach.environment.cluster import caches
 
 ROOM = 20 << 30  # bytes that all copies may take; the oldest go first
@@ -28,14 +28,9 @@ class Copies:
     def put(self, name: str, content: bytes) -> None:
         """Keep a copy, seen whole or not at all."""
         path = self.root / name
-        temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-        try:
+        with suppress(OSError):
             path.parent.mkdir(parents=True, exist_ok=True)
-            temporary.write_bytes(content)
-            temporary.replace(path)
-        except OSError:
-            with suppress(OSError):
-                temporary.unlink(missing_ok=True)
+            disk.replace(path, content)
         self._since += len(content)
         if self._since >= LOOK:
             self._since = 0

@@ -1,7 +1,7 @@
 """Data sets in a store, so that each node of a cluster has them without their raw files.
 
-data/NAME-SHA256.safetensors   a split as networks see it: images, labels, mean, std
-data/NAME-v1.json              its file and digest, made last
+data/NAME-SHA256.safetensors   a part of a split as networks see it: images and labels
+data/NAME-v2.json              its parts with their digests, and its statistics; made last
 """
 
 from collections.abc import Iterable
@@ -37,7 +37,6 @@ class DataCache:
             about = loaders.prepared_name(name, split, size, channels)
             if self.storage.exists(f"data/{prepared.index(about)}"):
                 continue
-            files = prepared.pack(about, loaders.arrays(name, split, size, channels, root))
-            for file, content in files.items():
+            for file, content in prepared.pack(about, loaders.Raw(name, split, size, channels, root)):
                 with suppress(FileExistsError):  # another driver's: the same
                     self.storage.create(f"data/{file}", content)

@@ -31,12 +31,8 @@ def prepare(path: Path) -> None:
             return  # another process has just made it
         for left in path.parent.glob(f".{path.name}.*"):
             left.unlink(missing_ok=True)
-        whole = disk.beside(path)
-        try:
+        with disk.replacing(path) as whole:
             _make(whole)
-            whole.replace(path)
-        finally:
-            whole.unlink(missing_ok=True)
 
 
 def _usable(path: Path) -> bool:

@@ -1,6 +1,5 @@
 """What the searcher makes of what Tune tells it; with a real Tune in `test_tune.py`."""
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from randteach.engine import events
 from randteach.engine.events import Committed, Event, Placed, Refused, Returned
 from randteach.engine.queue import DONE, FAILED, Queue
 from randteach.engine.ray import connection, nodes, searcher, tune
@@ -61,10 +61,10 @@ class Told:
         self.trials += 1
         trial = str(self.trials)
         key = wire.loads(self.release.suggest(trial)["job"]).key
-        events: list[Event] = [Placed(key, node)]
+        said: list[Event] = [Placed(key, node)]
         if outcome != DONE:
-            events.append(Returned(key, outcome, BROKEN))
-        self.release.on_trial_result(trial, {"events": json.dumps(events)})
+            said.append(Returned(key, outcome, BROKEN))
+        self.release.on_trial_result(trial, {"events": events.dumps(said)})
         self.release.on_trial_complete(trial)
 
     @property
@@ -103,6 +103,6 @@ def test_what_a_store_that_is_away_refuses_is_kept_for_the_next_question(
     told = Told(tmp_path, [first, standin.probe(2, first.artifacts[0])])
     assert wire.loads(told.release.suggest("a")["job"]).key == first.key
     made = [Committed(first.key, None)]
-    told.release.on_trial_result("a", {"events": json.dumps(made)})
+    told.release.on_trial_result("a", {"events": events.dumps(made)})
     with pytest.raises(OSError, match="stale file handle"):
         told.release.suggest("b")

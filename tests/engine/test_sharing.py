@@ -100,7 +100,7 @@ def test_a_job_that_nobody_could_tell_of_for_long_has_failed(
     run.queue.finish(mine.key)
     assert run.queue.over
     assert run.queue.ended == {mine.key: "done", student.key: FAILED, probe.key: "skipped: parent failed"}
-    (error,) = (event.error for event in run.events if event.status == FAILED)
+    (error,) = (event.error for event in run.events if isinstance(event, Ended) and event.status == FAILED)
     assert "stale file handle" in error
 
 
@@ -130,7 +130,7 @@ def test_what_a_worker_made_before_it_died_is_ones_own(store: Store) -> None:
     commit(store, one.artifacts[0])
     run.queue.died(one.key, "gone")
     run.start(None)
-    assert run.queue.ended == {one.key: "done"} and not run.events[-1]["theirs"]
+    assert run.queue.ended == {one.key: "done"} and not run.events[-1].theirs
 
 
 def test_a_failed_job_is_tried_again_as_often_as_asked(store: Store) -> None:
@@ -154,7 +154,7 @@ def test_a_job_whose_worker_dies_is_made_again_but_not_for_ever(store: Store) ->
         queue.died(one.key, "gone")
     assert queue.next() == one and not queue.ended
     queue.died(one.key, "gone")
-    assert queue.over and events[-1]["status"] == "failed" and events[-1]["error"] == "gone"
+    assert queue.over and events[-1].status == "failed" and events[-1].error == "gone"
 
 
 def test_the_loss_of_a_node_is_not_its_jobs_fault(store: Store) -> None:
@@ -168,7 +168,7 @@ def test_the_loss_of_a_node_is_not_its_jobs_fault(store: Store) -> None:
     assert [event.why for event in events] == ["died", "died", *["node"] * 6, "died", "died"]
     assert queue.next() == one
     queue.died(one.key, "gone", "c", {"", "c"})
-    assert queue.over and events[-1]["status"] == "failed"
+    assert queue.over and events[-1].status == "failed"
 
 
 def test_a_job_that_takes_node_after_node_with_it_ends(store: Store) -> None:
@@ -177,7 +177,7 @@ def test_a_job_that_takes_node_after_node_with_it_ends(store: Store) -> None:
     for number in range(module.LOSSES):
         assert queue.next() == one and not queue.ended
         queue.died(one.key, "gone", f"node {number}", {""})
-    assert queue.over and events[-1]["status"] == "failed"
+    assert queue.over and events[-1].status == "failed"
 
 
 def test_a_sweep_that_stops_starts_nothing_and_waits_for_what_runs(store: Store) -> None:

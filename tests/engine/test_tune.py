@@ -84,7 +84,7 @@ def test_a_stop_does_not_wait_for_nodes_to_come(five: Tune, monkeypatch: pytest.
     waiting, last = [standin.probe(n, slot=GPU) for n in range(2)], standin.probe(100, slot=CPU)
     five.run([*waiting, last], lambda job: 1.0)
     assert five.of(last) == [Began, Committed, Ended]
-    assert [five.of(job) for job in waiting] == [["stopped"], ["stopped"]]
+    assert [five.of(job) for job in waiting] == [[Halted], [Halted]]
     assert not list((five.folder / "work").glob("*/claim-*"))
 
 

@@ -14,27 +14,28 @@ import torch
 
 from loaders import beton, ffcv_available
 from loaders.beton import Beton, ensure, threads_kept
-from loaders.order import Indices
 from loaders.resize import Images
+from tests.loaders.sources import Given
 
 pytestmark = pytest.mark.skipif(not ffcv_available(), reason="FFCV is not installed")
 COUNT = 20_000  # more than the 64 KiB of a pipe hold, as with any real set
 
 
-def _source() -> tuple[Images, Indices, tuple[float, ...], tuple[float, ...]]:
+def _source() -> Given:
     draws = np.random.default_rng(0)
     images = draws.integers(0, 256, (COUNT, 1, 2, 2), np.uint8)
-    return images, draws.integers(0, 10, COUNT), (0.25,), (0.5,)
+    return Given(images, draws.integers(0, 10, COUNT), (0.25,), (0.5,))
 
 
 def _check(found: Beton) -> None:
     """The file holds what the source gives, to the last byte and label."""
     from loaders.ffcv import FFCVSplit
 
-    images, labels, mean, std = _source()
-    assert (found.count, found.mean, found.std) == (COUNT, mean, std)
+    given = _source()
+    images, labels = given.images, given.labels
+    assert (found.count, (found.mean, found.std)) == (COUNT, given.statistics())
     split = FFCVSplit("set", "train", found)
-    assert split.labels is not None and np.array_equal(split.labels, labels)
+    assert labels is not None and np.array_equal(split.labels, labels)
     batch = next(split.reader(COUNT).epoch(0))
     assert torch.equal(batch.images_BCHW, torch.from_numpy(images))
     assert torch.equal(batch.labels_B, torch.from_numpy(labels))
@@ -77,7 +78,7 @@ def test_one_of_three_processes_writes(tmp_path: Path, fork: Fork) -> None:
     folder, calls = tmp_path / "cache", tmp_path / "calls"
     together = get_context("fork").Barrier(3)
 
-    def source() -> tuple[Images, Indices, tuple[float, ...], tuple[float, ...]]:
+    def source() -> Given:
         with open(calls, "a") as file:
             file.write(f"{os.getpid()}\n")
         return _source()
@@ -124,9 +125,10 @@ def test_a_writer_that_fails_says_so(tmp_path: Path, fork: Fork) -> None:
     """It neither hangs nor leaves a file, and the next one writes."""
 
     def fail() -> None:
-        images, labels, mean, std = _source()
+        source = _source()
+        source.labels = source.labels[:-1]
         with pytest.raises(IndexError):
-            ensure("set", tmp_path, lambda: (images, labels[:-1], mean, std))
+            ensure("set", tmp_path, lambda: source)
         assert [path.name for path in tmp_path.iterdir()] == [".set.lock"]
 
     assert fork(fail) == [0], "the writer hangs or fails otherwise"

@@ -169,12 +169,10 @@ def test_a_set_that_is_not_the_official_one_is_refused(name: str, tmp_path: Path
 def test_a_damaged_batch_is_unpacked_anew(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     images = _make(name, tmp_path, monkeypatch)["train"][0]
     assert np.array_equal(load(name, "train", tmp_path)[0], images)
-    load.cache_clear()
     kind = CIFAR10 if name == "cifar10" else CIFAR100
     batch = tmp_path / kind.base_folder / kind.train_list[0][0]
     batch.write_bytes(batch.read_bytes()[:100])
     assert np.array_equal(load(name, "train", tmp_path)[0], images)
-    load.cache_clear()
     batch.write_bytes(batch.read_bytes()[:100])
     next(_archives(name, tmp_path)).unlink()
     with pytest.raises(DataError, match="missing or corrupt"):
@@ -224,7 +222,6 @@ def test_mnist5k_is_split_by_class(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         seen |= {image.tobytes(): int(label) for image, label in zip(images, labels, strict=True)}
     pixels, labels = mnist_data()  # the package's own reader; its images are all different
     assert seen == {p.tobytes(): int(n) for p, n in zip(pixels.astype(np.uint8), labels, strict=True)}
-    load.cache_clear()
     monkeypatch.setattr(mnist5k, "SHA256", "0" * 64)
     with pytest.raises(DataError, match=r"mnist_5k.csv.gz: its checksum is 846f6cad587fea38"):
         load("mnist5k", "train", tmp_path)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from loaders import Batch, DataError, LoaderError, Reader, Split, ffcv_available, open_split
+from loaders import Batch, DataError, LoaderError, Raw, Reader, Split, ffcv_available, open_split
 from loaders.order import balanced, held_out, permutation
 
 needs_ffcv = pytest.mark.skipif(not ffcv_available(), reason="FFCV is not installed")
@@ -213,11 +213,10 @@ def test_torchs_threads_are_left_alone(splits: dict[str, Split]) -> None:
 
 @needs_ffcv
 def test_a_damaged_file_is_written_anew(tmp_path: Path, splits: dict[str, Split]) -> None:
-    from loaders import arrays
     from loaders.beton import ensure
 
-    def source():  # type: ignore[no-untyped-def]
-        return arrays("mnist5k", "test", 16, 1, tmp_path)
+    def source() -> Raw:
+        return Raw("mnist5k", "test", 16, 1, tmp_path)
 
     first = ensure("set", tmp_path, source)
     content = first.path.read_bytes()

@@ -8,10 +8,13 @@ import pytest
 import torch
 
 import loaders
-from loaders import DataError, open_images, open_split, prepared
+from loaders import DataError, Raw, open_images, open_split, prepared
+from loaders.resize import Images
+from loaders.source import held
 from randteach.specs import Samples
 from randteach.store.data_cache import DataCache
 from randteach.store.store import Store
+from tests.loaders.sources import Given
 
 FORM = {"size": 16, "channels": 1}
 WANTED = [(Samples("mnist5k", "", 1, 16, 100), split) for split in ("train", "test")]
@@ -47,7 +50,7 @@ def test_a_node_without_raw_files_reads_the_same(
         here = open_split("mnist5k", split, loader="memory", root=tmp_path, cache=tmp_path, **FORM)
         about = {"loader": loader, "root": NOWHERE, "cache": tmp_path / "node", **FORM}
         with monkeypatch.context() as without:
-            without.setattr(loaders, "arrays", None)  # there are no raw files
+            without.setattr(loaders, "Raw", None)  # there are no raw files
             node = open_split("mnist5k", split, data_cache=data_cache, **about)
         assert (node.count, node.shape, node.mean, node.std) == (here.count, here.shape, here.mean, here.std)
         batches = [list(it.reader(300, seed=1).epoch(0)) for it in (here, node)]
@@ -61,15 +64,37 @@ def test_it_is_put_and_fetched_once(data_cache: Counting, any_store: Store, tmp_
     data_cache.publish(WANTED, NOWHERE)  # from raw files that are not there
     assert sorted(any_store.storage.walk("data", 1)) == before
     name = loaders.prepared_name("mnist5k", "test", 16, 1)
-    first = prepared.fetched(name, data_cache, tmp_path / "node")
-    second = prepared.fetched(name, data_cache, tmp_path / "node")
-    assert first and second and np.array_equal(first[0], second[0])
-    assert data_cache.fetched == ["json", "safetensors", "json"]
+
+    def fetch() -> Images:
+        source = prepared.fetched(name, data_cache, tmp_path / "node")
+        assert source
+        return held(source)[0]
+
+    first, second = fetch(), fetch()
+    assert np.array_equal(first, second) and data_cache.fetched == ["json", "safetensors", "json"]
     (copy,) = (tmp_path / "node").glob("*.safetensors")
     copy.write_bytes(copy.read_bytes()[:-1])
-    third = prepared.fetched(name, data_cache, tmp_path / "node")
-    assert third and np.array_equal(first[0], third[0]) and data_cache.fetched[-1] == "safetensors"
+    assert np.array_equal(first, fetch()) and data_cache.fetched[-1] == "safetensors"
     assert prepared.fetched("other", data_cache, tmp_path) is None
+
+
+def test_a_large_split_goes_in_parts(
+    any_store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody holds all of it, and the FFCV file made of the parts is that of the whole."""
+    whole = Raw("mnist5k", "train", 16, 1, tmp_path)
+    images, labels = held(whole)
+    monkeypatch.setattr("loaders.source.PIECE", 100 * 256)
+    monkeypatch.setattr("loaders.prepared.PIECE", 1000 * 256)
+    DataCache(any_store).publish([WANTED[0]], tmp_path)
+    assert len(list(any_store.storage.walk("data", 1))) == 4 + 1
+    source = prepared.fetched(
+        loaders.prepared_name("mnist5k", "train", 16, 1), DataCache(any_store), tmp_path / "node"
+    )
+    assert source and source.statistics() == whole.statistics()
+    assert max(len(part) for part, _ in source.chunks()) == 1000
+    found, theirs = held(source)
+    assert np.array_equal(found, images) and labels is not None and np.array_equal(theirs, labels)
 
 
 @pytest.mark.parametrize("ending", [".safetensors", ".json"])
@@ -79,7 +104,7 @@ def test_what_is_damaged_is_told(data_cache: Counting, any_store: Store, tmp_pat
             content = any_store.storage.read(f"data/{name}")
             any_store.storage.replace(f"data/{name}", content[:-1])
     with pytest.raises(DataError, match=r"in the store's data: .*damaged; delete it"):
-        prepared.fetched(loaders.prepared_name("mnist5k", "test", 16, 1), data_cache, tmp_path / "node")
+        read(loaders.prepared_name("mnist5k", "test", 16, 1), data_cache, tmp_path / "node")
 
 
 FILES = ["/outside", "../" * 9 + "outside", "x/../../x", "mnist5k.safetensors", "..", "", "a\0b", "x" * 300]
@@ -91,19 +116,38 @@ def test_no_path_is_made_of_what_an_index_says(data_cache: Counting, tmp_path: P
     name = loaders.prepared_name("mnist5k", "test", 16, 1)
     index = f"data/{prepared.index(name)}"
     about = json.loads(data_cache.storage.read(index))
-    wrong = [json.dumps(about | {key: file}).encode() for file in FILES for key in ("file", "sha256")]
-    for text in [*wrong, b"", b"[]", b"7", b"[" * 10**5, b"1" * 5000, b"\xff", b" " * 10**5]:
+    (part,) = about["parts"]
+    parts = [part | {key: file} for file in FILES for key in ("file", "sha256")]
+    wrong = [json.dumps(about | {"parts": [part]}).encode() for part in parts]
+    changes = [
+        {"count": 10**12},
+        {"count": -1},
+        {"count": 999},
+        {"shape": [1, 16]},
+        {"parts": []},
+        {"mean": 0},
+    ]
+    wrong += [json.dumps(about | change).encode() for change in changes]
+    for text in [*wrong, b"", b"[]", b"7", b"[" * 10**5, b"1" * 5000, b"\xff", b" " * (prepared.INDEX + 1)]:
         data_cache.storage.replace(index, text)
         with pytest.raises(DataError, match=r"is damaged; delete it|can't be read .*longer"):
-            prepared.fetched(name, data_cache, tmp_path / "node")
-    assert not (tmp_path / "node").exists()
+            read(name, data_cache, tmp_path / "node")
+    assert {path.suffix for path in (tmp_path / "node").iterdir()} == {".fetch", ".safetensors"}
 
 
 def test_what_is_no_split_is_told(any_store: Store, tmp_path: Path) -> None:
     name = loaders.prepared_name("mnist5k", "test", 16, 1)
     images, labels = np.zeros((2, 1, 16, 16), np.uint8), np.zeros(2, np.int64)
     for wrong in ((images[0], labels), (images.astype(np.float32), labels), (images, labels[:1])):
-        for file, content in prepared.pack(name, (*wrong, (0.0,), (1.0,))).items():
+        source = Given(images, labels, (0.0,), (1.0,))
+        source.images, source.labels = wrong
+        for file, content in prepared.pack(name, source):
             any_store.storage.replace(f"data/{file}", content)
         with pytest.raises(DataError, match="holds no split"):
-            prepared.fetched(name, DataCache(any_store), tmp_path / "node")
+            read(name, DataCache(any_store), tmp_path / "node")
+
+
+def read(name: str, data_cache: DataCache, folder: Path) -> None:
+    source = prepared.fetched(name, data_cache, folder)
+    assert source
+    held(source)

@@ -1,7 +1,7 @@
 """The `randteach` command: what one does beside running a sweep."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from rich.console import Console
 
@@ -15,6 +15,10 @@ PATHS = {"out": "--out", "file": "FILE"}  # that options and arguments name; a s
 MLFLOW = "MLflow's server (default: the cluster's, else the database in OUT)"
 
 
+Action = Callable[[argparse.Namespace, Console], int]
+OnStore = Callable[[argparse.Namespace, Store, Console], int]
+
+
 def run(argv: Sequence[str]) -> int:
     """Parse and run; the exit code."""
     args = _parser().parse_args(argv)
@@ -22,40 +26,13 @@ def run(argv: Sequence[str]) -> int:
         if name in args:
             setattr(args, name, paths.absolute(getattr(args, name), shown))
     console = Terminal()
-    if args.action == "settings":
-        from randteach.cli.commands import settings
-
-        print(settings.table(), end="")
-        return 0
-    if args.action == "datasets":
-        from loaders.datasets import page
-
-        print(page.table(), end="")
-        return 0
-    if args.action == "ui":
-        from randteach.cli.commands import ui
-
-        return ui.ui(args.out, args.port)
-    if args.action == "serve":
-        from randteach.cli.commands import ui
-
-        return ui.serve(_store(args), args.port)
-    if args.action == "token":
-        from randteach.environment import security
-
-        print(f"{security.ensure_token()}: the token of Ray, readable by you alone")
-        return 0
-    if args.action == "doctor":
-        from randteach.cli.commands import doctor
-
-        return doctor.run(_store(args), args.address, args.mlflow, console)
-    if args.action == "keys":
-        from randteach.cli.commands import keys
-
-        return keys.since(args.since, console) if args.since else keys.show(console)
+    if args.action in ACTIONS:
+        return ACTIONS[args.action](args, console)
     store = Store(_store(args))
     with store.reading():
-        return _on_store(args, store, console)
+        if args.action != "import":
+            store.check_there()
+        return ON_STORE[args.action](args, store, console)
 
 
 def _store(args: argparse.Namespace) -> str:
@@ -65,31 +42,136 @@ def _store(args: argparse.Namespace) -> str:
     return args.store or (there.store if there else str(args.out / "store"))
 
 
-def _on_store(args: argparse.Namespace, store: Store, console: Console) -> int:
-    from randteach.cli.commands import archive, imports, inventory, upkeep, verify, watch
+def _settings(args: argparse.Namespace, console: Console) -> int:
+    from randteach.cli.commands import settings
 
-    if args.action == "import":
-        return imports.import_(store, args.file, console)
-    store.check_there()
-    if args.action == "ls":
-        return inventory.ls(store, args.study, args.filters, console, other_code=args.other_code)
-    if args.action == "show":
-        return inventory.show(store, args.key, console)
-    if args.action == "status":
-        return watch.status(store, console)
-    if args.action == "logs":
-        return watch.logs(store, args.key, console)
-    if args.action == "verify":
-        return verify.verify(store, args.set_aside, console)
-    if args.action == "gc":
-        return upkeep.gc(store, args.yes, console)
-    if args.action == "export":
-        return archive.export(store, args.study, args.file, console)
+    print(settings.table(), end="")
+    return 0
+
+
+def _datasets(args: argparse.Namespace, console: Console) -> int:
+    from loaders.datasets import page
+
+    print(page.table(), end="")
+    return 0
+
+
+def _dataset(args: argparse.Namespace, console: Console) -> int:
+    from randteach.cli.commands import dataset
+
+    return dataset.add(args.file, args.size, args.name, console)
+
+
+def _ui(args: argparse.Namespace, console: Console) -> int:
+    from randteach.cli.commands import ui
+
+    return ui.ui(args.out, args.port)
+
+
+def _serve(args: argparse.Namespace, console: Console) -> int:
+    from randteach.cli.commands import ui
+
+    return ui.serve(_store(args), args.port)
+
+
+def _token(args: argparse.Namespace, console: Console) -> int:
+    from randteach.environment import security
+
+    print(f"{security.ensure_token()}: the token of Ray, readable by you alone")
+    return 0
+
+
+def _doctor(args: argparse.Namespace, console: Console) -> int:
+    from randteach.cli.commands import doctor
+
+    return doctor.run(_store(args), args.address, args.mlflow, console)
+
+
+def _keys(args: argparse.Namespace, console: Console) -> int:
+    from randteach.cli.commands import keys
+
+    return keys.since(args.since, console) if args.since else keys.show(console)
+
+
+ACTIONS: dict[str, Action] = {
+    "dataset": _dataset,
+    "datasets": _datasets,
+    "doctor": _doctor,
+    "keys": _keys,
+    "serve": _serve,
+    "settings": _settings,
+    "token": _token,
+    "ui": _ui,
+}
+
+
+def _import(args: argparse.Namespace, store: Store, console: Console) -> int:
+    from randteach.cli.commands import imports
+
+    return imports.import_(store, args.file, console)
+
+
+def _ls(args: argparse.Namespace, store: Store, console: Console) -> int:
+    from randteach.cli.commands import inventory
+
+    return inventory.ls(store, args.study, args.filters, console, other_code=args.other_code)
+
+
+def _show(args: argparse.Namespace, store: Store, console: Console) -> int:
+    from randteach.cli.commands import inventory
+
+    return inventory.show(store, args.key, console)
+
+
+def _status(args: argparse.Namespace, store: Store, console: Console) -> int:
+    from randteach.cli.commands import watch
+
+    return watch.status(store, console)
+
+
+def _logs(args: argparse.Namespace, store: Store, console: Console) -> int:
+    from randteach.cli.commands import watch
+
+    return watch.logs(store, args.key, console)
+
+
+def _verify(args: argparse.Namespace, store: Store, console: Console) -> int:
+    from randteach.cli.commands import verify
+
+    return verify.verify(store, args.set_aside, console)
+
+
+def _gc(args: argparse.Namespace, store: Store, console: Console) -> int:
+    from randteach.cli.commands import upkeep
+
+    return upkeep.gc(store, args.yes, console)
+
+
+def _export(args: argparse.Namespace, store: Store, console: Console) -> int:
+    from randteach.cli.commands import archive
+
+    return archive.export(store, args.study, args.file, console)
+
+
+def _track(args: argparse.Namespace, store: Store, console: Console) -> int:
     from randteach.cli.commands import track
 
     there = cluster.here()
     server = args.mlflow or (there.mlflow if there else None)
     return track.run(args.out, store, args.study, server, console)
+
+
+ON_STORE: dict[str, OnStore] = {
+    "export": _export,
+    "gc": _gc,
+    "import": _import,
+    "logs": _logs,
+    "ls": _ls,
+    "show": _show,
+    "status": _status,
+    "track": _track,
+    "verify": _verify,
+}
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -138,4 +220,10 @@ def _parser() -> argparse.ArgumentParser:
     add("token", "make the token that keeps strangers out of Ray, where there is none", store=False)
     add("settings", "list all settings, as docs/settings.md does", store=False)
     add("datasets", "list all data sets, as docs/datasets.md does", store=False)
+    about = "print the declaration of a data set of one's own, with its checksum"
+    own = add("dataset", about, store=False).add_subparsers(dest="what", required=True, metavar="ACTION")
+    one = own.add_parser("add", help=about, description=about, allow_abbrev=False)
+    one.add_argument("file", metavar="FOLDER", help="train/CLASS/*.png and test/CLASS/*.png, or an .npz")
+    one.add_argument("--size", type=count, help="height and width that its images are brought to")
+    one.add_argument("--name", help="prefix and name (default: mylab.FOLDER)")
     return parser

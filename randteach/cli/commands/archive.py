@@ -10,7 +10,6 @@ import io
 import json
 import tarfile
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from pathlib import Path
 
 from rich.console import Console
@@ -35,20 +34,19 @@ def export(store: Store, study: str, target: Path, console: Console) -> int:
     last = plans.last_file(store, study)
     if target.exists():
         raise UserError(f"{target}: is there already; delete it, or give another name")
-    temporary = disk.beside(target)
     artifacts, newer = _split(store, _artifacts(store, entries))
     about = {"format": FORMAT, "study": study, "artifacts": len(artifacts)}
-    try:
-        with damage_told(), disk.writing(target.parent, "FILE"), tarfile.open(temporary, "w") as tar:
-            _add(tar, "export.json", json.dumps(about).encode())
-            for path in [*(path for path in plans.readable(store, study) if path != last), last]:
-                _add(tar, path, store.storage.read(path))
-            for artifact in artifacts:
-                _add_artifact(tar, store, artifact)
-        temporary.replace(target)
-    finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
+    with (
+        damage_told(),
+        disk.writing(target.parent, "FILE"),
+        disk.replacing(target) as temporary,
+        tarfile.open(temporary, "w") as tar,
+    ):
+        _add(tar, "export.json", json.dumps(about).encode())
+        for path in [*(path for path in plans.readable(store, study) if path != last), last]:
+            _add(tar, path, store.storage.read(path))
+        for artifact in artifacts:
+            _add_artifact(tar, store, artifact)
     made = f"{paths.short(target)}: {study}, {len(artifacts)} artifacts"
     _told(store, entries, made, target, newer, console)
     return 0

@@ -1,0 +1,56 @@
+"""The checksum of a set's files: taken in full at first, and again where a size or a time has changed."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from loaders.datasets.dataset import DataSet, Files
+from loaders.disk import replacing
+from loaders.errors import DataError
+
+DIGITS = 16
+
+
+def checksum(files: Mapping[str, Path]) -> str:
+    """A checksum of some files' names and contents; DataError where one can't be read."""
+    whole = hashlib.sha256()
+    for name, path in sorted(files.items()):
+        try:
+            with open(path, "rb") as file:
+                content = hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            raise DataError(f"{path}: can't be read ({error.strerror})") from None
+        whole.update(f"{name}\0{content}\n".encode())
+    return f"sha256:{whole.hexdigest()[:DIGITS]}"
+
+
+def verify(known: DataSet, root: Path, cache: Path) -> None:
+    """DataError where a set's files are not those that were declared; a set without files of its own is fine.
+
+    What was found whole is noted in `cache`, by size and time of change.
+    """
+    reader: object = known.read
+    if not isinstance(reader, Files):
+        return
+    files = reader.files(root)
+    stamps = {name: [path.stat().st_size, path.stat().st_mtime_ns] for name, path in files.items()}
+    note = cache / f"{known.name}-{known.checksum.partition(':')[2]}-files.json"
+    about = {"root": str(root), "files": stamps}
+    if _read(note) == about:
+        return
+    if (found := checksum(files)) != known.checksum:
+        raise DataError(
+            f"data.name={known.name}: its files have the checksum {found}, declared is {known.checksum}; put "
+            f"back the files that were declared, or declare checksum={found!r} for results of their own"
+        )
+    cache.mkdir(parents=True, exist_ok=True)
+    with replacing(note) as temporary:
+        temporary.write_text(json.dumps(about))
+
+
+def _read(path: Path) -> object:
+    try:
+        return json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return None
