@@ -61,14 +61,14 @@ RANK = Kind(
 )
 
 
-def rank_job(point: rt.Config, reference: rt.Snapshot | rt.Draw, probe: rt.Job) -> rt.Job:
+def rank_job(point: rt.Point, reference: rt.Snapshot | rt.Draw, probe: rt.Job) -> rt.Job:
     """The measurement of what a probe looks at, with the probe's labels and parents."""
     samples = rt.distilled(point)
     spec = FeatureRank(reference, replace(samples, count=min(COUNT, samples.count)))
     return rt.Job(RANK.name, spec, {}, probe.parents, rank=(2,), labels=probe.labels)
 
 
-def jobs(point: rt.Config) -> Iterator[rt.Job]:
+def jobs(point: rt.Point) -> Iterator[rt.Job]:
     """A student, and the rank of its teacher's features and of those of each snapshot."""
     student = rt.distill_job(point)
     yield student
@@ -100,8 +100,9 @@ STUDY = rt.Study(
     name="feature_rank",
     question=(__doc__ or "").partition("\n")[0],
     presets={
-        "mini": rt.presets.MINIATURE | {"seed": "0,1", "alpha": "1e-10,0.6,1", "probe.at": "[0,1,2,5,10]"},
-        "paper": rt.presets.PAPER | {"alpha": "1e-10,0.5,1", "probe.at": "[0,10,50,100]"},
+        "mini": rt.presets.MINIATURE
+        | {"seed": (0, 1), "alpha": (1e-10, 0.6, 1.0), "probe.at": [0, 1, 2, 5, 10]},
+        "paper": rt.presets.PAPER | {"alpha": (1e-10, 0.5, 1.0), "probe.at": [0, 10, 50, 100]},
     },
     jobs=jobs,
     reports=(rt.Report("feature_rank", draw, lambda results: []),),

@@ -18,18 +18,18 @@ except ModuleNotFoundError as error:
     raise SystemExit(f"error: {error}; `source .venv/bin/activate` first, which `make setup` makes") from None
 
 MINI = rt.presets.MINIATURE | {
-    "seed": "0,1",
-    "alpha": "1e-10,0.3,0.6,0.8,1",
-    "probe.at": "[0,1,2,5,10]",
+    "seed": (0, 1),
+    "alpha": (1e-10, 0.3, 0.6, 0.8, 1.0),
+    "probe.at": [0, 1, 2, 5, 10],
 }
 
 PAPER = rt.presets.PAPER | {
-    "alpha": "1e-10,0.1,0.2,0.3,0.4,0.5,0.6,0.7,0.8,0.9,1",
-    "probe.at": "[0,1,2,5,10,20,30,40,50,60,70,80,90,100]",
+    "alpha": (1e-10, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0),
+    "probe.at": [0, 1, 2, 5, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100],
 }
 
 
-def jobs(point: rt.Config) -> Iterator[rt.Job]:
+def jobs(point: rt.Point) -> Iterator[rt.Job]:
     """A student, what it triggers, and probes of what it is compared with."""
     student = rt.distill_job(point)
     yield student

@@ -21,18 +21,18 @@ except ModuleNotFoundError as error:
     raise SystemExit(f"error: {error}; `source .venv/bin/activate` first, which `make setup` makes") from None
 
 MINI = rt.presets.MINIATURE | {
-    "seed": "0,1",
-    "plane.resolution": "13",
-    "plane.train_size": "2000",
-    "plane.test_size": "2000",
+    "seed": (0, 1),
+    "plane.resolution": 13,
+    "plane.train_size": 2000,
+    "plane.test_size": 2000,
 }
 
 PAPER = rt.presets.PAPER | {
-    "net.arch": "vgg11,resnet18",
+    "net.arch": ("vgg11", "resnet18"),
 }
 
 
-def jobs(point: rt.Config) -> Iterator[rt.Job]:
+def jobs(point: rt.Point) -> Iterator[rt.Job]:
     """The students that span the plane with their teacher, and its points."""
     yield from rt.plane_jobs(point)
 
@@ -43,7 +43,6 @@ STUDY = rt.Study(
     presets={"mini": MINI, "paper": PAPER},
     jobs=jobs,
     reports=(rt.report.LANDSCAPE,),
-    unused={"alpha": "plane.alphas"},
 )
 
 if __name__ == "__main__":

@@ -20,25 +20,25 @@ except ModuleNotFoundError as error:
     raise SystemExit(f"error: {error}; `source .venv/bin/activate` first, which `make setup` makes") from None
 
 MINI = rt.presets.MINIATURE | {
-    "seed": "0,1",
-    "alpha": "1e-10",
-    "train.epochs": "8",
-    "train.milestones": "[4,6]",
-    "train.padding": "2",
-    "rounds": "5",
-    "tickets.fraction": "0.36",
-    "tickets.rewind": "[0,1]",
-    "tickets.controls": "[random_layers]",
+    "seed": (0, 1),
+    "alpha": 1e-10,
+    "train.epochs": 8,
+    "train.milestones": [4, 6],
+    "train.padding": 2,
+    "rounds": 5,
+    "tickets.fraction": 0.36,
+    "tickets.rewind": [0, 1],
+    "tickets.controls": ["random_layers"],
 }
 
 PAPER = rt.presets.PAPER | {
-    "alpha": "1e-10",
-    "rounds": "24",
-    "tickets.controls": "[random_layers,reinit]",
+    "alpha": 1e-10,
+    "rounds": 24,
+    "tickets.controls": ["random_layers", "reinit"],
 }
 
 
-def jobs(point: rt.Config) -> Iterator[rt.Job]:
+def jobs(point: rt.Point) -> Iterator[rt.Job]:
     """A student; rounds of pruning of it, of its teacher, and of their controls."""
     student = rt.distill_job(point)
     yield student
@@ -51,7 +51,6 @@ STUDY = rt.Study(
     presets={"mini": MINI, "paper": PAPER},
     jobs=jobs,
     reports=(rt.report.TICKETS,),
-    unused={"tickets.alphas": "alpha", "connect.alphas": "alpha"},
 )
 
 if __name__ == "__main__":

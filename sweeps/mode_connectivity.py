@@ -21,27 +21,27 @@ except ModuleNotFoundError as error:
     raise SystemExit(f"error: {error}; `source .venv/bin/activate` first, which `make setup` makes") from None
 
 MINI = rt.presets.MINIATURE | {
-    "seed": "0,1",
-    "alpha": "1e-10",
-    "probe.at": "[1,3,10]",
-    "train.epochs": "8",
-    "train.milestones": "[4,6]",
-    "train.padding": "2",
-    "connect.at": "[1,3,10]",
-    "connect.children": "3",
-    "connect.points": "11",
-    "connect.train_size": "2000",
-    "connect.test_size": "2000",
+    "seed": (0, 1),
+    "alpha": 1e-10,
+    "probe.at": [1, 3, 10],
+    "train.epochs": 8,
+    "train.milestones": [4, 6],
+    "train.padding": 2,
+    "connect.at": [1, 3, 10],
+    "connect.children": 3,
+    "connect.points": 11,
+    "connect.train_size": 2000,
+    "connect.test_size": 2000,
 }
 
 PAPER = rt.presets.PAPER | {
-    "alpha": "1e-10",
-    "probe.at": "[1,5,20,50,100]",
-    "connect.at": "[1,5,20,50,100]",
+    "alpha": 1e-10,
+    "probe.at": [1, 5, 20, 50, 100],
+    "connect.at": [1, 5, 20, 50, 100],
 }
 
 
-def jobs(point: rt.Config) -> Iterator[rt.Job]:
+def jobs(point: rt.Point) -> Iterator[rt.Job]:
     """A student; children of its checkpoints and of its teacher, and the lines between them."""
     student = rt.distill_job(point)
     yield student
@@ -54,7 +54,6 @@ STUDY = rt.Study(
     presets={"mini": MINI, "paper": PAPER},
     jobs=jobs,
     reports=(rt.report.CONNECTIVITY,),
-    unused={"tickets.alphas": "alpha", "connect.alphas": "alpha"},
 )
 
 if __name__ == "__main__":

@@ -19,18 +19,18 @@ except ModuleNotFoundError as error:
     raise SystemExit(f"error: {error}; `source .venv/bin/activate` first, which `make setup` makes") from None
 
 MINI = rt.presets.MINIATURE | {
-    "seed": "0,1",
-    "alpha": "1e-10,0.6",
-    "rounds": "3",
+    "seed": (0, 1),
+    "alpha": (1e-10, 0.6),
+    "rounds": 3,
 }
 
 PAPER = rt.presets.PAPER | {
-    "alpha": "1e-10",
-    "rounds": "5",
+    "alpha": 1e-10,
+    "rounds": 5,
 }
 
 
-def jobs(point: rt.Config) -> Iterator[rt.Job]:
+def jobs(point: rt.Point) -> Iterator[rt.Job]:
     """Students, each the teacher of the next, and probes of them, of the first teacher and of pixels."""
     student = None
     for _ in range(point.rounds):

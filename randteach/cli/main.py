@@ -18,7 +18,7 @@ from randteach.config import overrides
 from randteach.environment import cluster, code, disk, paths, security
 from randteach.environment.console import Terminal
 from randteach.errors import UserError
-from randteach.jobs import outside, study
+from randteach.jobs import effect, outside, study
 from randteach.jobs.study import Study
 from randteach.store import remake
 from randteach.store.missing import missing as lacking
@@ -83,11 +83,10 @@ def _sweep(sweep: Study, argv: Sequence[str]) -> int:
     axes = overrides.parse(sweep.presets[args.preset], args.settings)
     have = machines.there(None if args.local else args.address)
     axes = machines.fill_in(axes, have, console)
-    for useless in axes.typed & sweep.unused.keys():
-        raise UserError(f"{useless}: has no effect in {sweep.name}; set {sweep.unused[useless]}")
     raw = axes.values.get("data.root", (None,))[0]
     root = out / "data" if raw is None else paths.absolute(raw, "data.root")
     plan = study.expand(sweep, axes, name)
+    effect.check(sweep, axes)
     store = Store(out / "store" if args.store is None else args.store)
     store.check_format()
     with disk.writing(out, "--out"):

@@ -20,6 +20,7 @@ from randteach.engine.signals import stoppable
 from randteach.environment import cluster, code, disk, numerics
 from randteach.environment.outside import Source
 from randteach.errors import Damaged
+from randteach.jobs import recorded
 from randteach.jobs.job import Job
 from randteach.jobs.study import Plan, Study
 from randteach.report import results, table
@@ -103,7 +104,7 @@ class Run:
                 with suppress(OSError):  # nothing to make: a store that can only be read is good enough
                     self._begin(stack)
             stack.enter_context(stoppable(self.session, self.request.max_hours, self.say))
-            self.projector.start(plans.project(self.plan, self.sweep.question))
+            self.projector.start(recorded.project(self.plan, self.sweep.question))
             try:
                 for _ in range(ROUNDS):
                     self._make(missing)
@@ -148,8 +149,7 @@ class Run:
         queue = Queue(missing, self.store, self._emit, claims, lambda: self.session.stopping, request.retry)
         with self.progress:
             if request.local:
-                every = request.checkpoint_every
-                local.run(queue, replace(context, session=token, checkpoint_every=every))
+                local.run(queue, replace(context, session=token, checkpoint_every=request.checkpoint_every))
             else:
                 options = worker.Options(
                     self.store.address,

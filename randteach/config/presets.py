@@ -1,25 +1,58 @@
-"""What the presets of all sweeps have in common, so that they share students."""
+"""Presets: values of settings by their names, and what those of all sweeps have in common.
 
-MINIATURE = {
+A tuple is an axis, a list is a value. Settings that go together have one axis, with a tuple a point:
+`{"net.arch:data.size": (("resnet18", 16), ("vgg11", 32))}`.
+"""
+
+from collections.abc import Mapping
+
+from randteach.config.labels import label
+
+Scalar = str | int | float | bool | None
+Value = Scalar | list[Scalar]
+Preset = Mapping[str, Value | tuple[Value | tuple[Value, ...], ...]]
+TIE = ":"  # between settings that have one axis, and between their values
+
+MINIATURE: dict[str, Value | tuple[Value | tuple[Value, ...], ...]] = {
     "net.arch": "resnet18",
-    "net.width": "8",
-    "head.hidden_dims": "[256,256]",
-    "head.bottleneck_dim": "64",
-    "head.out_dim": "1024",
+    "net.width": 8,
+    "head.hidden_dims": [256, 256],
+    "head.bottleneck_dim": 64,
+    "head.out_dim": 1024,
     "data.name": "fashion_mnist",
     "data.like": "fashion_mnist",
-    "data.size": "16",
-    "data.train_size": "10000",
-    "distill.batch_size": "128",
-    "distill.epochs": "10",
-    "probe.train_size": "10000",
-    "probe.test_size": "5000",
+    "data.size": 16,
+    "data.train_size": 10000,
+    "distill.batch_size": 128,
+    "distill.epochs": 10,
+    "probe.train_size": 10000,
+    "probe.test_size": 5000,
 }
 
-PAPER = {
-    "seed": "0,1,2",
-    "net.arch": "resnet18,vgg11",
+PAPER: dict[str, Value | tuple[Value | tuple[Value, ...], ...]] = {
+    "seed": (0, 1, 2),
+    "net.arch": ("resnet18", "vgg11"),
     "data.name": "cifar10",
     "data.like": "cifar10",
-    "distill.epochs": "100",
+    "distill.epochs": 100,
 }
+
+
+def texts(preset: Preset) -> dict[str, str]:
+    """A preset as it would be typed; texts stay as they are."""
+    return {name: _text(value, ",") for name, value in preset.items()}
+
+
+def _text(value: object, between: str) -> str:
+    if isinstance(value, tuple):
+        return between.join(_quoted(_text(one, TIE)) for one in value)
+    if isinstance(value, list):
+        return f"[{','.join(_quoted(_text(one, ',')) for one in value)}]"
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    return label(value)
+
+
+def _quoted(text: str) -> str:
+    """A text that has a comma of its own, in quotes."""
+    return f'"{text}"' if "," in text and not text.startswith("[") else text

@@ -99,8 +99,8 @@ READERS: Mapping[str, Callable[[str], Any]] = MappingProxyType(
 )
 
 
-def split(text: str) -> list[str]:
-    """Parts between commas that stand outside brackets and quotes."""
+def split(text: str, between: str = ",") -> list[str]:
+    """Parts between commas, or another sign, that stand outside brackets and quotes."""
     parts, depth, quote = [""], 0, ""
     for char in text:
         if quote:
@@ -111,7 +111,7 @@ def split(text: str) -> list[str]:
             depth += 1
         elif char in "]})":
             depth -= 1
-        if char == "," and not depth and not quote:
+        if char == between and not depth and not quote:
             parts.append("")
         else:
             parts[-1] += char

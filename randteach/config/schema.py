@@ -130,12 +130,7 @@ class Config:
     data: Data = field(default_factory=Data)
     distill: Distill = field(default_factory=Distill)
     probe: Probe = field(default_factory=Probe)
-    downstream: list[str] = setting(
-        ["probe"],
-        "jobs below each student",
-        choices=("probe", "tickets", "connect"),
-        key=False,
-    )
+    downstream: list[str] = setting(["probe"], "jobs below each student", key=False)
     rounds: int = setting(1, "of pruning, or of restarts", low=1, key=False)
     train: Train = field(default_factory=Train)
     tickets: Tickets = field(default_factory=Tickets)

@@ -63,3 +63,8 @@ def parts(name: str) -> list[str]:
         if part in ("", ".", "..") or not part.isprintable() or len(part.encode(errors="replace")) > LONGEST:
             raise OSError(errno.EINVAL, "is no name in a store", name)
     return found
+
+
+def session_of(attempt: str) -> str:
+    """The session that an attempt belongs to; nothing for one outside any."""
+    return attempt.rpartition("-")[0]

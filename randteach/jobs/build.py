@@ -5,12 +5,11 @@ from typing import Any
 
 from loaders.augment import AUGMENTATIONS
 from randteach import identity
-from randteach.config.schema import Config
 from randteach.identity.artifact import Artifact
 from randteach.jobs.job import Job
+from randteach.jobs.point import Point
 from randteach.jobs.resolve import distilled, probed, snapshots
 from randteach.specs import (
-    MEASURES,
     DistillSpec,
     Draw,
     MeasureSpec,
@@ -20,12 +19,13 @@ from randteach.specs import (
     Reference,
     Snapshot,
 )
+from randteach.stages.losses import LOSSES
+from randteach.stages.measures import MEASURES
 
 
-def teacher_of(config: Config) -> Draw:
+def teacher_of(config: Point) -> Draw:
     """The draw that a point's student copies."""
     norm = config.distill.teacher_norm
-    assert config.data.channels and config.seeds.teacher is not None
     return Draw(
         role="teacher",
         seed=config.seeds.teacher,
@@ -36,14 +36,13 @@ def teacher_of(config: Config) -> Draw:
     )
 
 
-def distill_job(config: Config, before: Job | None = None, *, head: bool = False) -> Job:
+def distill_job(config: Point, before: Job | None = None, *, head: bool = False) -> Job:
     """A student's trajectory, with a snapshot at each probed epoch and at the last.
 
     The student that `before` ends with is its teacher, else the point's draw. `head`: its last
     snapshot is to come with its head, as later teachers and planes need it.
     """
     seeds, steps = config.seeds, snapshots(config)
-    assert seeds.student is not None and seeds.order is not None
     teacher: Network = last(before, config) if before else teacher_of(config)
     number = before.labels["round"] + 1 if before else 1
     spec = DistillSpec(
@@ -56,8 +55,9 @@ def distill_job(config: Config, before: Job | None = None, *, head: bool = False
         distill=config.distill,
         seed_student=seeds.student,
         seed_order=seeds.order,
-        seed_augment=seeds.augment if AUGMENTATIONS[config.data.augment].apply else None,
+        seed_augment=seeds.augment if AUGMENTATIONS.find(config.data.augment, "data.augment").apply else None,
         round=number,
+        loss_revision=LOSSES.find(config.distill.loss, "distill.loss").revision,
     )
     labels = {
         "role": "student",
@@ -82,14 +82,13 @@ def distill_job(config: Config, before: Job | None = None, *, head: bool = False
     )
 
 
-def last(job: Job, config: Config) -> Snapshot:
+def last(job: Job, config: Point) -> Snapshot:
     """The network that a training ends with."""
     return snapshot(job, max(job.steps), config)
 
 
-def snapshot(job: Job, step: int, config: Config) -> Snapshot:
+def snapshot(job: Job, step: int, config: Point) -> Snapshot:
     """The network that a training has at one of its steps."""
-    assert config.data.channels
     return Snapshot(job.key, step, config.net, config.data.channels, job.kind)
 
 
@@ -103,10 +102,13 @@ def made_of(*references: Reference, head: bool = False) -> tuple[Artifact, ...]:
     return tuple(found)
 
 
-def probe_jobs(config: Config, reference: Reference, parent: Job | None = None) -> list[Job]:
+def probe_jobs(config: Point, reference: Reference, parent: Job | None = None) -> list[Job]:
     """The probe of a draw, of raw pixels, or of a snapshot of the job `parent`, and measures beside it."""
     probe = probe_spec(config, reference)
-    specs = [MeasureSpec(reference, probe.samples, probe.test_count, measure) for measure in MEASURES]
+    specs = [
+        MeasureSpec(reference, probe.samples, probe.test_count, measure.record, measure.revision)
+        for measure in MEASURES.values()
+    ]
     labels: dict[str, Any] = {"role": "input"}
     if isinstance(reference, Draw):
         labels = {"role": "teacher", "teacher": reference_id(reference), "draw": draw_id(reference)}
@@ -124,9 +126,8 @@ def probe_jobs(config: Config, reference: Reference, parent: Job | None = None) 
     return [first, *(replace(first, kind="measure", spec=spec) for spec in specs)]
 
 
-def probe_spec(config: Config, reference: Reference) -> ProbeSpec:
+def probe_spec(config: Point, reference: Reference) -> ProbeSpec:
     """How a reference is judged."""
-    assert config.probe.test_size
     return ProbeSpec(
         reference=reference,
         samples=probed(config),
@@ -140,7 +141,7 @@ def probe_spec(config: Config, reference: Reference) -> ProbeSpec:
     )
 
 
-def snapshot_probes(config: Config, student: Job) -> list[Job]:
+def snapshot_probes(config: Point, student: Job) -> list[Job]:
     """The probe, and measures beside it, of each snapshot of a student."""
     return [
         job for step in student.steps for job in probe_jobs(config, snapshot(student, step, config), student)

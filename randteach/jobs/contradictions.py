@@ -11,6 +11,7 @@ from randteach.config.labels import label
 from randteach.config.overrides import Axes
 from randteach.config.schema import settings
 from randteach.errors import UserError
+from randteach.jobs.downstream import DOWNSTREAM
 from randteach.jobs.resolve import resolve, steps_an_epoch
 from randteach.nets import ARCHITECTURES
 
@@ -21,7 +22,8 @@ def check(axes: Axes) -> None:
     """UserError for a typed value that belongs to nothing in the study."""
     _check_noise(axes)
     _check_norms(axes)
-    for name in ("tickets.alphas", "connect.alphas"):
+    chosen = [f"{one.name}.alphas" for one in DOWNSTREAM.values() if f"{one.name}.alphas" in settings()]
+    for name in chosen:
         alphas = _values(axes, "alpha")
         for value in _typed(axes, name):
             if value not in alphas:

@@ -10,6 +10,7 @@ from randteach.config.labels import label
 from randteach.config.schema import Slot, settings
 from randteach.identity import plain
 from randteach.identity.artifact import Artifact
+from randteach.jobs.about import About
 
 # Labels that a title shows, and behind which words.
 SHOWN = {
@@ -39,6 +40,7 @@ class Entry:
     parents: tuple[Artifact, ...]
     labels: Mapping[str, Any]
     states: frozenset[int] = frozenset()
+    about: About | None = None  # not in plans of older versions
 
     @property
     def artifacts(self) -> tuple[Artifact, ...]:
@@ -56,14 +58,23 @@ class Entry:
         """What the job is, for people: "student alpha 0.3 seed 1", "probe of teacher seed 0"."""
         named = {name: value for name, value in self.labels.items() if value not in (None, "")}
         role = {"input": "raw pixels", "random": "random weights"}.get(named["role"], named["role"])
-        text = role if self.kind == "distill" else f"{kinds.title(self.kind)} of {role}"
+        text = role if self.kind == "distill" else f"{self.called} of {role}"
         for name, word in SHOWN.items():
-            of_features = kinds.of_features(self.kind) and role != "student"
-            if name in named and (name != "probed_on" or of_features):
+            if name in named and (name != "probed_on" or (self.of_features and role != "student")):
                 text += f" {word}{label(named[name])}"
         swept = sorted(name for name in named if name in settings() and name not in SHOWN)
         text += "".join(f" {name}={label(named[name])}" for name in swept)
         return text
+
+    @property
+    def called(self) -> str:
+        """What jobs of its kind are called."""
+        return self.about.title if self.about else kinds.title(self.kind)
+
+    @property
+    def of_features(self) -> bool:
+        """Whether its numbers judge features."""
+        return self.about.of_features if self.about else kinds.of_features(self.kind)
 
     def as_json(self) -> dict[str, Any]:
         """Plain data for a recorded plan."""
@@ -77,6 +88,7 @@ class Entry:
             "parents": parents,
             "labels": labels,
             **({"states": sorted(self.states)} if self.states else {}),
+            **({"about": self.about.as_json()} if self.about else {}),
         }
 
     @staticmethod
@@ -85,7 +97,8 @@ class Entry:
         parents = tuple(Artifact(*item) for item in content["parents"])
         steps = dict(content["steps"])
         states, labels = frozenset(content.get("states", ())), content["labels"]
-        entry = Entry(content["kind"], content["key"], steps, parents, labels, states)
+        about = About.from_json(content["about"]) if "about" in content else None
+        entry = Entry(content["kind"], content["key"], steps, parents, labels, states, about)
         for step in {None, *steps, *states}:
             Artifact(entry.kind, entry.key, step)
         plain_labels = all(value is None or isinstance(value, _LABEL) for value in labels.values())
@@ -114,6 +127,7 @@ class Job:
     rank: tuple[int, ...] = ()
     labels: Mapping[str, Any] = field(default_factory=dict)
     states: frozenset[int] = frozenset()
+    about: About | None = None
 
     @cached_property
     def key(self) -> str:
@@ -121,7 +135,7 @@ class Job:
         return identity.key(self.kind, kinds.KINDS.find(self.kind).revision, self.spec)
 
     def placed(self, **changes: Any) -> "Job":
-        """The same job, its key included, with other steps, rank or labels."""
+        """The same job, its key included, with other steps, rank, labels or what is told of it."""
         copy = replace(self, **changes)
         vars(copy)["key"] = self.key
         return copy
@@ -129,7 +143,7 @@ class Job:
     @cached_property
     def entry(self) -> Entry:
         """The job without its record."""
-        return Entry(self.kind, self.key, self.steps, self.parents, self.labels, self.states)
+        return Entry(self.kind, self.key, self.steps, self.parents, self.labels, self.states, self.about)
 
     @property
     def artifacts(self) -> tuple[Artifact, ...]:

@@ -9,18 +9,22 @@ from loaders.datasets import DATASETS, DataSet
 from randteach.environment.outside import Source, load, source_of
 from randteach.errors import UserError
 from randteach.identity import names
+from randteach.jobs.downstream import DOWNSTREAM, Downstream
 from randteach.jobs.study import Study
 from randteach.kinds import KINDS, Kind
 from randteach.nets.architecture import Architecture
 from randteach.nets.architectures import ARCHITECTURES
 from randteach.stages.losses import LOSSES, Loss
+from randteach.stages.measures import MEASURES, Measure
 
 CATALOGUES: dict[type, Catalogue[Any]] = {
     Architecture: ARCHITECTURES,
     Augmentation: AUGMENTATIONS,
     DataSet: DATASETS,
+    Downstream: DOWNSTREAM,
     Kind: KINDS,
     Loss: LOSSES,
+    Measure: MEASURES,
 }
 
 

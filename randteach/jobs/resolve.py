@@ -8,29 +8,27 @@ from loaders.datasets import DataSet
 from randteach import nets
 from randteach.config.schema import Config, check
 from randteach.errors import UserError
-from randteach.jobs import choices
+from randteach.jobs.point import Point, point
 from randteach.specs import Samples
 
 
-def resolve(config: Config, typed: frozenset[str] = frozenset()) -> Config:
+def resolve(config: Config, typed: frozenset[str] = frozenset()) -> Point:
     """Everything that a user may leave null as what it stands for; sizes that nobody typed are ceilings."""
     check(config)
-    choices.check(config)
     config = _seeds(config)
     config = _shape(config)
     config = _probe_sizes(config, typed)
     config = _train_size(config, typed)
-    architecture = nets.ARCHITECTURES[config.net.arch]
+    architecture = nets.ARCHITECTURES.find(config.net.arch, "net.arch")
     if problem := architecture.why_not(config.data.size or 0):
         raise UserError(problem)
     _check_batches(config)
-    return _downstream(config, typed)
+    return point(_downstream(config, typed))
 
 
-def distilled(config: Config) -> Samples:
+def distilled(config: Point) -> Samples:
     """The samples that a resolved point's student learns from."""
     data, known = config.data, DATASETS[config.data.name]
-    assert data.size and data.channels and data.train_size
     shared = config.probe.data == data.name
     return Samples(
         name=data.name,
@@ -44,9 +42,8 @@ def distilled(config: Config) -> Samples:
     )
 
 
-def held_out(config: Config) -> int:
+def held_out(config: Point) -> int:
     """Validation samples of the probed set, beside `probe.train_size` of a resolved point."""
-    assert config.probe.train_size and config.probe.data
     return holdout(config.probe.data, config.probe.train_size, config.probe.val_fraction)
 
 
@@ -62,9 +59,8 @@ def holdout(name: str, size: int, fraction: float) -> int:
     return min(round(size * fraction / (1 - fraction)), left)
 
 
-def probed(config: Config) -> Samples:
+def probed(config: Point) -> Samples:
     """The labelled training samples that a resolved point's probes use."""
-    assert config.probe.data and config.probe.train_size and config.data.size and config.data.channels
     return Samples(
         name=config.probe.data,
         checksum=DATASETS[config.probe.data].checksum,
@@ -132,7 +128,7 @@ def _train_size(config: Config, typed: frozenset[str]) -> Config:
     else:
         most = known.train
         if config.probe.data == data.name:
-            most -= held_out(config)
+            most -= holdout(data.name, config.probe.train_size or 0, config.probe.val_fraction)
         count = _size("data.train_size", data.train_size, most, data.name, typed)
     return replace(config, data=replace(data, train_size=count))
 

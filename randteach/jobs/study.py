@@ -3,14 +3,19 @@
 import gc
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 from randteach.config.overrides import Axes
-from randteach.config.schema import Config, get, settings
-from randteach.jobs import contradictions
+from randteach.config.presets import Preset
+from randteach.config.schema import get, settings
+from randteach.jobs import choices, contradictions
+from randteach.jobs.about import About, about
 from randteach.jobs.job import Entry, Job
+from randteach.jobs.point import Point
 from randteach.jobs.resolve import resolve
+from randteach.kinds import KINDS
 
 # Swept settings that have a column of their own in the table.
 COLUMNS = {
@@ -36,14 +41,13 @@ class Report:
 
 @dataclass(frozen=True)
 class Study:
-    """An experiment: its question, its presets as override texts, its jobs and its reports."""
+    """An experiment: its question, its presets, its jobs and its reports."""
 
     name: str
     question: str
-    presets: Mapping[str, Mapping[str, str]]
-    jobs: Callable[[Config], Iterable[Job]]
+    presets: Mapping[str, Preset]
+    jobs: Callable[[Point], Iterable[Job]]
     reports: Sequence[Report]  # the first draws figure.png, others NAME.png
-    unused: Mapping[str, str] = field(default_factory=dict)  # settings without effect, and what to set
     declares: Sequence[Any] = ()  # kinds, networks, data sets, losses and augmentations of its own
 
 
@@ -63,26 +67,38 @@ def expand(study: Study, axes: Axes, name: str | None = None) -> Plan:
     ranks: dict[str, tuple[int, ...]] = {}
     labels: dict[str, dict[frozenset[str], dict[str, Any]]] = {}
     seeds: dict[tuple[Any, ...], int] = {}
+    abouts: dict[str, About] = {}
     swept = {name: COLUMNS.get(name, name) for name in axes.swept}
     gc.disable()  # nothing here becomes garbage, and looking at all of it again and again takes time
     for number, point in enumerate(axes.points()):
         config = resolve(point, axes.typed)
+        choices.check(config)
         seed = (config.seed, *vars(config.seeds).values())
         rank = seeds.setdefault(seed, len(seeds))
         values = {column: cell(get(config, name)) for name, column in swept.items()}
         for job in study.jobs(config):
             _label(labels.setdefault(job.key, {}), job.labels, values)
             have, at = merged.setdefault(job.key, job), (rank, *job.rank, number)
+            if job.key not in abouts:
+                abouts[job.key] = about(KINDS.find(job.kind), job.spec, partial(get, config))
             ranks[job.key] = min(ranks.get(job.key, at), at)
             if not (job.steps.items() <= have.steps.items() and job.states <= have.states):
                 merged[job.key] = have.placed(
                     steps={**have.steps, **job.steps}, states=have.states | job.states
                 )
     gc.enable()
-    jobs = [job.placed(rank=ranks[key], labels=_told(labels[key])) for key, job in merged.items()]
+    jobs = [
+        job.placed(rank=ranks[key], labels=_told(labels[key]), about=abouts[key])
+        for key, job in merged.items()
+    ]
     jobs.sort(key=lambda job: job.rank)
-    settled = {name: list(axes.values.get(name, (item.default,))) for name, item in settings().items()}
+    settled = {name: _distinct(axes.values.get(name, (item.default,))) for name, item in settings().items()}
     return Plan(name or study.name, jobs, settled)
+
+
+def _distinct(values: Iterable[Any]) -> list[Any]:
+    """The values, each once: those of a tied axis may repeat."""
+    return list({repr(value): value for value in values}.values())
 
 
 def cell(value: Any) -> Any:

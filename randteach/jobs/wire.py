@@ -9,8 +9,11 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from randteach.config.schema import Slot
 from randteach.identity.artifact import Artifact
+from randteach.jobs.about import About
 from randteach.jobs.job import Job
 from randteach.kinds import KINDS
+from randteach.specs import Bare
+from randteach.stages.measures import MEASURES
 
 
 def dumps(job: Job) -> str:
@@ -24,6 +27,7 @@ def dumps(job: Job) -> str:
         "rank": job.rank,
         "labels": dict(job.labels),
         "states": sorted(job.states),
+        "about": job.about and job.about.as_json(),
     }
     return json.dumps(content, allow_nan=False)
 
@@ -43,6 +47,7 @@ def loads(text: str) -> Job:
         rank=tuple(found["rank"]),
         labels=found["labels"],
         states=frozenset(found["states"]),
+        about=found["about"] and About.from_json(found["about"]),
     )
 
 
@@ -59,6 +64,8 @@ def _plain(value: Any) -> Any:
 
 def _value(hint: Any, plain: Any) -> Any:
     """Plain data as a value of a type; numbers stay as they are, since a key tells 1 from 1.0."""
+    if hint is Any:  # the parameters of a measure
+        return _record(_parameters(plain), plain)
     if is_dataclass(hint) and isinstance(hint, type):
         return _record(hint, plain)
     if get_origin(hint) in (Union, UnionType):
@@ -71,6 +78,13 @@ def _value(hint: Any, plain: Any) -> Any:
     if not isinstance(plain, (int, float) if hint is float else hint):
         raise ValueError(f"{plain!r} is no {hint.__name__}")
     return plain
+
+
+def _parameters(plain: Mapping[str, Any]) -> type:
+    """The type of a measure's parameters; UserError for a measure that is not declared here."""
+    if plain["is"] == Bare.tag:
+        return Bare
+    return type(MEASURES.find(plain["is"]).record)
 
 
 def _record(kind: type, plain: Mapping[str, Any]) -> Any:

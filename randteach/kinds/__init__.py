@@ -5,6 +5,7 @@ from types import MappingProxyType
 from typing import Any
 
 from loaders.catalogue import Catalogue
+from randteach.identity import names
 from randteach.kinds.connect import CONNECT
 from randteach.kinds.distill import DISTILL
 from randteach.kinds.kind import Curve, Kind, Number
@@ -20,9 +21,10 @@ __all__ = [
     "Curve",
     "Kind",
     "Number",
-    "comes_from",
+    "measured",
     "measures",
     "of_features",
+    "readable",
     "revisions",
     "title",
 ]
@@ -37,6 +39,11 @@ def revisions() -> Mapping[str, int]:
     return MappingProxyType({STATE: 1} | {kind.name: kind.revision for kind in KINDS.values()})
 
 
+def readable(kind: str) -> bool:
+    """Whether artifacts of a kind can be read: those of one from outside the package by their form alone."""
+    return kind in revisions() or names.fits(names.OUTSIDE, kind)
+
+
 def title(kind: str) -> str:
     """What jobs of a kind are called; the kind itself where it is unknown."""
     return (KINDS[kind].title if kind in KINDS else "") or kind
@@ -49,4 +56,10 @@ def of_features(kind: str) -> bool:
 
 def measures() -> tuple[str, ...]:
     """All measures of features, in their order in every table and figure."""
-    return tuple(number.name for kind in KINDS.values() if kind.of_features for number in kind.numbers)
+    return tuple(number.name for kind in KINDS.values() if kind.of_features for number in kind.gives())
+
+
+def measured(measure: str) -> str:
+    """What a measure of features is called in figures; its name where it is unknown."""
+    found = (number for kind in KINDS.values() if kind.of_features for number in kind.gives())
+    return next((number.title for number in found if number.name == measure), "") or measure

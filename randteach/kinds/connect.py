@@ -37,7 +37,7 @@ CONNECT = Kind(
     _run,
     (
         *(
-            Number(name, unit, ("train", "test"), modes=_modes)
+            Number(name, unit, splits=("train", "test"), modes=_modes)
             for name, unit in (
                 ("error", "%"),
                 ("loss", "nats"),

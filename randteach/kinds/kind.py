@@ -25,6 +25,7 @@ class Number:
 
     name: str
     unit: str
+    title: str = ""  # of its panel in a figure; the name where it is empty
     splits: tuple[str | None, ...] = (None,)  # "val" only where samples are held out
     learnt: bool = False
     modes: Callable[[Callable[[str], Any]], tuple[str | None, ...]] = lambda value: (None,)
@@ -51,7 +52,7 @@ class Kind(Generic[S]):
     name: str
     spec: type[S]
     stage: "Callable[[S, Inputs, Recorder], None]"
-    numbers: tuple[Number, ...]
+    numbers: "tuple[Number, ...] | Callable[[S | None], tuple[Number, ...]]"  # of a spec, or all (None)
     title: str = ""  # of its jobs, before "of teacher seed 0"; the kind's name where it is empty
     revised: tuple[str, ...] = ()
     resources: str = ""  # the section of `resources.*` that its jobs take; one CPU where it is empty
@@ -60,6 +61,10 @@ class Kind(Generic[S]):
     has_run: bool = False  # whether what hangs below its jobs is shown below their runs in MLflow
     every_step: bool = False  # whether its numbers are planned at each snapshot, or at the last one alone
     curve: Callable[[Labels, Rows, bool], Curve | None] = field(default=lambda labels, rows, hangs: None)
+
+    def gives(self, spec: S | None = None) -> tuple[Number, ...]:
+        """The numbers that a job with this spec gives, or all that the kind gives."""
+        return self.numbers(spec) if callable(self.numbers) else self.numbers
 
     @property
     def revision(self) -> int:

@@ -3,7 +3,8 @@
 from randteach.kinds.inputs import Inputs
 from randteach.kinds.kind import Kind, Number
 from randteach.kinds.probe import along_training
-from randteach.specs import MEASURES, MeasureSpec
+from randteach.specs import MeasureSpec
+from randteach.stages.measures import MEASURES
 from randteach.stages.recorder import Recorder
 
 
@@ -16,11 +17,17 @@ def _run(spec: MeasureSpec, inputs: Inputs, recorder: Recorder) -> None:
     measure(spec, encoder, train, test, indices, inputs.device, recorder)
 
 
+def _numbers(spec: MeasureSpec | None) -> tuple[Number, ...]:
+    """The one that a spec asks for, or those of all measures."""
+    found = [MEASURES.find(spec.name)] if spec else MEASURES.values()
+    return tuple(Number(one.name, one.unit, one.title, splits=("test", "val")) for one in found)
+
+
 MEASURE = Kind(
     "measure",
     MeasureSpec,
     _run,
-    tuple(Number(measure.tag, "%", ("test", "val")) for measure in MEASURES),
+    _numbers,
     title="converged probe",
     resources="probe",
     of_features=True,

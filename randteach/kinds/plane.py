@@ -35,8 +35,8 @@ PLANE = Kind(
     PlaneSpec,
     _run,
     (
-        Number("kl", "nats", ("train", "test"), modes=_modes),
-        *(Number(number.name, "%", ("test",), modes=_modes) for number in PROBE.numbers),
+        Number("kl", "nats", splits=("train", "test"), modes=_modes),
+        *(Number(number.name, "%", splits=("test",), modes=_modes) for number in PROBE.gives()),
         Number("norm", "L2", modes=_modes),
     ),
     resources="plane",

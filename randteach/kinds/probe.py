@@ -24,7 +24,14 @@ PROBE = Kind(
     "probe",
     ProbeSpec,
     _run,
-    tuple(Number(name, "%", ("test", "val")) for name in ("linear", "linear_std", "knn")),
+    tuple(
+        Number(name, "%", title, splits=("test", "val"))
+        for name, title in (
+            ("linear", "linear probe"),
+            ("linear_std", "linear probe, standardised"),
+            ("knn", "kNN probe"),
+        )
+    ),
     resources="probe",
     of_features=True,
     curve=along_training,

@@ -37,7 +37,7 @@ TRAIN = Kind(
     "train",
     TrainSpec,
     _run,
-    (Number("error", "%", ("train", "test")), Number("loss", "nats", ("train", "test"))),
+    (Number("error", "%", splits=("train", "test")), Number("loss", "nats", splits=("train", "test"))),
     title="training",
     resources="train",
     gpu=True,

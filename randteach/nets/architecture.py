@@ -23,6 +23,7 @@ class Architecture:
     norms: bool  # whether it has BatchNorm layers
     smallest: int = 1  # pixels, height and width
     why_smallest: str = ""  # what makes it the smallest, for people
+    revision: int = 1  # raised where the same settings build another network; part of every key
 
     def why_not(self, size: int) -> str:
         """Why it can't take inputs of this size, and what to do; nothing where it can."""

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from randteach.config.labels import label
-from randteach.kinds import measures
+from randteach.kinds import measured, measures
 from randteach.report import features, paper
 from randteach.report.results import Results
 from randteach.report.rows import NETWORK, Cells, owners, panels, settings, where, within
@@ -18,7 +18,6 @@ from randteach.report.style import (
     INK,
     INPUT,
     TEACHER,
-    TITLES,
     alpha_axis,
     alpha_places,
     band,
@@ -124,7 +123,7 @@ def _against_alpha(panel: Axes, content: Panel) -> None:
     for alpha, theirs in content.stars.items():
         panel.plot(places[alpha], theirs.student, color=INK, **style)
         panel.plot(places[alpha], theirs.teacher, color=TEACHER, **style)
-    panel.set_title(TITLES[content.measure])
+    panel.set_title(measured(content.measure))
     alpha_axis(panel, places)
     panel.set_xlabel("init distance alpha (0: the teacher, 1: a fresh draw)")
 

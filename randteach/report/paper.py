@@ -95,11 +95,11 @@ def _point(settings: Mapping[str, Any], row: Mapping[str, Any]) -> Config:
 
 def _decides(config: Config) -> dict[str, Any]:
     """What decides the numbers of a point's student, by setting; seeds only repeat it."""
-    config = resolve(replace(config, seed=0, seeds=Seeds()))
-    student = distill_job(config)
+    point = resolve(replace(config, seed=0, seeds=Seeds()))
+    student = distill_job(point)
     return {
         **named("distill", canonical(student.spec)),
-        **named("probe", canonical(probe_spec(config, Pixels()))),
+        **named("probe", canonical(probe_spec(point, Pixels()))),
         "distill.epochs": max(student.steps.values()),
-        "probe.val_fraction": config.probe.val_fraction,
+        "probe.val_fraction": point.probe.val_fraction,
     }

@@ -5,6 +5,7 @@ from functools import partial
 from itertools import product
 from typing import Any
 
+from randteach.jobs.about import About, about
 from randteach.jobs.job import Entry
 from randteach.jobs.study import COLUMNS
 from randteach.kinds import KINDS
@@ -14,22 +15,24 @@ Settings = Mapping[str, Sequence[Any]]  # of a recorded plan: all values of each
 
 def numbers(entry: Entry, settings: Settings) -> Iterator[dict[str, Any]]:
     """A row for each measure, split, mode of norm layers and planned step of a job, without value."""
-    held_out = bool(_value(entry, settings, "probe.val_fraction"))
-    value = partial(_value, entry, settings)
-    kind = KINDS.get(entry.kind)
-    for place, number in product(_places(entry), kind.numbers if kind else ()):
+    known = entry.about or _declared(entry, settings)
+    for place, number in product(_places(entry, known), known.numbers if known else ()):
         if number.learnt and not place["step"]:
             continue
-        for split, bn in product(number.splits, number.modes(value)):
-            if split != "val" or held_out:
-                row = {**place, "split": split, "bn": bn, "measure": number.name}
-                yield {name: value for name, value in row.items() if value is not None}
+        row = {**place, "split": number.split, "bn": number.bn, "measure": number.measure}
+        yield {name: value for name, value in row.items() if value is not None}
 
 
-def _places(entry: Entry) -> Iterator[dict[str, Any]]:
+def _declared(entry: Entry, settings: Settings) -> About | None:
+    """What is declared of a job's kind: plans of older versions do not say it."""
+    kind = KINDS.get(entry.kind)
+    return about(kind, None, partial(_value, entry, settings)) if kind else None
+
+
+def _places(entry: Entry, known: About | None) -> Iterator[dict[str, Any]]:
     """Steps and epochs: all that are planned of a student, the last of a supervised training."""
     steps = sorted(entry.steps)
-    if entry.kind not in KINDS or not KINDS[entry.kind].every_step:
+    if not known or not known.every_step:
         steps = steps[-1:]
     yield from ({"step": step, "epoch": entry.steps[step]} for step in steps)
     if not steps:

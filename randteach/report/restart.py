@@ -8,13 +8,13 @@ from typing import Any
 from matplotlib.axes import Axes
 
 from randteach.config.labels import label
-from randteach.kinds import measures
+from randteach.kinds import measured, measures
 from randteach.report import features
 from randteach.report.grid import Grid
 from randteach.report.results import Results
 from randteach.report.rows import NETWORK, Row, order, owners, panels, settings, several, where, within
 from randteach.report.statistics import Estimate, estimates, gains, nested, sample
-from randteach.report.style import INPUT, TITLES, band, barred, bars_of, graded, networks, page, save
+from randteach.report.style import INPUT, band, barred, bars_of, graded, networks, page, save
 from randteach.report.summary import number, spread, spread_told, told
 
 
@@ -83,7 +83,7 @@ def _draw(panel: Axes, content: Panel) -> None:
     for at, (alpha, points) in enumerate(content.lines.items()):
         barred(panel, points, label=f"student, alpha {label(alpha)}", **graded(at, len(content.lines)))
     band(panel, content.pixels, INPUT, ":", "raw pixels")
-    panel.set_title(TITLES[content.measure])
+    panel.set_title(measured(content.measure))
     panel.set_xticks(sorted({number for points in content.lines.values() for number in points}))
     panel.set_xlabel("round (0: the random teacher)")
     panel.legend(fontsize=7)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from randteach.config.presets import Preset
 from randteach.jobs.study import Study
 from randteach.report.grid import Grid
 from randteach.report.rows import Row, records
@@ -19,7 +20,7 @@ class Results:
 
     table: pd.DataFrame
     settings: Mapping[str, Sequence[Any]]  # all values of the plan, by name
-    paper: Mapping[str, str]  # the study's preset of the paper's setting
+    paper: Preset  # the study's preset of the paper's setting
 
     @cached_property
     def rows(self) -> list[Row]:

@@ -16,12 +16,6 @@ from randteach.config.labels import label
 from randteach.environment import disk
 from randteach.report.statistics import Estimate
 
-TITLES = {
-    "linear": "linear probe",
-    "linear_std": "linear probe, standardised",
-    "knn": "kNN probe",
-    "logistic": "logistic regression, converged",
-}
 INK, TEACHER, INPUT = "#222222", "#b35806", "#7f7f7f"
 MARKERS = "osD^vPX*<>h"
 STYLE: Any = {

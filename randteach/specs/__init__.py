@@ -3,7 +3,7 @@
 from randteach.specs.connect import ConnectSpec
 from randteach.specs.distill import DistillSpec
 from randteach.specs.mask import MaskSpec
-from randteach.specs.measure import MEASURES, Logistic, Measure, MeasureSpec
+from randteach.specs.measure import Bare, Logistic, MeasureSpec
 from randteach.specs.plane import PlaneSpec
 from randteach.specs.probe import ProbeSpec
 from randteach.specs.reference import (
@@ -22,15 +22,14 @@ from randteach.specs.reference import (
 from randteach.specs.train import TrainSpec
 
 __all__ = [
-    "MEASURES",
     "ONE_NOISE",
     "REESTIMATED",
+    "Bare",
     "ConnectSpec",
     "DistillSpec",
     "Draw",
     "Logistic",
     "MaskSpec",
-    "Measure",
     "MeasureSpec",
     "Network",
     "Pixels",

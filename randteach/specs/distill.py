@@ -37,6 +37,7 @@ class DistillSpec:
     seed_order: Annotated[int, From("seeds.order")]
     seed_augment: Annotated[int | None, From("seeds.augment")]
     round: int = field(default=1, metadata={"absent": 1})
+    loss_revision: int = field(default=1, metadata={"absent": 1})
     target: str = corrected(
         "softmax", "the target of distill.loss=ce was softmax(teacher), not exp(log_softmax(teacher))"
     )

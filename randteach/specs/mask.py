@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from randteach.config.schema import Net
+from randteach.nets import ARCHITECTURES
 from randteach.specs.origins import From
-from randteach.specs.reference import Reads, Snapshot
+from randteach.specs.reference import Reads, Snapshot, declared
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,10 @@ class MaskSpec:
     fraction: Annotated[float, From("tickets.fraction")]
     round: int
     seed: Annotated[int | None, From("seeds.train")]
+    revision: int = declared()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "revision", ARCHITECTURES.find(self.net.arch, "net.arch").revision)
 
     @property
     def reads(self) -> Reads:

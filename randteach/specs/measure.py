@@ -1,7 +1,7 @@
 """Measures of features beside the probes: their parameters, and what decides their numbers."""
 
-from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from dataclasses import dataclass, field
+from typing import Annotated, Any, ClassVar
 
 from randteach.specs.origins import PROBED, From
 from randteach.specs.reference import Reads, Reference, Samples, calibration
@@ -18,18 +18,31 @@ class Logistic:
     iterations: int = 2000
 
 
-Measure = Logistic
-MEASURES: tuple[Measure, ...] = (Logistic(),)  # taken of each reference that is probed, a job each
+@dataclass(frozen=True)
+class Bare:
+    """A measure without parameters."""
+
+    tag: ClassVar[str] = "measure"
+    name: str
 
 
 @dataclass(frozen=True)
 class MeasureSpec:
-    """A measure of one reference on one labelled set, beside its probe and with the same samples."""
+    """A measure of one reference on one labelled set, beside its probe and with the same samples.
+
+    `measure` is the record of its parameters, whose tag is the measure's name, or a `Bare`.
+    """
 
     reference: Annotated[Reference, From(net="net", norm="distill.teacher_norm", seed="seeds.teacher")]
     samples: Annotated[Samples, From(**PROBED)]
     test_count: Annotated[int, From("probe.test_size")]
-    measure: Measure
+    measure: Any
+    revision: int = field(default=1, metadata={"absent": 1})
+
+    @property
+    def name(self) -> str:
+        """The measure's name."""
+        return self.measure.name if isinstance(self.measure, Bare) else str(self.measure.tag)
 
     @property
     def reads(self) -> Reads:

@@ -3,8 +3,9 @@
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from loaders.datasets import DATASETS
 from randteach.config.schema import Net
-from randteach.nets import has_norms
+from randteach.nets import ARCHITECTURES, has_norms
 
 
 def corrected(absent: Any, why: str, *, now: Any = None) -> Any:
@@ -15,6 +16,11 @@ def corrected(absent: Any, why: str, *, now: Any = None) -> Any:
     """
     value = absent if now is None else now
     return field(default=value, init=False, metadata={"absent": absent, "why": why})
+
+
+def declared() -> Any:
+    """A field that the record sets to the revision of what it names; older keys stand for the first one."""
+    return field(default=1, init=False, metadata={"absent": 1})
 
 
 REESTIMATED = "re-estimated statistics of norm layers were made of each batch's float32 ones"
@@ -34,6 +40,11 @@ class Samples:
     holdout: int = 0
     sigma: float | None = None
     seed: int | None = field(default=None, metadata={"absent": None, "why": ONE_NOISE})
+    revision: int = declared()
+
+    def __post_init__(self) -> None:
+        if self.name in DATASETS:
+            object.__setattr__(self, "revision", DATASETS[self.name].revision)
 
 
 @dataclass(frozen=True)
@@ -52,7 +63,10 @@ class Draw:
         "statistics of distill.teacher_norm=calibrated were means over batches, whatever their size",
     )
 
+    revision: int = declared()
+
     def __post_init__(self) -> None:
+        object.__setattr__(self, "revision", ARCHITECTURES.find(self.net.arch, "net.arch").revision)
         if self.norm == "calibrated" and has_norms(self.net):
             object.__setattr__(self, "statistics", "of all samples")
 

@@ -65,7 +65,7 @@ class _Loss(torch.autograd.Function):
         loss_B, kl_B = student_BK.new_empty(batch), student_BK.new_empty(batch)
         for at in range(0, batch, rows):
             part = slice(at, at + rows)
-            rows_ = _Rows(student_BK[part], teacher_BK[part], t_s, t_t, batch)
+            rows_ = Rows(student_BK[part], teacher_BK[part], t_s, t_t, batch)
             grad, loss_B[part], kl_B[part] = _computed(LOSSES.find(loss, "distill.loss"), rows_)
             student_BK[part] = grad
         ctx.grad_BK = student_BK
@@ -79,7 +79,7 @@ class _Loss(torch.autograd.Function):
         return ctx.grad_BK.mul_(grad_loss), None, None, None, None
 
 
-class _Rows:
+class Rows:
     """Some rows of outputs; a gradient of theirs is that of the mean over the batch."""
 
     def __init__(
@@ -99,41 +99,42 @@ class _Rows:
 class Loss:
     """A loss on rows of outputs: how it spells the teacher's probabilities p_t, its gradient and value.
 
-    `gradient` may destroy p_t.
+    `gradient` may destroy p_t. `revision` is raised where the loss changes: it is part of every key.
     """
 
     name: str
-    target: Callable[[_Rows], torch.Tensor]
-    gradient: Callable[[_Rows, torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
+    target: Callable[[Rows], torch.Tensor]
+    gradient: Callable[[Rows, torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
+    revision: int = 1
 
 
-def _computed(loss: Loss, rows: _Rows) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+def _computed(loss: Loss, rows: Rows) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Gradient, loss and KL of some rows."""
     p_t = loss.target(rows)
     kl = kl_divergence(rows.log_s, rows.log_t, p_t)
     return *loss.gradient(rows, p_t), kl
 
 
-def _ce(rows: _Rows, p_t: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def _ce(rows: Rows, p_t: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     value = (p_t * rows.log_s).sum(-1).neg_()
     dtype, scale = rows.student.dtype, -1 / rows.batch
     grad = torch.ops.aten._log_softmax_backward_data(p_t.mul_(scale), rows.log_s, -1, dtype)
     return rows.back(grad), value
 
 
-def _ce_exact(rows: _Rows, p_t: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def _ce_exact(rows: Rows, p_t: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     value = (p_t * rows.log_s).sum(-1).neg_()
     # Both by the same function, so that the gradient at the teacher is zero to the last bit.
     return rows.back((rows.scaled.softmax(-1) - p_t).mul_(1 / rows.batch)), value
 
 
-def _mse(rows: _Rows, p_t: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def _mse(rows: Rows, p_t: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     gap = rows.student - rows.teacher
     value = gap.square().mean(-1)
     return gap.mul_(2 / (rows.batch * rows.student.shape[1])), value
 
 
-def _softmax(rows: _Rows) -> torch.Tensor:
+def _softmax(rows: Rows) -> torch.Tensor:
     return rows.target.softmax(-1)
 
 

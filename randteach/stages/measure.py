@@ -1,20 +1,16 @@
 """A measure of a frozen reference's features: one of those that stand beside the paper's probes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import torch
 
 from loaders import Split
-from randteach.errors import NotConverged
-from randteach.specs import Logistic, Measure, MeasureSpec
-from randteach.stages.embed import Features, embedded
-from randteach.stages.logistic import logistic
+from randteach.errors import NoResult, NotConverged
+from randteach.specs import MeasureSpec
+from randteach.stages.embed import embedded
+from randteach.stages.measures import MEASURES
 from randteach.stages.recorder import NOT_CONVERGED, OK, Recorder, Result
-
-Function = Callable[[Measure, Features, Callable[[], None]], dict[str, float]]
-# A measure's parameters, and what takes them to a number by split.
-FUNCTIONS: dict[type[Measure], Function] = {Logistic: logistic}
 
 
 def measure(
@@ -31,13 +27,15 @@ def measure(
     `indices` are the samples of "train", "test" and "val", the last ones held out of `train`.
     """
     samples = embedded(encoder, train, test, indices, device)
-    values = dict.fromkeys(sorted(set(samples.of) - {"train"}), np.nan)
-    status = OK
+    splits, status = sorted(set(samples.of) - {"train"}), OK
+    values: Mapping[str, float] = dict.fromkeys(splits, np.nan)
     try:
-        values |= FUNCTIONS[type(spec.measure)](spec.measure, samples, record.pause)
+        values = MEASURES.find(spec.name).function(spec.measure, samples, record.pause)
     except NotConverged:
         status = NOT_CONVERGED
-    rows = [{"split": split, spec.measure.tag: value} for split, value in values.items()]
+    if lacking := [split for split in splits if split not in values]:
+        raise NoResult(f"the measure {spec.name} gives no number for {', '.join(lacking)}")
+    rows = [{"split": split, spec.name: float(values[split])} for split in splits]
     for row in rows:
         record.row(row)
     record.result(Result(rows, status=status))

@@ -19,7 +19,7 @@ from randteach import identity, storage
 from randteach.errors import Damaged, Unknown, UserError
 from randteach.identity import names
 from randteach.identity.artifact import Artifact
-from randteach.kinds import revisions
+from randteach.kinds import readable, revisions
 from randteach.stages.recorder import DIVERGED
 from randteach.store import commits, contents
 from randteach.store.commits import Commit
@@ -68,16 +68,16 @@ class Artifacts:
         return {found[1] for path in paths if (found := COMMIT.fullmatch(path))}
 
     def all(self, unread: storage.Unread = passed_over) -> Iterator[Artifact]:
-        """All committed artifacts of known kinds, kind by kind, in order of keys and steps."""
+        """All committed artifacts that can be read, kind by kind, in order of keys and steps."""
         for kind in self.kinds():
-            if kind in revisions():
+            if readable(kind):
                 found = (Artifact.named(kind, name) for name in self.done(kind, unread))
                 yield from sorted(found, key=lambda a: (a.key, a.step or 0))
 
     def strange(self) -> Iterator[Artifact]:
-        """All committed artifacts of kinds that this version doesn't know."""
+        """All committed artifacts of the package's own kinds that this version doesn't know."""
         for kind in self.kinds():
-            if kind not in revisions():
+            if not readable(kind):
                 yield from (Artifact.named(kind, name) for name in sorted(self.done(kind)))
 
     def has(self, artifact: Artifact) -> bool:
@@ -87,9 +87,9 @@ class Artifacts:
     def commit_of(self, artifact: Artifact) -> Commit:
         """The commit of an artifact; KeyError where there is none, Damaged where it can't be read.
 
-        Raises Unknown for a kind that this version doesn't know.
+        Raises Unknown for a kind of the package's that this version doesn't know.
         """
-        if artifact.kind not in revisions():
+        if not readable(artifact.kind):
             raise Unknown(artifact, "a kind")
         name, text = commit_name(artifact), None
         try:
@@ -170,7 +170,9 @@ class Artifacts:
             self._parsed(artifact, name, contents.READ.get(name, len), kept=False)
 
     def known(self, artifact: Artifact) -> bool:
-        """Whether an artifact is of a kind and a revision that this version knows, as far as can be seen."""
+        """Whether an artifact is of a kind and a revision that is declared here, as far as can be seen."""
+        if artifact.kind not in revisions():
+            return False
         try:
             self.read(artifact, "config.json")
         except Unknown:
@@ -235,7 +237,7 @@ def _wrong(artifact: Artifact, name: str, content: bytes, expected: Mapping[str,
         revision = identity.revision(artifact.kind, content, artifact.key)
         if revision is None:
             return f"hashes to another key than {artifact.key}"
-        if revision > revisions()[artifact.kind]:
+        if revision > revisions().get(artifact.kind, identity.LATEST):
             raise Unknown(artifact, f"a revision, {revision},")
     return ""
 
@@ -243,8 +245,3 @@ def _wrong(artifact: Artifact, name: str, content: bytes, expected: Mapping[str,
 def note_name(artifact: Artifact, digest: str) -> str:
     """The note that a code has made a result."""
     return f"code/{digest}/{artifact.kind}/{artifact.key[:2]}/{artifact.name}.json"
-
-
-def session_of(attempt: str) -> str:
-    """The session that an attempt belongs to; nothing for one outside any."""
-    return attempt.rpartition("-")[0]

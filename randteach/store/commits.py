@@ -25,6 +25,7 @@ class Commit:
     seconds: float
     numerics: str
     size: int = field(default=0)
+    revision: int | None = None  # of its kind; older commits do not say it
     text: bytes = field(default=b"", compare=False, repr=False)  # the file that it was read from
 
 
@@ -52,6 +53,7 @@ def read(artifact: Artifact, text: bytes) -> Commit:
     good = good and max(len(content["status"]), len(content["numerics"])) <= LONGEST
     good = good and plain.is_time(content.get("seconds")) and plain.is_count(content.get("size", 0))
     good = good and isinstance(content.get("files"), dict)
+    good = good and ("revision" not in content or plain.is_count(content["revision"]))
     if not (good and all(_is_file(name, about) for name, about in content["files"].items())):
         raise ValueError("is no commit")
     known = {item.name for item in fields(Commit)} - {"artifact", "text"}

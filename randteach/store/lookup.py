@@ -5,13 +5,16 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from randteach.config.schema import Net
 from randteach.errors import Damaged, Unknown, UserError
 from randteach.identity.artifact import Artifact
+from randteach.jobs.about import About
 from randteach.jobs.fields import named
 from randteach.jobs.job import Entry
+from randteach.kinds import KINDS
 from randteach.store import plans, work
 from randteach.store.store import Store
 
@@ -107,8 +110,15 @@ class Lookup:
         labels |= {"step": reference.get("step"), "probed_on": values.get("probe.data")}
         labels |= {"round": config.get("round"), "pair": _pair(config)}
         steps = {} if artifact.step is None else {artifact.step: 0.0}
-        entry = Entry(artifact.kind, artifact.key, steps, tuple(_parents(config)), labels)
+        about = None if artifact.kind in KINDS else self._planned.get(artifact.kind)
+        entry = Entry(artifact.kind, artifact.key, steps, tuple(_parents(config)), labels, about=about)
         return Known(entry, values, config)
+
+    @cached_property
+    def _planned(self) -> dict[str, About]:
+        """What plans say of kinds that are not declared here."""
+        entries = plans.every_entry(self.store).values()
+        return {entry.kind: entry.about for entry in entries if entry.about}
 
     def _above(self, artifact: Artifact) -> Known | None:
         """The job of a parent; of a damaged snapshot by another one of its training."""

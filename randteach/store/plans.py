@@ -20,6 +20,7 @@ from randteach import identity, storage
 from randteach.environment import code
 from randteach.errors import Unreadable, UserError
 from randteach.identity import names, plain
+from randteach.jobs import recorded
 from randteach.jobs.job import Entry
 from randteach.jobs.study import LABELS, Plan
 from randteach.store.store import Store
@@ -36,16 +37,9 @@ def passed_over(trouble: Unreadable) -> None:
     """What is done about a plan that can't be read, where it doesn't matter: nothing."""
 
 
-def project(plan: Plan, question: str) -> dict[str, Any]:
-    """A plan as it is recorded."""
-    jobs = [job.entry.as_json() for job in plan.jobs]
-    about = {"study": plan.study, "question": question, "labels": LABELS}
-    return {**about, "settings": dict(plan.settings), "jobs": jobs}
-
-
 def record(store: Store, plan: Plan, question: str, about: Mapping[str, Any]) -> code.Start:
     """Keep a plan, and that it is run now."""
-    return keep(store, plan.study, json.dumps(project(plan, question)).encode(), about)
+    return keep(store, plan.study, json.dumps(recorded.project(plan, question)).encode(), about)
 
 
 def keep(store: Store, study: str, content: bytes, about: Mapping[str, Any]) -> code.Start:
@@ -181,25 +175,6 @@ def check(store: Store, path: str) -> None:
     _read(store, path)
 
 
-def jobs_of(content: Mapping[str, Any], study: str) -> list[Entry]:
-    """The jobs of a study's plan; ValueError where anything in it is not as it is written."""
-    try:
-        jobs = [Entry.from_json(item) for item in content["jobs"]]
-        settings = list(content["settings"].values())
-    except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError(str(error)) from None
-    known = content.get("study") == study and isinstance(content.get("question", ""), str)
-    known = known and isinstance(content.get("labels", 1), int)
-    if not known or not all(isinstance(values, list) for values in settings):
-        raise ValueError("is no plan of the study")
-    above = set[str]()
-    for job in jobs:
-        if not all(parent.key in above for parent in job.parents):
-            raise ValueError("has jobs before their parents")
-        above.add(job.key)
-    return jobs
-
-
 def _labelled(store: Store, path: str) -> tuple[dict[str, Any], list[Entry]]:
     """A plan, and its jobs, with today's labels."""
     from randteach.store import relabel  # which looks records up, as plans are looked up
@@ -229,7 +204,7 @@ def _read(store: Store, path: str) -> tuple[dict[str, Any], list[Entry]]:
     if "question" in content and identity.digest(text.decode(), 16) != PurePath(path).stem:
         raise Unreadable(f"{where}: is no plan, or damaged; delete it and run its study again")
     try:
-        return content, jobs_of(content, PurePath(path).parent.name)
+        return content, recorded.jobs_of(content, PurePath(path).parent.name)
     except ValueError:
         raise _unknown(store, path, newer="question" in content) from None  # it is what was written
 

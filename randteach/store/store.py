@@ -27,9 +27,11 @@ from randteach.environment import code, disk
 from randteach.errors import Damaged, Unknown, UserError
 from randteach.identity import names, plain
 from randteach.identity.artifact import Artifact
+from randteach.identity.names import session_of
+from randteach.kinds import revisions
 from randteach.storage import LAYOUT
 from randteach.store import commits
-from randteach.store.artifacts import Artifacts, commit_name, folder, note_name, session_of
+from randteach.store.artifacts import Artifacts, commit_name, folder, note_name
 from randteach.store.commits import sealed
 
 FOLDERS = {"objects", "done", "aside", "reports", "studies", "sessions", "work", "failed", "data", "code"}
@@ -143,6 +145,8 @@ class Store(Artifacts):
                 "numerics": numerics,
                 "size": sum(len(content) for content in files.values()),
             }
+            if (revision := revisions().get(artifact.kind)) is not None:
+                commit["revision"] = revision
             self.storage.create(commit_at, sealed(commit))
         except BaseException as error:
             # Interrupted behind its commit, an attempt is committed all the same.

@@ -8,7 +8,7 @@ from typing import Any
 from randteach.config.labels import label
 from randteach.jobs.fields import flat
 from randteach.jobs.job import Entry
-from randteach.kinds import KINDS, of_features
+from randteach.kinds import KINDS
 
 NOT_NAMED = r"[^\w./ -]"  # what MLflow does not allow in a metric's name
 
@@ -42,7 +42,7 @@ def curve(entry: Entry, rows: Iterable[Mapping[str, Any]], home: Mapping[str, An
     jobs of two settings.
     """
     labels = entry.labels
-    home = {"probed_on": labels["probed_on"] if of_features(entry.kind) else home.get("dataset"), **home}
+    home = {"probed_on": labels["probed_on"] if entry.of_features else home.get("dataset"), **home}
     apart = [
         f"{name} {re.sub(NOT_NAMED, '', label(value))}"
         for name, value in sorted(labels.items())

@@ -12,6 +12,7 @@ from typing import Any
 from randteach.config.labels import label
 from randteach.environment import disk, paths
 from randteach.errors import Damaged, Unknown
+from randteach.jobs import recorded
 from randteach.jobs.job import Entry
 from randteach.stages.recorder import SKIPPED
 from randteach.store import plans, work
@@ -60,7 +61,7 @@ class Tree:
         from mlflow.entities import RunTag
 
         self.store, self.study = store, plan["study"]
-        self.entries = {item["key"]: Entry.from_json(item) for item in plan["jobs"]}
+        self.entries = {entry.key: entry for entry in recorded.jobs_of(plan, self.study)}
         self.database = None if server else out / DATABASE
         if self.database:
             database.prepare(self.database)

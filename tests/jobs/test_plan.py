@@ -15,7 +15,7 @@ from randteach.config import overrides
 from randteach.config.schema import Config, get, settings
 from randteach.errors import UserError
 from randteach.identity.artifact import Artifact
-from randteach.jobs import build, study
+from randteach.jobs import build, recorded, study
 from randteach.jobs.job import Entry, Job
 from randteach.jobs.resolve import distilled, probed, resolve
 from randteach.jobs.study import Plan
@@ -283,7 +283,7 @@ def test_a_recorded_plan_comes_back(mini: Plan, tmp_path: Path) -> None:
     plans.record(store, mini, "Why?", {"command": "typed"})
     assert plans.entries(store, "init_distance") == [job.entry for job in mini.jobs]
     content = plans.last(store, "init_distance")
-    assert content == plans.project(mini, "Why?") == json.loads(json.dumps(content))
+    assert content == recorded.project(mini, "Why?") == json.loads(json.dumps(content))
     assert content["settings"]["alpha"] == [1e-10, 0.3, 0.6, 0.8, 1.0]
     assert content["settings"]["distill.lr"] == [1e-3]  # defaults too
     assert Entry.from_json(mini.jobs[0].entry.as_json()) == mini.jobs[0].entry

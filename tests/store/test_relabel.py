@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 import randteach
+from randteach.jobs import recorded
 from randteach.jobs.job import Job
 from randteach.jobs.study import Plan, expand
 from randteach.store import plans
@@ -33,12 +34,12 @@ def older(job: Job) -> dict[str, Any]:
         labels |= {"role": "student", "teacher": "t", "alpha": 0.3, "at": 2.0}
     if job.kind == "probe" and labels["role"] == "teacher" and "seeds.teacher" in job.labels:
         labels["seed"] = job.labels["seeds.teacher"]
-    return replace(job.entry, labels=labels).as_json()
+    return replace(job.entry, labels=labels, about=None).as_json()
 
 
-def recorded(store: Store, plan: Plan) -> None:
+def keep(store: Store, plan: Plan) -> None:
     """Keep a plan as an older version did."""
-    content = plans.project(plan, "Why?")
+    content = recorded.project(plan, "Why?")
     content["jobs"] = [older(job) for job in plan.jobs]
     del content["labels"]
     plans.keep(store, plan.study, json.dumps(content).encode(), {})
@@ -49,7 +50,7 @@ def test_an_older_plan_has_todays_labels(name: str, typed: list[str], tmp_path: 
     study, store = STUDIES[name], Store(tmp_path / "store")
     store.prepare()
     plan = expand(study, axes_of(study, typed))
-    recorded(store, plan)
+    keep(store, plan)
     for job in plan.jobs:
         commit(store, job, step=max(job.steps) if job.steps else None)
     wanted = {job.key: dict(job.labels) for job in plan.jobs}
@@ -64,7 +65,7 @@ def test_what_the_store_lacks_keeps_its_older_labels(tmp_path: Path) -> None:
     study, store = STUDIES["init_distance"], Store(tmp_path / "store")
     store.prepare()
     plan = expand(study, axes_of(study, ["distill.lr=1e-3,1e-2", "probe.lr=1e-3,1e-2", "probe.at=[]"]))
-    recorded(store, plan)
+    keep(store, plan)
     students = [job for job in plan.jobs if job.kind == "distill"]
     commit(store, students[0], step=max(students[0].steps))
     found = {entry.key: entry.labels for entry in plans.entries(store, "init_distance")}

@@ -22,7 +22,8 @@ from randteach.environment import code
 from randteach.errors import UserError
 from randteach.identity import names, plain
 from randteach.identity.artifact import Artifact
-from randteach.kinds import revisions
+from randteach.jobs import recorded
+from randteach.kinds import readable, revisions
 from randteach.store import commits, contents, plans, work
 from randteach.store.commits import Commit
 from randteach.store.contents import RECORD
@@ -169,14 +170,14 @@ class _Check:
             raise ValueError("is not what was written")
         plan = plain.record(content)
         try:
-            plans.jobs_of(plan, match["study"])
+            recorded.jobs_of(plan, match["study"])
         except ValueError:
             self.found.newer_plans.append(name)
         else:
             self.found.plans.append((match["study"], content))
 
     def _commit(self, artifact: Artifact, content: bytes) -> None:
-        if artifact.kind not in revisions():
+        if not readable(artifact.kind):
             self.found.newer.add(artifact)
             return
         commit = commits.read(artifact, content)
@@ -213,4 +214,4 @@ class _Check:
             what = f"the config of {artifact.kind} {artifact.name} has another key"
             raise UserError(f"{self.source}: {what}; refused")
         plain.record(config)
-        return revision > revisions()[artifact.kind]
+        return revision > revisions().get(artifact.kind, identity.LATEST)

@@ -6,6 +6,7 @@ from typing import Any
 
 from rich.console import Console
 
+from randteach import identity
 from randteach.cli.estimate import size
 from randteach.config import overrides
 from randteach.config.labels import label
@@ -16,7 +17,6 @@ from randteach.errors import Damaged, Unknown, Unreadable, UserError
 from randteach.identity.artifact import Artifact
 from randteach.jobs.fields import FILTERS, flat
 from randteach.jobs.job import Entry
-from randteach.kinds import revisions
 from randteach.store import plans, states
 from randteach.store.commits import Commit
 from randteach.store.lookup import Lookup, damage_told, key_of, made, results, studies_of, text
@@ -154,7 +154,7 @@ def show(store: Store, prefix: str, console: Console) -> int:
         provenance = store.json(artifacts[-1], "provenance")
         commits = [store.commit_of(artifact) for artifact in artifacts]
     say("job", _title(job.entry))
-    say("key", f"{key} ({artifacts[-1].kind}, revision {revisions()[artifacts[-1].kind]})")
+    say("key", f"{key} ({artifacts[-1].kind}, revision {_revision(store, artifacts[-1])})")
     say("studies", ", ".join(studies_of(store, key)) or "none that is recorded")
     for artifact, commit in zip(artifacts, commits, strict=True):
         at = "result" if artifact.step is None else f"step {artifact.step}"
@@ -180,6 +180,12 @@ def show(store: Store, prefix: str, console: Console) -> int:
     for row in rows:
         say("numbers", "  ".join(f"{name} {value}" for name, value in row.items()))
     return 0
+
+
+def _revision(store: Store, artifact: Artifact) -> int | None:
+    """The revision of its kind that an artifact was made with."""
+    said = store.commit_of(artifact).revision
+    return said or identity.revision(artifact.kind, store.read(artifact, "config.json"), artifact.key)
 
 
 def _entry(store: Store, artifact: Artifact) -> Entry:

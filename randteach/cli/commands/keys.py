@@ -19,6 +19,7 @@ from rich.console import Console
 
 from randteach import identity
 from randteach.config import overrides
+from randteach.config.presets import texts
 from randteach.errors import UserError
 from randteach.jobs import study
 
@@ -61,7 +62,7 @@ def plans() -> Iterator[Plan]:
     for sweep, preset, typed in [*_presets(), *((sweep, "mini", typed) for sweep, typed in VARIANTS)]:
         pairs = dict(pair.split("=", 1) for pair in typed.split())
         name = " ".join((sweep, preset, *typed.split()))
-        yield Plan(name, sweep, {**_sweep(sweep).presets[preset], **pairs})
+        yield Plan(name, sweep, {**texts(_sweep(sweep).presets[preset]), **pairs})
 
 
 def keys(chosen: Iterable[Plan]) -> Keys:

@@ -5,16 +5,16 @@ from dataclasses import replace
 from itertools import combinations
 from typing import Any
 
-from randteach.config.schema import Config
 from randteach.errors import UserError
 from randteach.jobs.build import last, made_of
 from randteach.jobs.downstream.train import checkpoints, drawn, train_job
 from randteach.jobs.job import Job
+from randteach.jobs.point import Point
 from randteach.jobs.resolve import probed
 from randteach.specs import ConnectSpec, TrainSpec
 
 
-def connect_jobs(config: Config, student: Job | None) -> Iterator[Job]:
+def connect_jobs(config: Point, student: Job | None) -> Iterator[Job]:
     """Children of a teacher and of its student's checkpoints, and the lines between them (Figure 9)."""
     points = checkpoints("connect.at", config.connect.at, config, student) if student else []
     for point in (drawn(config), *points):
@@ -28,10 +28,9 @@ def connect_jobs(config: Config, student: Job | None) -> Iterator[Job]:
             yield connect_job(config, children[one], children[other], labels)
 
 
-def connect_job(config: Config, one: Job, other: Job, labels: Mapping[str, Any]) -> Job:
+def connect_job(config: Point, one: Job, other: Job, labels: Mapping[str, Any]) -> Job:
     """The line between two trainings; UserError where their networks differ."""
     ends = (last(one, config), last(other, config))
-    assert config.connect.train_size and config.connect.test_size
     samples = replace(probed(config), count=config.connect.train_size)
     for end in (one.spec, other.spec):
         if not isinstance(end, TrainSpec) or end.start.net != config.net:

@@ -4,15 +4,15 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import NamedTuple
 
-from randteach.config.schema import Config
 from randteach.errors import UserError
 from randteach.jobs.build import distill_job, last, made_of, probe_spec, teacher_of
 from randteach.jobs.job import Job
+from randteach.jobs.point import Point
 from randteach.jobs.resolve import probed
 from randteach.specs import Network, PlaneSpec
 
 
-def plane_jobs(config: Config) -> Iterator[Job]:
+def plane_jobs(config: Point) -> Iterator[Job]:
     """The plane through a teacher and two of its students, or the line to one, in jobs of a row's points.
 
     A grid with twice as many steps a side has all points of one with four or more, and its jobs.
@@ -27,7 +27,6 @@ def plane_jobs(config: Config) -> Iterator[Job]:
         raise UserError("distill.epochs=0: untrained students span no plane; train them")
     yield from students
     corners: tuple[Network, ...] = (teacher, *(last(student, config) for student in students))
-    assert settings.train_size and settings.test_size
     if settings.train_size < config.probe.neighbours:
         raise UserError(
             f"plane.train_size={settings.train_size}: kNN takes "

@@ -5,12 +5,12 @@ from types import MappingProxyType
 from typing import Any
 
 from loaders import DATASETS
-from randteach.config.schema import Config
 from randteach.errors import UserError
 from randteach.identity.artifact import Artifact
 from randteach.jobs.build import last, made_of, snapshot
 from randteach.jobs.downstream.train import Checkpoint, checkpoints, drawn, train_job
 from randteach.jobs.job import Job
+from randteach.jobs.point import Point
 from randteach.nets.pruning import kept, prunable
 from randteach.specs import Draw, MaskSpec
 
@@ -18,11 +18,10 @@ from randteach.specs import Draw, MaskSpec
 class Pruning:
     """Masks of one network, round by round; UserError where a round would keep no weight."""
 
-    def __init__(self, config: Config) -> None:
-        assert config.data.channels and config.data.size and config.seeds.train is not None
+    def __init__(self, config: Point) -> None:
         self.config, self.settings, self.seed = config, config.tickets, config.seeds.train
         self.shape = (config.net, config.data.channels, config.data.size)
-        self.classes = DATASETS[str(config.probe.data)].classes
+        self.classes = DATASETS[config.probe.data].classes
         self.weights = prunable(*self.shape, self.classes, self.settings.scope)
         if not self.weights:
             raise UserError(f"tickets.scope={self.settings.scope}: {config.net.arch} has no such weights")
@@ -67,7 +66,7 @@ class Pruning:
         return Job("mask", spec, {}, parents, rank=(2, number), labels=labels)
 
 
-def ticket_jobs(config: Config, student: Job | None) -> Iterator[Job]:
+def ticket_jobs(config: Point, student: Job | None) -> Iterator[Job]:
     """Iterative magnitude pruning of a teacher rewound, of its student, and their controls (Figure 8)."""
     pruning, settings = Pruning(config), config.tickets
     origin = drawn(config)
@@ -95,7 +94,7 @@ def ticket_jobs(config: Config, student: Job | None) -> Iterator[Job]:
             yield from _transferred(config, pruning, start, line[::2], donor)
 
 
-def _line(config: Config, pruning: Pruning, start: Checkpoint, dense: Job) -> Iterator[Job]:
+def _line(config: Point, pruning: Pruning, start: Checkpoint, dense: Job) -> Iterator[Job]:
     """Round after round in turn: a mask of what the round before ended with, the training under it."""
     end, within = dense, None
     for number in range(1, config.rounds + 1):
@@ -107,10 +106,9 @@ def _line(config: Config, pruning: Pruning, start: Checkpoint, dense: Job) -> It
 
 
 def _controls(
-    config: Config, pruning: Pruning, start: Checkpoint, masks: Sequence[Job], controls: Sequence[str]
+    config: Point, pruning: Pruning, start: Checkpoint, masks: Sequence[Job], controls: Sequence[str]
 ) -> Iterator[Job]:
     """The same rounds with a random mask in place of each, or with fresh weights under it."""
-    assert config.data.channels and config.seeds.train is not None
     fresh = Draw("reinit", config.seeds.train, config.net, config.data.channels)
     for number, found in enumerate(masks, start=1):
         for control in controls:
@@ -128,7 +126,7 @@ def _controls(
 
 
 def _transferred(
-    config: Config,
+    config: Point,
     pruning: Pruning,
     start: Checkpoint,
     masks: Sequence[Job],

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from loaders.augment import AUGMENTATIONS
-from randteach.config.schema import Config
 from randteach.errors import UserError
 from randteach.identity.artifact import Artifact
 from randteach.jobs.build import bare, draw_id, made_of, reference_id, snapshot, teacher_of
 from randteach.jobs.job import Job
+from randteach.jobs.point import Point
 from randteach.jobs.resolve import probed
 from randteach.nets import has_norms
 from randteach.specs import Network, Snapshot, TrainSpec
@@ -23,9 +23,8 @@ class Checkpoint:
     labels: Mapping[str, Any]
 
 
-def checkpoints(setting: str, epochs: Sequence[int] | None, config: Config, student: Job) -> list[Checkpoint]:
+def checkpoints(setting: str, epochs: Sequence[int], config: Point, student: Job) -> list[Checkpoint]:
     """A student at some of its epochs; UserError for one it can't have."""
-    assert epochs is not None
     at = {epoch: step for step, epoch in student.steps.items()}
     if missing := [epoch for epoch in epochs if epoch not in at]:
         has = ", ".join(f"{epoch:g}" for epoch in sorted(at))
@@ -41,7 +40,7 @@ def checkpoints(setting: str, epochs: Sequence[int] | None, config: Config, stud
     ]
 
 
-def drawn(config: Config) -> Checkpoint:
+def drawn(config: Point) -> Checkpoint:
     """The teacher as a checkpoint: its weights alone, in whatever mode its students see it."""
     teacher = teacher_of(config)
     labels = {
@@ -57,7 +56,7 @@ def drawn(config: Config) -> Checkpoint:
 
 
 def train_job(
-    config: Config,
+    config: Point,
     start: Network,
     labels: Mapping[str, Any],
     *,
@@ -72,7 +71,6 @@ def train_job(
     """
     seeds, settings = config.seeds, config.train
     samples, size = probed(config), settings.batch_size
-    assert config.probe.test_size and seeds.train is not None and seeds.order is not None
     if has_norms(config.net) and samples.count % size == 1:
         raise UserError(
             f"train.batch_size={size}: leaves one of {samples.count} samples for the last batch, on which "
@@ -90,7 +88,7 @@ def train_job(
         train=settings,
         seed_classifier=seeds.train,
         seed_order=seeds.order if order is None else order,
-        seed_augment=seeds.augment if AUGMENTATIONS[settings.augment].apply else None,
+        seed_augment=seeds.augment if AUGMENTATIONS.find(settings.augment, "train.augment").apply else None,
         mask=mask.key if mask else None,
         momentum=_goes_on(start) and config.tickets.momentum == "restored",
     )
