@@ -9,7 +9,7 @@ from loaders.errors import UserError
 
 
 class Named(Protocol):
-    """What a catalogue holds."""
+    """What a catalogue holds; a property `wrong`, if there is one, says why it can't be right."""
 
     @property
     def name(self) -> str:
@@ -31,8 +31,13 @@ class Catalogue(Mapping[str, T], Generic[T]):
         self.add(*declared)
 
     def add(self, *declared: T) -> None:
-        """Add declarations; ValueError where another one has the name. The same one twice is harmless."""
+        """Add declarations; ValueError where another one has the name. The same one twice is harmless.
+
+        Raises UserError for one that can't be right.
+        """
         for one in declared:
+            if wrong := getattr(one, "wrong", ""):
+                raise UserError(f"{self.what} {one.name}: {wrong}")
             if self._found.setdefault(one.name, one) != one:
                 raise ValueError(f"{one.name}: there are two declarations of a {self.what} of this name")
 

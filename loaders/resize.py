@@ -23,7 +23,7 @@ def resize(images_NCHW: Images, size: int, channels: int, square: str = "") -> I
         raise DataError(f"data.channels={channels}: the set has {have} channels; set data.channels={have}")
     images_NCHW = _squared(images_NCHW, square)
     if images_NCHW.shape[2:] != (size, size):
-        parts = torch.from_numpy(np.ascontiguousarray(images_NCHW)).split(CHUNK)
+        parts = torch.from_numpy(np.require(images_NCHW, requirements=("C", "W"))).split(CHUNK)
         images_NCHW = torch.cat([_resized(part, size) for part in parts]).numpy()
     if have != channels:
         images_NCHW = np.repeat(images_NCHW, channels, axis=1)

@@ -29,7 +29,7 @@ ABOUT = {"role": "input", "probed_on": "fashion_mnist", "step": None}
 def probe(number: int, *parents: Artifact, slot: Slot | None = None) -> Job:
     """A probe that is told from others by its number, which is its rank and its record's seed."""
     spec = ProbeSpec(Pixels(), SAMPLES, 10, 1, 1, 0.1, 0.0, 1, seed=number)
-    return Job("probe", spec, {}, parents, slot or Slot(), (number,), ABOUT)
+    return Job("probe", spec, {}, parents, (number,), ABOUT, slot=slot or Slot())
 
 
 def result() -> Result:

@@ -51,21 +51,18 @@ class DataSet:
     square: str = ""
     revision: int = 1
 
-    def __post_init__(self) -> None:
-        """Refuse a declaration that can't be right."""
-        wrong = ""
+    @property
+    def wrong(self) -> str:
+        """What can't be right about the declaration; nothing where all can."""
         if not self.noise and min(self.shape) < 1:
-            wrong = f"shape={self.shape}: takes channels, height and width"
-        elif self.shape[1] != self.shape[2] and self.square not in SQUARES:
-            wrong = f"shape={self.shape} is not square: declare square= one of {', '.join(SQUARES)}"
-        elif self.square not in ("", *SQUARES):
-            wrong = f"square={self.square}: allowed are {', '.join(SQUARES)}"
-        elif len(self.mean) != len(self.std) or len(self.mean) not in (0, self.shape[0]):
-            wrong = f"mean={self.mean}, std={self.std}: take a number a channel"
-        elif self.revision < 1:
-            wrong = f"revision={self.revision}: takes a whole number from 1"
-        if wrong:
-            raise DataError(f"data set {self.name}: {wrong}")
+            return f"shape={self.shape}: takes channels, height and width"
+        if self.shape[1] != self.shape[2] and self.square not in SQUARES:
+            return f"shape={self.shape} is not square: declare square= one of {', '.join(SQUARES)}"
+        if self.square not in ("", *SQUARES):
+            return f"square={self.square}: allowed are {', '.join(SQUARES)}"
+        if len(self.mean) != len(self.std) or len(self.mean) not in (0, self.shape[0]):
+            return f"mean={self.mean}, std={self.std}: take a number a channel"
+        return f"revision={self.revision}: takes a whole number from 1" if self.revision < 1 else ""
 
     @property
     def noise(self) -> bool:

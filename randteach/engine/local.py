@@ -11,6 +11,7 @@ from randteach.engine.execute import attempt
 from randteach.engine.queue import LOOK, Queue
 from randteach.errors import UserError
 from randteach.identity.artifact import Artifact
+from randteach.kinds import KINDS
 
 
 def run(queue: Queue, context: Context) -> None:
@@ -20,7 +21,7 @@ def run(queue: Queue, context: Context) -> None:
     """
     for wanted in queue.jobs.values():
         if wanted.slot.gpus and not torch.cuda.is_available():
-            asked = f"resources.{wanted.kind}.gpus={wanted.slot.gpus:g}"
+            asked = f"resources.{KINDS[wanted.kind].resources}.gpus={wanted.slot.gpus:g}"
             raise UserError(f"{asked}: torch sees no GPU here; set it to 0")
     kinds = {key: job.kind for key, job in queue.jobs.items()}
 

@@ -14,6 +14,7 @@ from randteach.engine.events import Committed, FoundDamaged, Reported
 from randteach.environment import code, numerics
 from randteach.errors import Damaged, Stopped
 from randteach.identity.artifact import Artifact
+from randteach.jobs import made_by
 from randteach.jobs.job import Job
 from randteach.stages.recorder import Result, Row, State
 from randteach.store.store import tensors
@@ -28,7 +29,9 @@ class JobRecorder:
 
     def __init__(self, job: Job, context: Context) -> None:
         self.job, self.context = job, context
-        self.attempt = Attempt(context.store, job.key, context.session)
+        self.record = identity.dumps(job.spec)
+        self.made_with = made_by.digest(job.kind, self.record)
+        self.attempt = Attempt(context.store, job.key, context.session, self.made_with)
         self.clock, self.opening, self.before = time.monotonic(), 0.0, ""
         self.kept = self.clock
 
@@ -56,7 +59,7 @@ class JobRecorder:
         """Commit a result."""
         artifact = Artifact(self.job.kind, self.job.key, result.step)
         files = {
-            "config.json": identity.dumps(self.job.spec).encode(),
+            "config.json": self.record.encode(),
             "metrics.jsonl": "".join(_line(row) for row in result.rows).encode(),
             "provenance.json": json.dumps(self._provenance()).encode(),
         }
@@ -97,6 +100,7 @@ class JobRecorder:
             seconds=seconds,
             numerics=self._numerics(),
             session=self.context.session,
+            made_with=self.made_with,
         )
         self.attempt.say(f"{artifact.kind} {artifact.name} {'committed' if first else 'was there already'}")
 
@@ -107,6 +111,7 @@ class JobRecorder:
         spent = time.monotonic() - self.clock
         return {
             **vars(self.context.start or code.started()),
+            "code": self.made_with,
             "versions": VERSIONS,
             "python": platform.python_version(),
             "host": platform.node(),

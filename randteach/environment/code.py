@@ -41,7 +41,7 @@ def started(start: str = "") -> Start:
 def digest() -> str:
     """A digest of all modules of `randteach` and `loaders`, by relative path and content."""
     found = hashlib.sha256()
-    for root in _packages():
+    for root in packages():
         for path in sorted(root.rglob("*.py")):
             if not path.name.startswith("."):  # an editor's lock
                 name = f"{root.name}/{path.relative_to(root).as_posix()}"
@@ -55,15 +55,16 @@ def made_with(attempt: str) -> str:
     return found[1] if found else ""
 
 
-def _packages() -> list[Path]:
+def packages() -> list[Path]:
+    """The folders of this software's packages."""
     return [Path(package.__file__ or "").parent for package in (loaders, randteach)]
 
 
 @cache
 def _git() -> tuple[str | None, bool | None]:
     """The commit of the code, and whether the code differs from it."""
-    packages = [str(path) for path in _packages()]
-    root = Path(packages[0]).parent
+    folders = [str(path) for path in packages()]
+    root = Path(folders[0]).parent
     # What an environment says of another repository is not about this one.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
 
@@ -75,8 +76,8 @@ def _git() -> tuple[str | None, bool | None]:
         return done.stdout.strip()
 
     try:
-        for package in packages:  # a repository that only lies around an installation does not know it
+        for package in folders:  # a repository that only lies around an installation does not know it
             git("ls-files", "--error-unmatch", "--", f"{package}/__init__.py")
-        return git("rev-parse", "--verify", "HEAD"), bool(git("status", "--porcelain", "--", *packages))
+        return git("rev-parse", "--verify", "HEAD"), bool(git("status", "--porcelain", "--", *folders))
     except (OSError, subprocess.SubprocessError):
         return None, None

@@ -15,6 +15,8 @@ from types import ModuleType
 from randteach.environment import cluster, disk
 from randteach.errors import UserError
 
+MODULE = "randteach_outside_"  # and a digest: the private name of a module
+
 
 @dataclass(frozen=True)
 class Source:
@@ -31,7 +33,7 @@ class Source:
     @property
     def module(self) -> str:
         """The private name that it is imported under."""
-        return f"randteach_outside_{self.digest}"
+        return MODULE + self.digest
 
 
 def source_of(path: str | Path) -> Source:
@@ -57,7 +59,7 @@ def load(source: Source) -> ModuleType:
     module = sys.modules[source.module] = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         del sys.modules[source.module]
         lines = [at.lineno for at in traceback.extract_tb(error.__traceback__) if at.filename == str(path)]
         line = getattr(error, "lineno", None) or (lines[-1] if lines else 0)

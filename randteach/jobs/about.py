@@ -72,7 +72,7 @@ def about(kind: Kind[Any], spec: Any, value: Callable[[str], Any]) -> About:
         for split, bn in product(number.splits, number.modes(value))
         if split != "val" or held_out
     )
-    return _same(About(kind.title or kind.name, kind.revision, kind.of_features, kind.every_step, numbers))
+    return _same(About(kind.called(spec), kind.revision, kind.of_features, kind.every_step, numbers))
 
 
 def _any(value: Any) -> Any:

@@ -75,7 +75,6 @@ def distill_job(config: Point, before: Job | None = None, *, head: bool = False)
         spec,
         steps,
         made_of(teacher, head=True),
-        config.resources.distill,
         (0,),
         labels,
         states=frozenset({max(steps)}) if head else frozenset(),
@@ -122,7 +121,7 @@ def probe_jobs(config: Point, reference: Reference, parent: Job | None = None) -
     if not isinstance(reference, Pixels):
         labels |= {"arch": config.net.arch, "width": config.net.width}
     labels["probed_on"] = config.probe.data
-    first = Job("probe", probe, {}, made_of(reference), config.resources.probe, (1,), labels)
+    first = Job("probe", probe, {}, made_of(reference), (1,), labels)
     return [first, *(replace(first, kind="measure", spec=spec) for spec in specs)]
 
 

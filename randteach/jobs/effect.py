@@ -14,21 +14,25 @@ from randteach.jobs.point import Point
 from randteach.jobs.resolve import resolve
 from randteach.jobs.study import Study
 
-# They decide where and how fast jobs run, and so have an effect in every study. What `data.like` belongs to is
-# told in `contradictions.py`.
+# They decide where and how fast jobs run, and so have an effect in every study; `contradictions.py` looks at
+# `data.like`.
 ALWAYS = ("checkpoint_every", "data.like", "data.root", "loader", "resources.")
 
 
 def check(study: Study, axes: Axes) -> None:
-    """UserError for a typed setting without which, or with any other value, the study has the same jobs."""
+    """UserError for a typed setting that decides nothing."""
+    for name in useless(study, axes):
+        given = ",".join(map(label, axes.values[name]))
+        raise UserError(f"{name}={given}: has no effect in {study.name}; leave it out")
+
+
+def useless(study: Study, axes: Axes) -> Iterator[str]:
+    """Typed settings with any other value of which the first and the last point have the same jobs."""
     typed = [name for name in axes.values if name in axes.typed and not name.startswith(ALWAYS)]
-    if not typed:
-        return
-    points = list(axes.points())
+    points = list(axes.points()) if typed else []
     for name in typed:
         if not any(_decides(study, point, settings()[name]) for point in (points[0], points[-1])):
-            given = ",".join(map(label, axes.values[name]))
-            raise UserError(f"{name}={given}: has no effect in {study.name}; leave it out")
+            yield name
 
 
 def _decides(study: Study, config: Config, item: Setting) -> bool:

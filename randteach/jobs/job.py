@@ -123,11 +123,13 @@ class Job:
     spec: Any  # a record of its kind's
     steps: Mapping[int, float] = field(default_factory=dict)  # step -> epoch
     parents: tuple[Artifact, ...] = ()
-    slot: Slot = field(default_factory=Slot)
     rank: tuple[int, ...] = ()
     labels: Mapping[str, Any] = field(default_factory=dict)
     states: frozenset[int] = frozenset()
     about: About | None = None
+    slot: Slot = field(
+        default_factory=Slot
+    )  # what it is given; a study gives it what its kind's section says
 
     @cached_property
     def key(self) -> str:

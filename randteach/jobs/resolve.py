@@ -8,7 +8,9 @@ from loaders.datasets import DataSet
 from randteach import nets
 from randteach.config.schema import Config, check
 from randteach.errors import UserError
+from randteach.identity import names
 from randteach.jobs.point import Point, point
+from randteach.nets import declared
 from randteach.specs import Samples
 
 
@@ -22,6 +24,8 @@ def resolve(config: Config, typed: frozenset[str] = frozenset()) -> Point:
     architecture = nets.ARCHITECTURES.find(config.net.arch, "net.arch")
     if problem := architecture.why_not(config.data.size or 0):
         raise UserError(problem)
+    if names.fits(names.OUTSIDE, architecture.name):
+        declared.check(architecture, config.data.channels or 1, config.net.width, config.data.size or 1)
     _check_batches(config)
     return point(_downstream(config, typed))
 

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from randteach.config.overrides import Axes
 from randteach.config.presets import Preset
-from randteach.config.schema import get, settings
+from randteach.config.schema import Slot, get, settings
 from randteach.jobs import choices, contradictions
 from randteach.jobs.about import About, about
 from randteach.jobs.job import Entry, Job
@@ -68,6 +68,7 @@ def expand(study: Study, axes: Axes, name: str | None = None) -> Plan:
     labels: dict[str, dict[frozenset[str], dict[str, Any]]] = {}
     seeds: dict[tuple[Any, ...], int] = {}
     abouts: dict[str, About] = {}
+    slots: dict[str, Slot] = {}
     swept = {name: COLUMNS.get(name, name) for name in axes.swept}
     gc.disable()  # nothing here becomes garbage, and looking at all of it again and again takes time
     for number, point in enumerate(axes.points()):
@@ -80,7 +81,9 @@ def expand(study: Study, axes: Axes, name: str | None = None) -> Plan:
             _label(labels.setdefault(job.key, {}), job.labels, values)
             have, at = merged.setdefault(job.key, job), (rank, *job.rank, number)
             if job.key not in abouts:
-                abouts[job.key] = about(KINDS.find(job.kind), job.spec, partial(get, config))
+                kind = KINDS.find(job.kind)
+                abouts[job.key] = about(kind, job.spec, partial(get, config))
+                slots[job.key] = getattr(config.resources, kind.resources) if kind.resources else job.slot
             ranks[job.key] = min(ranks.get(job.key, at), at)
             if not (job.steps.items() <= have.steps.items() and job.states <= have.states):
                 merged[job.key] = have.placed(
@@ -88,7 +91,7 @@ def expand(study: Study, axes: Axes, name: str | None = None) -> Plan:
                 )
     gc.enable()
     jobs = [
-        job.placed(rank=ranks[key], labels=_told(labels[key]), about=abouts[key])
+        job.placed(rank=ranks[key], labels=_told(labels[key]), about=abouts[key], slot=slots[key])
         for key, job in merged.items()
     ]
     jobs.sort(key=lambda job: job.rank)

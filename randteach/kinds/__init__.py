@@ -46,7 +46,7 @@ def readable(kind: str) -> bool:
 
 def title(kind: str) -> str:
     """What jobs of a kind are called; the kind itself where it is unknown."""
-    return (KINDS[kind].title if kind in KINDS else "") or kind
+    return KINDS[kind].called() if kind in KINDS else kind
 
 
 def of_features(kind: str) -> bool:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from randteach.config.schema import settings
 from randteach.specs.origins import settings_of
 
 if TYPE_CHECKING:
@@ -53,14 +54,27 @@ class Kind(Generic[S]):
     spec: type[S]
     stage: "Callable[[S, Inputs, Recorder], None]"
     numbers: "tuple[Number, ...] | Callable[[S | None], tuple[Number, ...]]"  # of a spec, or all (None)
-    title: str = ""  # of its jobs, before "of teacher seed 0"; the kind's name where it is empty
+    # Of its jobs, before "of teacher seed 0", by their spec or for all; the kind's name where it is empty.
+    title: "str | Callable[[S | None], str]" = ""
     revised: tuple[str, ...] = ()
-    resources: str = ""  # the section of `resources.*` that its jobs take; one CPU where it is empty
+    resources: str = ""  # the section of `resources.*` that its jobs are given; one CPU where it is empty
     gpu: bool = False  # whether its jobs take a GPU where there is one
     of_features: bool = False  # whether its numbers judge features, as the probes do
     has_run: bool = False  # whether what hangs below its jobs is shown below their runs in MLflow
     every_step: bool = False  # whether its numbers are planned at each snapshot, or at the last one alone
     curve: Callable[[Labels, Rows, bool], Curve | None] = field(default=lambda labels, rows, hangs: None)
+
+    @property
+    def wrong(self) -> str:
+        """What can't be right about the declaration; nothing where all can."""
+        sections = sorted(name.split(".")[1] for name in settings() if name.endswith(".cpus"))
+        if self.resources in ("", *sections):
+            return ""
+        return f"resources={self.resources}: allowed are {', '.join(sections)}"
+
+    def called(self, spec: S | None = None) -> str:
+        """What a job with this spec is called, or what jobs of the kind are called."""
+        return (self.title(spec) if callable(self.title) else self.title) or self.name
 
     def gives(self, spec: S | None = None) -> tuple[Number, ...]:
         """The numbers that a job with this spec gives, or all that the kind gives."""

@@ -28,7 +28,7 @@ MEASURE = Kind(
     MeasureSpec,
     _run,
     _numbers,
-    title="converged probe",
+    title=lambda spec: MEASURES.find(spec.name).called if spec else "converged probe",
     resources="probe",
     of_features=True,
     curve=along_training,

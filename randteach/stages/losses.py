@@ -79,6 +79,9 @@ class _Loss(torch.autograd.Function):
         return ctx.grad_BK.mul_(grad_loss), None, None, None, None
 
 
+Value = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+
+
 class Rows:
     """Some rows of outputs; a gradient of theirs is that of the mean over the batch."""
 
@@ -106,6 +109,24 @@ class Loss:
     target: Callable[[Rows], torch.Tensor]
     gradient: Callable[[Rows, torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
     revision: int = 1
+
+    @staticmethod
+    def of(name: str, value: Value, revision: int = 1) -> "Loss":
+        """A loss by its value alone, (student_BK, teacher_BK) -> loss_B: autograd has the gradient.
+
+        Both outputs come divided by their temperatures.
+        """
+
+        def gradient(rows: Rows, p_t: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+            with torch.enable_grad():
+                student = rows.scaled.detach().clone().requires_grad_()
+                loss_B = value(student, rows.target.detach())
+                if loss_B.shape != student.shape[:1]:
+                    raise ValueError(f"loss {name}: gives {tuple(loss_B.shape)}, not a number a sample")
+                (grad,) = torch.autograd.grad(loss_B.sum(), student)
+            return rows.back(grad.div_(rows.batch)), loss_B.detach()
+
+        return Loss(name, _softmax, gradient, revision)
 
 
 def _computed(loss: Loss, rows: Rows) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:

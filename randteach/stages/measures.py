@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from loaders.catalogue import Catalogue
-from randteach.errors import UserError
 from randteach.specs import Bare, Logistic
 from randteach.stages.embed import Features
 from randteach.stages.logistic import logistic
@@ -26,14 +25,22 @@ class Measure:
     name: str
     function: Function
     parameters: Any = None
-    title: str = ""
+    title: str = ""  # of its panel in a figure
+    job: str = ""  # what its jobs are called; the title where it is empty
     unit: str = "%"
     revision: int = 1
 
-    def __post_init__(self) -> None:
-        """Refuse parameters under another name."""
-        if self.parameters is not None and getattr(self.parameters, "tag", None) != self.name:
-            raise UserError(f"measure {self.name}: its parameters need tag: ClassVar[str] = {self.name!r}")
+    @property
+    def wrong(self) -> str:
+        """What can't be right about the declaration; nothing where all can."""
+        if self.parameters is None or getattr(self.parameters, "tag", None) == self.name:
+            return ""
+        return f"its parameters need tag: ClassVar[str] = {self.name!r}"
+
+    @property
+    def called(self) -> str:
+        """What its jobs are called."""
+        return self.job or self.title or self.name
 
     @property
     def record(self) -> Any:
@@ -42,5 +49,6 @@ class Measure:
 
 
 MEASURES: Catalogue[Measure] = Catalogue(
-    "measure", [Measure("logistic", logistic, Logistic(), "logistic regression, converged")]
+    "measure",
+    [Measure("logistic", logistic, Logistic(), "logistic regression, converged", "converged probe")],
 )

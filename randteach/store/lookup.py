@@ -110,15 +110,16 @@ class Lookup:
         labels |= {"step": reference.get("step"), "probed_on": values.get("probe.data")}
         labels |= {"round": config.get("round"), "pair": _pair(config)}
         steps = {} if artifact.step is None else {artifact.step: 0.0}
-        about = None if artifact.kind in KINDS else self._planned.get(artifact.kind)
+        known = artifact.kind in KINDS and isinstance(KINDS[artifact.kind].title, str)
+        about = None if known else self._planned.get(artifact.key)
         entry = Entry(artifact.kind, artifact.key, steps, tuple(_parents(config)), labels, about=about)
         return Known(entry, values, config)
 
     @cached_property
     def _planned(self) -> dict[str, About]:
-        """What plans say of kinds that are not declared here."""
+        """What plans say of jobs whose record alone does not say what they are called."""
         entries = plans.every_entry(self.store).values()
-        return {entry.kind: entry.about for entry in entries if entry.about}
+        return {entry.key: entry.about for entry in entries if entry.about}
 
     def _above(self, artifact: Artifact) -> Known | None:
         """The job of a parent; of a damaged snapshot by another one of its training."""

@@ -5,10 +5,12 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
+from randteach import identity
 from randteach.environment import code
 from randteach.errors import Damaged, UserError
 from randteach.identity import names
 from randteach.identity.artifact import Artifact
+from randteach.jobs import made_by
 from randteach.jobs.job import Entry, Job
 from randteach.store import plans, work
 from randteach.store.session import Sessions
@@ -20,13 +22,13 @@ def other_code(jobs: Iterable[Job], store: Store) -> tuple[list[Artifact], list[
 
     By listings alone. A note can be lost, and so a few may be this code's after all.
     """
-    ours, notes, others, unknown = code.digest(), store.notes(), list[Artifact](), list[Artifact]()
+    notes, others, unknown = store.notes(), list[Artifact](), list[Artifact]()
     done: dict[str, set[str]] = {}
     for job in jobs:
         if job.kind not in done:
             done[job.kind] = store.done(job.kind)
         for artifact in job.artifacts:
-            if artifact.kind == job.kind and artifact.name in done[job.kind]:
+            if artifact.kind == job.kind and artifact.name in done[job.kind] and (ours := _ours(job)):
                 digests = notes.get(f"{artifact.kind}/{artifact.name}")
                 if not digests:
                     unknown.append(artifact)
@@ -100,7 +102,8 @@ def remake(jobs: Sequence[Job], store: Store) -> Remake:
 
     Raises UserError where a live sweep uses any of it.
     """
-    chosen = {a.key for found in other_code(jobs, store) for a in found if not _ours(a, store)}
+    ours = {job.key: _ours(job) for job in jobs}
+    chosen = {a.key for found in other_code(jobs, store) for a in found if not _is(a, ours[a.key], store)}
     entries = plans.every_entry(store) | {job.key: job.entry for job in jobs}
     order = _with_all_below(chosen, entries)
     made = defaultdict[str, list[Artifact]](list)
@@ -113,7 +116,7 @@ def remake(jobs: Sequence[Job], store: Store) -> Remake:
         name
         for name in sorted(store.storage.walk("work", 2))
         if (at := name.partition("/"))[0] in planned and names.fits(names.WORK, at[2])
-        if at[0] in affected or code.made_with(at[2]) != code.digest()
+        if at[0] in affected or code.made_with(at[2]) != ours[at[0]]
     ]
     below = sum(bool(made[key]) for key in affected - chosen)
     found = Remake(len(chosen), below, commits, unfinished)
@@ -121,11 +124,16 @@ def remake(jobs: Sequence[Job], store: Store) -> Remake:
     return found
 
 
-def _ours(artifact: Artifact, store: Store) -> bool:
+def _ours(job: Job) -> str:
+    """The digest of the code that would make a job here."""
+    return made_by.digest(job.kind, identity.dumps(job.spec))
+
+
+def _is(artifact: Artifact, ours: str, store: Store) -> bool:
     """Whether this code has made a result after all; its note is written then."""
     with suppress(KeyError, Damaged):
-        if code.made_with(store.commit_of(artifact).attempt) == code.digest():
-            store.note(artifact, code.digest())
+        if code.made_with(store.commit_of(artifact).attempt) == ours:
+            store.note(artifact, ours)
             return True
     return False
 

@@ -28,6 +28,7 @@ from randteach.errors import Damaged, Unknown, UserError
 from randteach.identity import names, plain
 from randteach.identity.artifact import Artifact
 from randteach.identity.names import session_of
+from randteach.jobs import made_by
 from randteach.kinds import revisions
 from randteach.storage import LAYOUT
 from randteach.store import commits
@@ -122,10 +123,11 @@ class Store(Artifacts):
         """Write the files and the commit; False where another attempt was first.
 
         `session` is the driver's: by it others know whether an attempt without a commit may still get one.
-        `made_with` is the digest of the code that made the files, by default of this process's; empty where
-        nobody knows.
+        `made_with` is the digest of the code that made the files, by default of what is installed; empty
+        where nobody knows.
         """
-        made_with = code.digest() if made_with is None else made_with
+        if made_with is None:
+            made_with = made_by.digest(artifact.kind, files.get("config.json", b"").decode())
         attempt = (f"{session}-" if session else "") + made_with + secrets.token_hex(8)
         at, commit_at = f"{folder(artifact)}/{attempt}", commit_name(artifact)
         try:

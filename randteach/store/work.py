@@ -20,7 +20,6 @@ from dataclasses import replace
 from pathlib import PurePath
 from typing import Any
 
-from randteach.environment import code
 from randteach.identity import names
 from randteach.jobs.job import Job
 from randteach.stages.recorder import State
@@ -143,9 +142,9 @@ def _claims(storage: Storage, folder: str) -> list[int]:
 class Attempt:
     """One worker's unfinished work on a job."""
 
-    def __init__(self, store: Store, key: str, session: str) -> None:
+    def __init__(self, store: Store, key: str, session: str, made_with: str = "") -> None:
         self.storage, self.key = store.storage, key
-        self.folder = f"work/{key}/{session}-{code.digest()}{secrets.token_hex(4)}"
+        self.folder = f"work/{key}/{session}-{made_with}{secrets.token_hex(4)}"
         self.began = self.shown = time.monotonic()
         self.lines: list[str] = []
         self._new = 0  # lines that the file has not yet

@@ -5,7 +5,9 @@ import time
 from pathlib import Path
 
 from randteach import identity
+from randteach.jobs import recorded
 from randteach.jobs.job import Job
+from randteach.jobs.study import Plan
 from randteach.store.store import Store
 from randteach.tracking import tree as tracking
 from tests import standin
@@ -41,7 +43,7 @@ def projection() -> None:
         server.start()
         try:
             for number in range(ROUNDS):
-                plan = {"study": f"round {number}", "settings": {}, "jobs": [j.entry.as_json() for j in jobs]}
+                plan = recorded.project(Plan(f"round {number}", jobs), "")
                 for place, address in (("database", None), ("server", server.address)):
                     began = time.perf_counter()
                     tree = tracking.Tree(folder / "out", store, plan, address)

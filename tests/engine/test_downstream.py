@@ -23,6 +23,7 @@ from randteach.engine.context import Context
 from randteach.engine.events import Reported
 from randteach.engine.execute import attempt
 from randteach.identity.artifact import Artifact
+from randteach.jobs import effect
 from randteach.jobs.fields import FILTERS
 from randteach.jobs.study import expand
 from randteach.nets.pruning import unpack
@@ -60,16 +61,19 @@ TINY = [
 pytestmark = pytest.mark.usefixtures("threads")
 
 
-def typed(name: str) -> list[str]:
-    """What is typed: a plane names its students itself."""
-    return [pair for pair in TINY if not (name == "loss_landscape" and pair.startswith("alpha="))]
+def typed(name: str, *pairs: str) -> list[str]:
+    """What is typed: of the tiny settings those that decide something in a sweep."""
+    study = importlib.import_module(f"sweeps.{name}").STUDY
+    axes = overrides.parse(study.presets["mini"], [*TINY, *pairs])
+    useless = set(effect.useless(study, axes))
+    return [*(pair for pair in TINY if pair.partition("=")[0] not in useless), *pairs]
 
 
 def here(name: str, out: Path, *pairs: str) -> int:
     """A sweep with --local in this process; its exit code."""
     study = importlib.import_module(f"sweeps.{name}").STUDY
     with pytest.raises(SystemExit) as ended:
-        cli.main(study, ["--preset", "mini", "--local", "--out", str(out), *typed(name), *pairs])
+        cli.main(study, ["--preset", "mini", "--local", "--out", str(out), *typed(name, *pairs)])
     return int(str(ended.value.code))
 
 
@@ -86,7 +90,7 @@ def under_ray(name: str, out: Path, *pairs: str) -> str:
     command = [sys.executable, sweep, "--preset", "mini", "--out", out.name, "data.root=raw"]
     environment = {**os.environ, "COLUMNS": "200"}
     done = subprocess.run(
-        [*command, *typed(name), *pairs], capture_output=True, text=True, env=environment, cwd=here
+        [*command, *typed(name, *pairs)], capture_output=True, text=True, env=environment, cwd=here
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert {path.name for path in here.iterdir()} <= {out.name, "here", "loaders", "random.py"}

@@ -21,7 +21,7 @@ CPU, BIG, GPU = Slot(1, 0.0), Slot(2, 0.0), Slot(1, 0.5)
 def job(number: int, *parents: Artifact, slot: Slot = CPU, steps: Mapping[int, float] | None = None) -> Job:
     """A job that is told from others by its number, which is its rank as well."""
     spec = ProbeSpec(Pixels(), SAMPLES, 10, 1, 1, 0.1, 0.0, 1, seed=number)
-    return Job("distill" if steps else "probe", spec, steps or {}, parents, slot, (number,))
+    return Job("distill" if steps else "probe", spec, steps or {}, parents, (number,), slot=slot)
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ def packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("loaders", "randteach"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "__init__.py").write_text(f"'''{name}'''\n")
-    monkeypatch.setattr(code, "_packages", lambda: [tmp_path / "loaders", tmp_path / "randteach"])
+    monkeypatch.setattr(code, "packages", lambda: [tmp_path / "loaders", tmp_path / "randteach"])
     return tmp_path
 
 

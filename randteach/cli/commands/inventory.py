@@ -15,6 +15,7 @@ from randteach.engine.progress import duration
 from randteach.environment import code
 from randteach.errors import Damaged, Unknown, Unreadable, UserError
 from randteach.identity.artifact import Artifact
+from randteach.jobs import made_by
 from randteach.jobs.fields import FILTERS, flat
 from randteach.jobs.job import Entry
 from randteach.store import plans, states
@@ -85,7 +86,9 @@ def _other_code(store: Store, commits: Sequence[Commit]) -> list[str]:
     found = dict[str, str]()
     for commit in commits:
         digest = code.made_with(commit.attempt)
-        if digest != code.digest() and digest not in found:
+        record = store.read(commit.artifact, "config.json").decode()
+        ours = made_by.digest(commit.artifact.kind, record)
+        if ours and digest != ours and digest not in found:
             about = store.json(commit.artifact, "provenance")
             known = str(about.get("commit") or "")[:DIGITS] + (" and changes" if about.get("dirty") else "")
             found[digest] = known or (f"code {digest}, no commit" if digest else "unknown code")

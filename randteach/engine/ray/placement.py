@@ -16,6 +16,7 @@ from typing import Any
 from randteach.engine.queue import Shape
 from randteach.errors import UserError
 from randteach.jobs.job import Job
+from randteach.kinds import KINDS
 
 BOOTSTRAP = Path("~/ray_bootstrap_config.yaml")
 LIMIT = Path("/sys/fs/cgroup/cpu.max")  # a container's CPU time, and of what
@@ -86,13 +87,14 @@ class Cluster:
         """UserError for a job that can never be placed."""
         for job in {(job.kind, job.slot.cpus, job.slot.gpus): job for job in jobs}.values():
             cpus, gpus = job.slot.cpus, job.slot.gpus
-            asked = f"resources.{job.kind}: cpus={cpus} gpus={gpus:g}"
+            section = KINDS[job.kind].resources
+            asked = f"resources.{section}: cpus={cpus} gpus={gpus:g}"
             if gpus > 1 and gpus % 1:
                 raise UserError(f"{asked}: Ray gives fractions of one GPU, or whole ones; round it")
             if not self.takes((cpus, gpus)) and not self.unknown:
                 raise UserError(
                     f"{asked} never fit on a node; {_largest(self, bool(gpus))}; lower "
-                    f"resources.{job.kind}.cpus or .gpus, or add a node that has them"
+                    f"resources.{section}.cpus or .gpus, or add a node that has them"
                 )
 
 

@@ -36,4 +36,4 @@ def connect_job(config: Point, one: Job, other: Job, labels: Mapping[str, Any]) 
         if not isinstance(end, TrainSpec) or end.start.net != config.net:
             raise UserError(f"net={config.net}: children of different networks have no line between them")
     spec = ConnectSpec(ends, samples, config.connect.test_size, config.connect.points)
-    return Job("connect", spec, {}, made_of(*ends), config.resources.connect, (3,), labels)
+    return Job("connect", spec, {}, made_of(*ends), (3,), labels)

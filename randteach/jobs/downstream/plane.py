@@ -52,7 +52,7 @@ def plane_jobs(config: Point) -> Iterator[Job]:
             columns=part.columns,
         )
         parents = made_of(*corners, head=True)
-        yield Job("plane", spec, {}, parents, config.resources.plane, (3,), labels | {"place": part.place})
+        yield Job("plane", spec, {}, parents, (3,), labels | {"place": part.place})
 
 
 class Part(NamedTuple):

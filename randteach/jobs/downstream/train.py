@@ -98,7 +98,7 @@ def train_job(
     wanted = {epoch * steps: epoch for epoch in sorted({*epochs, settings.epochs}) if epoch}
     restored = config.tickets.momentum == "restored"
     states = frozenset(step for step in wanted if restored and wanted[step] < settings.epochs)
-    return Job("train", spec, wanted, parents, config.resources.train, (2, rank), labels, states)
+    return Job("train", spec, wanted, parents, (2, rank), labels, states)
 
 
 def _goes_on(start: Network) -> bool:

@@ -12,6 +12,7 @@ from randteach import identity
 from randteach.environment import code
 from randteach.errors import UserError
 from randteach.identity.artifact import Artifact
+from randteach.jobs import made_by
 from randteach.jobs.job import Job
 from randteach.store import plans, remake
 from randteach.store.missing import missing as lacking
@@ -68,9 +69,10 @@ def test_an_attempt_names_the_code_that_made_it(any_store: Store) -> None:
             STUDENTS[0].artifacts[0], {}, status="ok", seconds=1.0, numerics="n", session=session.token
         )
         attempt = any_store.commit_of(STUDENTS[0].artifacts[0]).attempt
-    assert attempt.startswith(f"{session.token}-{code.digest()}") and code.made_with(attempt) == code.digest()
+    assert attempt.startswith(f"{session.token}-{made_by.digest('distill')}")
+    assert code.made_with(attempt) == made_by.digest("distill") != made_by.digest("probe")
     (one,), (two,) = OTHERS[0].artifacts, OTHERS[1].artifacts
-    assert code.made_with(any_store.commit_of(one).attempt) == code.digest()
+    assert code.made_with(any_store.commit_of(one).attempt) == made_by.digest(one.kind)
     assert code.made_with(any_store.commit_of(two).attempt) == ""
     for old in ("0" * 16, f"{session.token}-{'0' * 16}", f"{session.token}-{'0' * 8}"):
         assert code.made_with(old) == ""
@@ -121,19 +123,15 @@ def test_plans_that_go_in_a_circle_end() -> None:
 
 def test_a_note_that_is_lost_is_written_again(any_store: Store) -> None:
     fill(any_store, [*STUDENTS, *BELOW])
-    any_store.storage.remove(*(f"code/{code.digest()}/{path}" for path in ("probe", "distill")))
+    any_store.storage.remove(*(f"code/{made_by.digest(kind)}/{kind}" for kind in ("probe", "distill")))
     assert len(keys(remake.other_code(PLAN.jobs, any_store)[1])) == 8
     assert not remake.remake(PLAN.jobs, any_store)
     assert remake.other_code(PLAN.jobs, any_store) == ([], [])
 
 
-def test_unfinished_attempts_of_other_code_are_not_gone_on_with(
-    any_store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    ours = Attempt(any_store, STUDENTS[0].key, "aa" * 6)
-    with monkeypatch.context() as then:
-        then.setattr(code, "digest", lambda: OLD)
-        theirs = Attempt(any_store, STUDENTS[1].key, "aa" * 6)
+def test_unfinished_attempts_of_other_code_are_not_gone_on_with(any_store: Store) -> None:
+    ours = Attempt(any_store, STUDENTS[0].key, "aa" * 6, made_by.digest("distill"))
+    theirs = Attempt(any_store, STUDENTS[1].key, "aa" * 6, OLD)
     for attempt in (ours, theirs):
         attempt.say("line")
         attempt.show()
@@ -184,8 +182,8 @@ def test_from_a_plan_to_results_made_again(
     told = "other code has made 18 of these jobs: `randteach ls --other-code` lists them"
     assert sweep(out, "--dry-run") == 0 and "other code" not in capsys.readouterr().out
     assert command("ls", "--other-code") == "0 jobs\n"
-    before, commit = code.digest(), code.started().commit
-    monkeypatch.setattr(code, "digest", lambda: OLD)
+    before, commit = made_by.digest("distill"), code.started().commit
+    monkeypatch.setattr(made_by, "digest", lambda kind, record="": OLD)
     assert sweep(out, "--dry-run") == 0 and told in capsys.readouterr().out
     listed = command("ls", "--other-code", "alpha=0.3").splitlines()
     assert len(listed) == 9 and all((commit or before)[:12] in line for line in listed[1:-1])
@@ -202,9 +200,10 @@ def test_from_a_plan_to_results_made_again(
     assert {code.made_with(store.commit_of(artifact).attempt) for artifact in kept} == {OLD}
     assert len(store.storage.names("aside/distill")) == 6 and command("ls", "--other-code") == "0 jobs\n"
     start = json.loads(store.storage.read("studies/small/runs/000002.json"))
-    assert start["code"] == OLD and start["start"] == "small/000002" and start["commit"] == commit
+    assert start["code"] == code.digest() and start["start"] == "small/000002" and start["commit"] == commit
     provenance = store.json(next(iter(rows)), "provenance")
-    for name in ("start", "code", "commit", "dirty"):
+    assert provenance["code"] == OLD
+    for name in ("start", "commit", "dirty"):
         assert provenance[name] == start[name]
 
 
@@ -212,9 +211,9 @@ def test_an_import_keeps_which_code_made_it(
     store: Store, command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     command("export", "small", str(tmp_path / "x.tar"))
-    ours = code.digest()
-    monkeypatch.setattr(code, "digest", lambda: OLD)
+    ours = {made_by.digest(kind) for kind in ("distill", "probe", "measure")}
+    monkeypatch.setattr(made_by, "digest", lambda kind, record="": OLD)
     command("import", str(tmp_path / "x.tar"), at=tmp_path / "there")
     there = Store(tmp_path / "there" / "store")
-    assert {code.made_with(there.commit_of(artifact).attempt) for artifact in there.all()} == {ours}
+    assert {code.made_with(there.commit_of(artifact).attempt) for artifact in there.all()} == ours
     assert len(keys(remake.other_code(PLAN.jobs, there)[0])) == 18

@@ -19,6 +19,7 @@ from randteach.cli.commands import doctor
 from randteach.engine.events import Began, Ended, Reported
 from randteach.environment import security
 from randteach.errors import UserError
+from randteach.jobs import recorded
 from randteach.store import plans
 from randteach.store.store import Store
 from randteach.tracking import tree as tracking
@@ -120,9 +121,7 @@ def test_rows_are_left_out_where_mlflow_is_far_behind(
     shown: list[type] = []
     monkeypatch.setattr("randteach.tracking.projector._show", lambda tree, event: shown.append(type(event)))
     projector = Projector(tmp_path, Store(made / "store"), print)
-    projector.start(
-        {"study": "small", "settings": {}, "jobs": [job.entry.as_json() for job in planned().jobs]}
-    )
+    projector.start(recorded.project(planned(), ""))
     key = planned().jobs[0].key
     for event in (Began(key), Reported(key, {}), Reported(key, {}), Ended(key, "done")):
         projector.handle(event)
