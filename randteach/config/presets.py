@@ -40,19 +40,15 @@ PAPER: dict[str, Value | tuple[Value | tuple[Value, ...], ...]] = {
 
 def texts(preset: Preset) -> dict[str, str]:
     """A preset as it would be typed; texts stay as they are."""
-    return {name: _text(value, ",") for name, value in preset.items()}
+    return {name: value if isinstance(value, str) else _text(value) for name, value in preset.items()}
 
 
-def _text(value: object, between: str) -> str:
+def _text(value: object, between: str = ",") -> str:
     if isinstance(value, tuple):
-        return between.join(_quoted(_text(one, TIE)) for one in value)
+        return between.join(_text(one, TIE) for one in value)
     if isinstance(value, list):
-        return f"[{','.join(_quoted(_text(one, ',')) for one in value)}]"
+        return f"[{','.join(map(_text, value))}]"
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
-    return label(value)
-
-
-def _quoted(text: str) -> str:
-    """A text that has a comma of its own, in quotes."""
-    return f'"{text}"' if "," in text and not text.startswith("[") else text
+    text = label(value)
+    return f'"{text}"' if set(text) & {",", TIE} else text

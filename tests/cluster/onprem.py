@@ -19,6 +19,7 @@ SENT = (
     "randteach",
     "loaders",
     "sweeps",
+    "examples",
     "infra",
     "pyproject.toml",
     "constraints.txt",
@@ -104,9 +105,16 @@ class Onprem:
         """`ray exec`: a command on the head."""
         return self.type("ray", "exec", str(self.file), command, check=check)
 
-    def submit(self, *args: str, options: tuple[str, ...] = (), check: bool = True, step: str = "") -> str:
-        """`ray submit` of the main sweep."""
-        typed = ("ray", "submit", *options, str(self.file), "sweeps/init_distance.py", *args)
+    def submit(
+        self,
+        *args: str,
+        options: tuple[str, ...] = (),
+        check: bool = True,
+        step: str = "",
+        sweep: str = "sweeps/init_distance.py",
+    ) -> str:
+        """`ray submit` of a sweep, by default the main one."""
+        typed = ("ray", "submit", *options, str(self.file), sweep, *args)
         return self.type(*typed, check=check, step=step)
 
     def begin(self, *typed: str) -> "subprocess.Popen[str]":

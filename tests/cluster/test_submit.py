@@ -35,6 +35,22 @@ def test_submit_ends_in_the_figure_and_a_second_one_trains_nothing(cluster: Onpr
     assert (alone / "init_distance" / "results.csv").read_bytes() == table
 
 
+@pytest.mark.parametrize("name", ["feature_rank", "own_images"])
+def test_a_file_from_outside_is_all_that_is_copied(cluster: Onprem, name: str) -> None:
+    """Ray copies the file to the head; workers on both machines get it with their jobs."""
+    from tests.examples.test_examples import EXAMPLES
+
+    typed, count = EXAMPLES[name]
+    own = cluster.checkout / f"{name}_of_ones_own.py"
+    own.write_text((cluster.checkout / "examples" / f"{name}.py").read_text())
+    args = ("--preset", "mini", *typed)
+    said = cluster.submit(*args, sweep=own.name, step=f"ray submit {own.name}")
+    assert f"{count} made, 0 cached" in said, said
+    assert (cluster.results / name / "figure.png").stat().st_size > 10_000
+    again = cluster.submit(*args, sweep=own.name)
+    assert f"0 made, {count} cached" in again, again
+
+
 def test_mlflow_has_the_runs_and_listens_on_loopback(cluster: Onprem) -> None:
     (cluster.head.home / "look.py").write_text(MLFLOW)
     said = cluster.exec("python ~/look.py")

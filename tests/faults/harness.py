@@ -25,6 +25,9 @@ class Sweep:
     out: Path
     said: str = ""
     environment: dict[str, str] = field(default_factory=dict)
+    name: str = "init_distance"
+    file: str = "sweeps/init_distance.py"
+    study: str = STUDY
 
     @property
     def store(self) -> Path:
@@ -32,7 +35,7 @@ class Sweep:
 
     @property
     def results(self) -> bytes:
-        return (self.out / "init_distance" / "results.csv").read_bytes()
+        return (self.out / self.name / "results.csv").read_bytes()
 
     @property
     def steps(self) -> Counter[str]:
@@ -50,8 +53,8 @@ class Sweep:
 
     def begin(self, *args: str, ray: bool = False) -> "subprocess.Popen[str]":
         """Start it; `ray` for workers of its own, else in the process."""
-        command = [sys.executable, "sweeps/init_distance.py", "--preset", "mini", "--out", str(self.out)]
-        command += [*STUDY.split(), *([] if ray else ["--local"]), *args]
+        command = [sys.executable, self.file, "--preset", "mini", "--out", str(self.out)]
+        command += [*self.study.split(), *([] if ray else ["--local"]), *args]
         path = os.pathsep.join([INJECT, os.environ.get("PYTHONPATH", "")]).strip(os.pathsep)
         environment = {**os.environ, "PYTHONPATH": path, "COLUMNS": "200", **self.environment}
         self.out.mkdir(parents=True, exist_ok=True)

@@ -84,14 +84,14 @@ def test_killed_at_twenty_random_moments(sweep: Sweep, tmp_path: Path, injected:
 
 def test_downstream_jobs_killed_at_random_moments(sweep: Sweep, tmp_path: Path, injected: Tell) -> None:
     """Supervised trainings, masks and lines below students, killed half in the process, half under Ray."""
-    trials = ("downstream=[probe,tickets,connect]", "rounds=2", "tickets.rewind=[1]", "connect.children=2")
-    trials += ("train.epochs=100", "train.milestones=[50]", "connect.points=5", "checkpoint_every=0.3")
+    below = ("downstream=[probe,tickets,connect]", "rounds=2", "tickets.rewind=[1]", "connect.children=2")
+    below += ("train.epochs=100", "train.milestones=[50]", "connect.points=5", "checkpoint_every=0.3")
     whole = Sweep(tmp_path / "whole")
-    assert whole.run(*trials) == 0, whole.said
+    assert whole.run(*below) == 0, whole.said
     kills = 6
-    kill_at_random(sweep, trials, kills, random.Random(1), 4, 16)
-    injected("SIGKILL of a sweep with trials at a random moment", kills)
-    assert sweep.run(*trials) == 0, sweep.said
+    kill_at_random(sweep, below, kills, random.Random(1), 4, 16)
+    injected("SIGKILL of a sweep with downstream jobs at a random moment", kills)
+    assert sweep.run(*below) == 0, sweep.said
     assert sweep.results == whole.results
     assert sweep.command("verify") == 0, sweep.said
     assert sweep.command("gc", "--yes") == 0, sweep.said  # a claim, where a job was made and not yet released

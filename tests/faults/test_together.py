@@ -102,7 +102,7 @@ def test_a_ray_node_that_goes(sweep: Sweep, table_of: Table, injected: Tell) -> 
         process = sweep.begin("--address", cluster.address, "distill.epochs=30", ray=True)
         wait_for(lambda: list(sweep.store.glob("work/*/*/0*.json")), process)
         cluster.remove_node(node, allow_graceful=False)
-        injected("removal of the Ray node that runs trials")
+        injected("removal of the Ray node that runs downstream jobs")
         cluster.add_node(num_cpus=2)
         assert sweep.end(process) == 0, sweep.said
     finally:
