@@ -9,16 +9,15 @@ from statistics import mean
 import torch
 
 from randteach import nets
-from randteach.config.schema import Head, Net
 from randteach.errors import Damaged
 from randteach.identity.artifact import Artifact
 from randteach.jobs.job import Job
-from randteach.specs import DistillSpec, MaskSpec, TrainSpec
+from randteach.kinds import KINDS
+from randteach.kinds.cost import Cost
 from randteach.stages.losses import distillation_loss
 from randteach.store import missing as missing_jobs
 from randteach.store.store import Store
 
-FLOAT = 4
 SMALL = 4 << 10  # rows, config and provenance of an artifact
 LOOKED_AT = 100  # past artifacts of a kind
 
@@ -29,37 +28,26 @@ def storage(jobs: Iterable[Job]) -> int:
     counts: dict[str, tuple[int, int]] = {}
     for job in jobs:
         total += SMALL * len(job.artifacts)
-        if not isinstance(job.spec, DistillSpec | TrainSpec | MaskSpec):
-            continue
-        shape = repr(_shape(job.spec))
-        if shape not in counts:
-            counts[shape] = parameters(*_shape(job.spec))
-        encoder, head = counts[shape]
-        if isinstance(job.spec, MaskSpec):
-            total += encoder // 8  # a bit a weight
-        elif isinstance(job.spec, TrainSpec):
-            # The encoder, and beside all but the last its momentum.
-            total += FLOAT * encoder * (2 * len(job.steps) - 1)
-        else:
-            # A snapshot is the encoder; the last one's state is the head and two moments of both.
-            total += FLOAT * (encoder * len(job.steps) + 2 * encoder + 3 * head)
+        if cost := _cost(job):
+            shape = repr((cost.net, cost.head, cost.channels, cost.size))
+            if shape not in counts:
+                counts[shape] = parameters(cost)
+            total += cost.stores(*counts[shape], len(job.steps))
     return total
 
 
-def _shape(spec: DistillSpec | TrainSpec | MaskSpec) -> tuple[Net, Head | None, int, int]:
-    if isinstance(spec, MaskSpec):
-        return spec.net, None, spec.channels, spec.size
-    about = spec.samples.channels, spec.samples.size
-    if isinstance(spec, TrainSpec):
-        return spec.start.net, None, *about
-    return spec.teacher.net, spec.head, *about
+def _cost(job: Job) -> Cost | None:
+    """What a job costs by its networks' shapes; None for one that trains nothing and holds no weights."""
+    declared = KINDS[job.kind].cost
+    return declared(job.spec) if declared else None
 
 
-def parameters(net: Net, head: Head | None, channels: int, size: int) -> tuple[int, int]:
+def parameters(cost: Cost) -> tuple[int, int]:
     """Parameters of encoder and head."""
     with torch.device("meta"):
-        encoder = nets.build(net, channels, size)
-        own = nets.Head(head, nets.embedding_dim(net, size)) if head else torch.nn.Module()
+        encoder = nets.build(cost.net, cost.channels, cost.size)
+        dim = nets.embedding_dim(cost.net, cost.size)
+        own = nets.Head(cost.head, dim) if cost.head else torch.nn.Module()
     return sum(p.numel() for p in encoder.parameters()), sum(p.numel() for p in own.parameters())
 
 
@@ -104,26 +92,22 @@ def measured_seconds(jobs: Sequence[Job], threads: int) -> float:
     timed: dict[str, float] = {}
     total = 0.0
     for job in jobs:
-        if isinstance(job.spec, DistillSpec | TrainSpec):
-            shape = repr((_shape(job.spec), _batch(job.spec)))
+        cost = _cost(job)
+        if cost and cost.batch:
+            shape = repr((cost.net, cost.head, cost.channels, cost.size, cost.batch))
             if shape not in timed:
-                timed[shape] = _one_step(job.spec, threads)
+                timed[shape] = _one_step(cost, threads)
             total += timed[shape] * max(job.steps)
     return total
 
 
-def _batch(spec: DistillSpec | TrainSpec) -> int:
-    return spec.distill.batch_size if isinstance(spec, DistillSpec) else spec.train.batch_size
-
-
-def _one_step(spec: DistillSpec | TrainSpec, threads: int) -> float:
+def _one_step(cost: Cost, threads: int) -> float:
     """Seconds of the second of two steps on made-up inputs."""
     torch.set_num_threads(threads)
-    net, head, channels, size = _shape(spec)
-    encoder = nets.draw_encoder(net, channels, size, "teacher", 0)
-    dim = nets.embedding_dim(net, size)
-    own = nets.draw_head(head, dim, "teacher", 0) if head else nets.draw_classifier(dim, 2, 0)
-    shape = (_batch(spec), channels, size, size)
+    encoder = nets.draw_encoder(cost.net, cost.channels, cost.size, "teacher", 0)
+    dim = nets.embedding_dim(cost.net, cost.size)
+    own = nets.draw_head(cost.head, dim, "teacher", 0) if cost.head else nets.draw_classifier(dim, 2, 0)
+    shape = (cost.batch, cost.channels, cost.size, cost.size)
     x_BCHW = torch.zeros(shape).contiguous(memory_format=torch.channels_last)
     seconds = 0.0
     for _ in range(2):

@@ -11,7 +11,6 @@ from randteach.cli import estimate
 from randteach.engine.progress import duration
 from randteach.jobs.job import Job
 from randteach.jobs.study import Plan
-from randteach.specs import DistillSpec, TrainSpec
 from randteach.store import moved, remake
 from randteach.store.remake import Remake
 from randteach.store.store import Store
@@ -54,13 +53,8 @@ def _older(plan: Plan, missing: Sequence[Job], store: Store) -> Iterator[str]:
 
 def _flipped(missing: Sequence[Job]) -> Iterator[str]:
     """Images that are flipped, of sets where a mirrored one is none of its class."""
-    flipping = set()
-    for spec in (job.spec for job in missing):
-        if isinstance(spec, TrainSpec):
-            flipping.add((spec.samples.name, "train.augment", spec.train.augment))
-        elif isinstance(spec, DistillSpec):
-            flipping.add((spec.samples.name, "data.augment", spec.augment))
-    for name, setting, augment in sorted(flipping):
+    augmenting = {job.spec.augments for job in missing if hasattr(job.spec, "augments")}
+    for name, setting, augment in sorted(augmenting):
         if AUGMENTATIONS[augment].flips and not DATASETS[name].flips:
             yield (
                 f"{setting}={augment} mirrors half of the images of {name}, and a mirrored one is none of "

@@ -37,8 +37,10 @@ def _digest(kind: str, outside: frozenset[str]) -> str:
 def _of(kind: str, things: Iterable[Any]) -> str:
     stage = KINDS[kind].stage
     units = [(stage.__module__, stage.__qualname__.partition(".")[0]), FED, *map(_unit, things)]
-    modules = sorted({module for module, _ in units if module.startswith(MODULE)})
-    return reached.reach(*modules).digest(*units)
+    others = {module for module, _ in units if module not in reached.reach().files}
+    if not all(getattr(sys.modules.get(module), "__file__", None) for module in others):
+        return ""  # declared where there is no file, as in a notebook
+    return reached.reach(*sorted(others)).digest(*units)
 
 
 def _unit(thing: Any) -> Unit:

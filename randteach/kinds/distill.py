@@ -1,5 +1,6 @@
 """Distillation: students on their way from their start."""
 
+from randteach.kinds.cost import FLOAT, Cost
 from randteach.kinds.inputs import Inputs
 from randteach.kinds.kind import Kind, Number
 from randteach.kinds.opening import with_head
@@ -30,6 +31,14 @@ def _run(spec: DistillSpec, inputs: Inputs, recorder: Recorder) -> None:
         )
 
 
+def _cost(spec: DistillSpec) -> Cost:
+    """A snapshot is the encoder; the last one's state is the head and two moments of both."""
+    about = (spec.teacher.net, spec.head, spec.samples.channels, spec.samples.size)
+    return Cost(
+        *about, lambda encoder, head, n: FLOAT * (encoder * (n + 2) + 3 * head), spec.distill.batch_size
+    )
+
+
 DISTANCES = (f"distance_{of}_{part}" for of in ("start", "teacher") for part in ("encoder", "head"))
 DISTILL = Kind(
     "distill",
@@ -44,4 +53,5 @@ DISTILL = Kind(
     gpu=True,
     has_run=True,
     every_step=True,
+    cost=_cost,
 )

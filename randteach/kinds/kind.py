@@ -8,6 +8,7 @@ from randteach.config.schema import settings
 from randteach.specs.origins import settings_of
 
 if TYPE_CHECKING:
+    from randteach.kinds.cost import Cost
     from randteach.kinds.inputs import Inputs
     from randteach.stages.recorder import Recorder
 
@@ -61,6 +62,7 @@ class Kind(Generic[S]):
     gpu: bool = False  # whether its jobs take a GPU where there is one
     of_features: bool = False  # whether its numbers judge features, as the probes do
     has_run: bool = False  # whether what hangs below its jobs is shown below their runs in MLflow
+    cost: "Callable[[S], Cost] | None" = None  # of jobs that train or hold weights
     every_step: bool = False  # whether its numbers are planned at each snapshot, or at the last one alone
     curve: Callable[[Labels, Rows, bool], Curve | None] = field(default=lambda labels, rows, hangs: None)
 

@@ -1,5 +1,6 @@
 """Masks: which weights stay."""
 
+from randteach.kinds.cost import Cost
 from randteach.kinds.inputs import Inputs
 from randteach.kinds.kind import Kind, Number
 from randteach.specs import MaskSpec
@@ -15,9 +16,15 @@ def _run(spec: MaskSpec, inputs: Inputs, recorder: Recorder) -> None:
     mask(spec, weights, within, recorder)
 
 
+def _cost(spec: MaskSpec) -> Cost:
+    """A bit a weight."""
+    return Cost(spec.net, None, spec.channels, spec.size, lambda encoder, head, n: encoder // 8)
+
+
 MASK = Kind(
     "mask",
     MaskSpec,
     _run,
     (Number("kept_weights", "weights"), Number("weights", "weights"), Number("empty_layers", "layers")),
+    cost=_cost,
 )

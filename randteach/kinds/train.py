@@ -1,6 +1,7 @@
 """Supervised training, of tickets under their masks and of the children of a checkpoint."""
 
 from randteach.config.labels import label
+from randteach.kinds.cost import FLOAT, Cost
 from randteach.kinds.inputs import Inputs
 from randteach.kinds.kind import Curve, Kind, Labels, Number, Rows
 from randteach.specs import Snapshot, TrainSpec
@@ -33,6 +34,12 @@ def _by_round(labels: Labels, rows: Rows, hangs: bool) -> Curve | None:
     return Curve(last, 0, tuple(names))
 
 
+def _cost(spec: TrainSpec) -> Cost:
+    """A snapshot is the encoder, and beside all but the last lies its momentum."""
+    about = (spec.start.net, None, spec.samples.channels, spec.samples.size)
+    return Cost(*about, lambda encoder, head, n: FLOAT * encoder * (2 * n - 1), spec.train.batch_size)
+
+
 TRAIN = Kind(
     "train",
     TrainSpec,
@@ -42,4 +49,5 @@ TRAIN = Kind(
     resources="train",
     gpu=True,
     curve=_by_round,
+    cost=_cost,
 )

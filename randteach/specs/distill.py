@@ -47,6 +47,11 @@ class DistillSpec:
             object.__setattr__(self, "target", "exp(log_softmax)")
 
     @property
+    def augments(self) -> tuple[str, str, str]:
+        """Whose images are augmented, by which setting, and how."""
+        return self.samples.name, "data.augment", self.augment
+
+    @property
     def reads(self) -> Reads:
         """The samples that the stage reads."""
         return {(self.samples, "train")}

@@ -31,6 +31,11 @@ class TrainSpec:
     )
 
     @property
+    def augments(self) -> tuple[str, str, str]:
+        """Whose images are augmented, by which setting, and how."""
+        return self.samples.name, "train.augment", self.train.augment
+
+    @property
     def reads(self) -> Reads:
         """The samples that the stage reads."""
         return {(self.samples, "train"), (self.samples, "test")}

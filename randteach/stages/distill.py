@@ -91,14 +91,19 @@ class Student(Trajectory):
         """The trained parameters, encoder and head apart."""
         return [("encoder", [*self.encoder.parameters()]), ("head", [*self.head.parameters()])]
 
-    def _train_step(self, batch: Batch, epoch: int, number: int) -> None:
-        """One step; nothing on the device is waited for."""
-        images, config = batch.images_BCHW, self.spec.distill
+    def _prepare(self, batch: Batch, epoch: int, number: int) -> tuple[torch.Tensor, ...]:
+        """Indices and normalised, augmented inputs on the device."""
+        images = batch.images_BCHW
         if self.augment and self.spec.seed_augment is not None:
             generator = stream("augment", self.spec.seed_augment, epoch, number)
             images = self.augment(images, generator, PADDING)
-        x_BCHW = prepare(images, self.data, self.device)
-        teacher_BK = self.teacher.logits(batch.index_B, x_BCHW)
+        index_B = batch.index_B.to(self.device, non_blocking=True)
+        return index_B, prepare(images, self.data, self.device)
+
+    def update(self, *tensors: torch.Tensor) -> None:
+        """One step on samples index_B with inputs x_BCHW."""
+        (index_B, x_BCHW), config = tensors, self.spec.distill
+        teacher_BK = self.teacher.logits(index_B, x_BCHW)
         student_BK = self.head(self.encoder(x_BCHW))
         loss, kl = distillation_loss(
             student_BK,

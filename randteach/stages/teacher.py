@@ -84,10 +84,8 @@ class Teacher(Frozen):
     @torch.no_grad()
     def logits(self, index_B: torch.Tensor, x_BCHW: torch.Tensor) -> torch.Tensor:
         """Outputs teacher_BK of the samples `index_B`, whose inputs are `x_BCHW`."""
-        if self.features_NF is not None:
-            features = self.features_NF[index_B.to(self.features_NF.device, non_blocking=True)]
-        else:
-            features = self.features(x_BCHW)
+        table = self.features_NF
+        features = self.features(x_BCHW) if table is None else table[index_B]
         return nets.outputs(features, self.prototypes_KF)
 
     def _lookup(

@@ -105,15 +105,19 @@ class Training(Trajectory):
         self.optimizer.param_groups[0]["lr"] = self.config.lr * self.config.decay**fallen
         self.model.train()
 
-    def _train_step(self, batch: Batch, epoch: int, number: int) -> None:
-        """One step; nothing on the device is waited for."""
+    def _prepare(self, batch: Batch, epoch: int, number: int) -> tuple[torch.Tensor, ...]:
+        """Normalised, augmented inputs and labels on the device."""
         images, y_B = batch.images_BCHW, batch.labels_B
         assert y_B is not None
         if self.augment and self.spec.seed_augment is not None:
             generator = stream("train/augment", self.spec.seed_augment, epoch, number)
             images = self.augment(images, generator, self.config.padding)
-        y_B = y_B.to(self.device, non_blocking=True)
-        logits_BC = self.model(prepare(images, self.data, self.device))
+        return prepare(images, self.data, self.device), y_B.to(self.device, non_blocking=True)
+
+    def update(self, *tensors: torch.Tensor) -> None:
+        """One step on inputs x_BCHW with labels y_B."""
+        x_BCHW, y_B = tensors
+        logits_BC = self.model(x_BCHW)
         loss = F.cross_entropy(logits_BC, y_B)
         self.optimizer.zero_grad()
         loss.backward()

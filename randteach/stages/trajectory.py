@@ -48,7 +48,7 @@ class Trajectory(ABC):
         self.rows = [row for row in self.rows if row["step"] % len(self.reader) == 0]
         self._begin(epoch)
         for batch in islice(self.reader.epoch(epoch, start=done), end - self.step):
-            self._train_step(batch, epoch, done)
+            self.update(*self._prepare(batch, epoch, done))
             done += 1
             self.step += 1
             if self.step < end:
@@ -75,8 +75,12 @@ class Trajectory(ABC):
         """An epoch begins, or goes on."""
 
     @abstractmethod
-    def _train_step(self, batch: Batch, epoch: int, number: int) -> None:
-        """One step; nothing on the device is waited for."""
+    def _prepare(self, batch: Batch, epoch: int, number: int) -> tuple[torch.Tensor, ...]:
+        """A step's inputs, on the device: what the host does for it."""
+
+    @abstractmethod
+    def update(self, *tensors: torch.Tensor) -> None:
+        """One step on the device, which the host does not wait for."""
 
     @abstractmethod
     def _row(self, done: int) -> Row:

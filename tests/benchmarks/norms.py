@@ -172,7 +172,7 @@ def steps(config: Config, kind: type[nn.BatchNorm2d]) -> Iterator[None]:
     training = begun(config, kind)
     batch = next(iter(training.reader.epoch(0)))
     while True:
-        yield training._train_step(batch, 0, 0)
+        yield training.update(*training._prepare(batch, 0, 0))
 
 
 def run() -> None:

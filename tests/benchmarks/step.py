@@ -66,7 +66,7 @@ class Ours:
 
     def step(self, batch: Batch) -> None:
         """One training step."""
-        self.student._train_step(batch, 0, 0)
+        self.student.update(*self.student._prepare(batch, 0, 0))
 
 
 class Plain:

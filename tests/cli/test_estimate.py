@@ -14,6 +14,8 @@ from randteach.engine.execute import execute
 from randteach.identity.artifact import Artifact
 from randteach.jobs import study
 from randteach.jobs.job import Job
+from randteach.kinds.cost import Cost
+from randteach.kinds.distill import _cost
 from randteach.specs import DistillSpec
 from randteach.store.store import Store
 from sweeps.init_distance import STUDY
@@ -60,7 +62,7 @@ def test_room_by_hand() -> None:
     jobs = plan()
     spec = jobs[0].spec
     assert isinstance(spec, DistillSpec)
-    encoder, head = estimate.parameters(*estimate._shape(spec))
+    encoder, head = estimate.parameters(_cost(spec))
     # Linear layers 64-256-256-64 with biases, and 64-1024 without.
     assert head == 64 * 256 + 256 + 256 * 256 + 256 + 256 * 64 + 64 + 64 * 1024
     # Ten students: five snapshots, then moments of both and the head; rows and config of 156 artifacts.
@@ -109,9 +111,9 @@ def test_a_further_look_costs_the_way_there(store: Store) -> None:
 def test_time_by_a_measured_step(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[tuple[int, int]] = []
 
-    def step(spec: DistillSpec, threads: int) -> float:
-        asked.append((spec.teacher.net.width, threads))
-        return {8: 0.5, 16: 2.0}[spec.teacher.net.width]
+    def step(cost: Cost, threads: int) -> float:
+        asked.append((cost.net.width, threads))
+        return {8: 0.5, 16: 2.0}[cost.net.width]
 
     monkeypatch.setattr(estimate, "_one_step", step)
     jobs = plan("net.width=8,16", "alpha=0,1")

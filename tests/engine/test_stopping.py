@@ -163,14 +163,14 @@ def test_a_wider_grid_makes_only_what_is_new(start: Start, capsys: pytest.Captur
     assert "probe       27   done     8   missing    19" in said
     assert "measure     27   done     8   missing    19" in said
     trained = list[int]()
-    step = Student._train_step
+    step = Student.update
 
     def counted(student: Student, *args: Any) -> None:
         trained.append(student.spec.seed_order)
         step(student, *args)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Student, "_train_step", counted)
+        patch.setattr(Student, "update", counted)
         assert start(*wider) == 0
     assert "44 made, 18 cached" in capsys.readouterr().out
     # Eight steps of each of the six new students, two of seed 0 and four of seed 1, and of no other.

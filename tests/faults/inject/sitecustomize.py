@@ -69,18 +69,18 @@ def disk(module) -> None:
 
 
 def distill(module) -> None:
-    loss, step = module.distillation_loss, module.Student._train_step
+    loss, step = module.distillation_loss, module.Student.update
 
     def between_forward_and_backward(*args, **options):
         kill("step")
         return loss(*args, **options)
 
-    def counted(self, batch, epoch, number):
-        step(self, batch, epoch, number)
-        spec = self.spec
+    def counted(self, *tensors):
+        step(self, *tensors)
+        spec, (epoch, number) = self.spec, divmod(self.step, len(self.reader))
         note(f"step {spec.alpha} {spec.teacher.seed} {epoch} {number}")
 
-    module.distillation_loss, module.Student._train_step = between_forward_and_backward, counted
+    module.distillation_loss, module.Student.update = between_forward_and_backward, counted
 
 
 def probe(module) -> None:
