@@ -77,7 +77,7 @@ def open_images(
     device: str,
     data_cache: DataCache | None,
 ) -> Split:
-    """A split of images, kept open by the process."""
+    """Open a split of images once a process."""
     about = prepared_name(name, split, size, channels)
 
     def source() -> Source:
@@ -96,7 +96,7 @@ def open_images(
 
 
 def prepared_name(name: str, split: str, size: int, channels: int) -> str:
-    """The name of a split at (channels, size, size), in caches and data caches."""
+    """Name a split at (channels, size, size), as caches know it."""
     known = find(name)
     digest = known.checksum.partition(":")[2]
     revision = f"-r{known.revision}" if known.revision > 1 else ""

@@ -12,9 +12,9 @@ Apply = Callable[[torch.Tensor, torch.Generator, int], torch.Tensor]
 
 @dataclass(frozen=True)
 class Augmentation:
-    """A name, and what is done to images_BCHW with a generator and pixels of padding; None: nothing.
+    """A name, and a function of (images_BCHW, generator, pixels of padding); None leaves images as they are.
 
-    `flips`: whether images are mirrored, after which some sets' are none of their class.
+    `flips`: whether it mirrors images. A mirrored digit, for one, has no class.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Images to an FFCV file, written once, under a name that carries its content's digest."""
+"""Write images to an FFCV file once, under a name that carries the digest of its content."""
 
 import contextlib
 import fcntl
@@ -131,7 +131,7 @@ class _Rows:
         return image, label, int(index)
 
     def end(self) -> None:
-        """Read to the end, where a source counts and checks what it gave."""
+        """Read to the end, so that the source checks how much it gave."""
         if next(self._samples, None) is not None:
             raise LoaderError(f"more than {self.count} images were read")
 
@@ -145,7 +145,7 @@ def _samples(source: Source) -> Iterator[tuple[Images, int]]:
 
 @contextlib.contextmanager
 def threads_kept() -> Iterator[None]:
-    """FFCV sets torch's number of threads when imported and at work; put it back."""
+    """Restore torch's number of threads, which FFCV changes when it is imported and at work."""
     import torch
 
     threads = torch.get_num_threads()

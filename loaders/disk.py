@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all."""
+"""Write files so that they are there whole or not at all."""
 
 import secrets
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ def beside(path: Path) -> Path:
 
 @contextmanager
 def replacing(path: Path, by: Path | None = None) -> Iterator[Path]:
-    """A path to write to: what is there at the end becomes the file, whole at any moment.
+    """Give a path to write to; at the end it takes the file's place, so that readers always see a whole file.
 
     `by` names it where writers take turns, so that what a killed one left is written over.
     """

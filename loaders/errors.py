@@ -1,4 +1,4 @@
-"""What can be wrong with data."""
+"""Exceptions about data."""
 
 
 class UserError(ValueError):

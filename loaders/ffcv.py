@@ -118,7 +118,7 @@ def _next(thread: Any) -> Any:
 
 
 def _start(path: Path, batch_size: int, order: Indices) -> Any:
-    """A running thread of FFCV's that reads these samples."""
+    """Start a thread of FFCV that reads these samples."""
     loader, epoch_class = _loader(path)
     loader.batch_size = batch_size
     return epoch_class(loader, order.astype(np.uint64))
@@ -126,7 +126,7 @@ def _start(path: Path, batch_size: int, order: Indices) -> Any:
 
 @cache
 def _loader(path: Path) -> tuple[Any, type]:
-    """FFCV's loader of a file, and its epoch thread with the failure kept for whoever waits."""
+    """Open FFCV's loader of a file, with an epoch thread that keeps its failure for whoever waits."""
     from ffcv.fields.decoders import IntDecoder, NDArrayDecoder
     from ffcv.loader import Loader
     from ffcv.loader.epoch_iterator import EpochIterator

@@ -24,7 +24,7 @@ INDEX = 1 << 20  # bytes of an index
 
 
 class DataCache(Protocol):
-    """Where prepared splits are to be had."""
+    """A place that has prepared splits."""
 
     def get(self, name: str, most: int | None = None) -> bytes | None:
         """A file's bytes; None where there is none. One of more than `most` bytes raises OSError."""
@@ -71,7 +71,7 @@ def _file(name: str, sha256: str) -> str:
 
 
 def index(name: str) -> str:
-    """The file that says that a split is there whole, and its digest."""
+    """The file that names a split's parts; it is put last, so that a split with one is whole."""
     return f"{name}-v{VERSION}.json"
 
 

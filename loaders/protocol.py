@@ -1,4 +1,4 @@
-"""What every reader of images is: batches in an order that is a function of (seed, epoch) alone."""
+"""The protocol of readers: batches in an order that is a function of (seed, epoch) alone."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -49,7 +49,7 @@ class Reader(Protocol):
         """The batches of an epoch; `start` skips the first ones."""
 
     def close(self) -> None:
-        """End what still reads."""
+        """Stop reading."""
 
 
 class Split(Protocol):

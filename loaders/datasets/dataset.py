@@ -1,4 +1,4 @@
-"""What a data set declares: all that the rest of the software has to know of it."""
+"""The declaration of a data set: all that the rest of the software needs to know about it."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -53,7 +53,7 @@ class DataSet:
 
     @property
     def wrong(self) -> str:
-        """What can't be right about the declaration; nothing where all can."""
+        """Say why the declaration can't be right; empty if it can."""
         if not self.noise and min(self.shape) < 1:
             return f"shape={self.shape}: takes channels, height and width"
         if self.shape[1] != self.shape[2] and self.square not in SQUARES:
@@ -84,7 +84,7 @@ class DataSet:
         return self.train if split == "train" else self.test
 
     def chunks(self, split: str, root: Path) -> Iterator[Chunk]:
-        """A split in chunks, as it is read; DataError where they are not what is declared."""
+        """Read a split in chunks; DataError if they differ from the declaration."""
         if self.read is None:
             raise DataError(f"data.name={self.name}: random inputs have no files")
         for images, labels in self.read(split, root):
@@ -95,7 +95,7 @@ class DataSet:
             yield images, labels
 
     def _why_not(self, images: Images, labels: Indices | None) -> str:
-        """What is not as it is declared; nothing where all is."""
+        """Say what differs from the declaration; empty if nothing does."""
         if images.dtype != np.uint8 or images.shape[1:] != self.shape:
             return f"images that are {images.dtype} {images.shape[1:]}, not uint8 {self.shape}"
         if labels is None:

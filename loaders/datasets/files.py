@@ -1,4 +1,4 @@
-"""The checksum of a set's files: taken in full at first, and again where a size or a time has changed."""
+"""Check the files of a data set: in full at first, later only if a size or a time of change differs."""
 
 import hashlib
 import json
@@ -26,9 +26,9 @@ def checksum(files: Mapping[str, Path]) -> str:
 
 
 def verify(known: DataSet, root: Path, cache: Path) -> None:
-    """DataError where a set's files are not those that were declared; a set without files of its own is fine.
+    """Raise DataError if the files of a set are not the declared ones; sets that list no files pass.
 
-    What was found whole is noted in `cache`, by size and time of change.
+    A note in `cache` keeps sizes and times of change of files that were found whole.
     """
     reader: object = known.read
     if not isinstance(reader, Files):

@@ -1,1 +1,1 @@
-"""The command line: sweeps and the `randteach` command."""
+"""The command line of sweeps, and the `randteach` command."""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def show(
     console: Console, plan: Plan, progress: Progress, request: "Request", stopping: str, whole: bool
 ) -> None:
-    """Print them; `stopping` is why the start ended early, or nothing; `whole`: all of the plan is made."""
+    """Print them. `stopping` says why the start ended early; `whole`, that all of the plan is made."""
 
     def say(text: str, style: str = "") -> None:
         console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)

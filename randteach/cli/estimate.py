@@ -1,4 +1,4 @@
-"""What a plan will take: room from the shapes of its networks, time from past jobs of its kinds."""
+"""Estimate a plan: space by the shapes of its networks, time by past jobs of the same kinds."""
 
 import time
 from collections import defaultdict
@@ -23,7 +23,7 @@ LOOKED_AT = 100  # past artifacts of a kind
 
 
 def storage(jobs: Iterable[Job]) -> int:
-    """Bytes that the jobs' artifacts take."""
+    """Count the bytes that the artifacts of some jobs take."""
     total = 0
     counts: dict[str, tuple[int, int]] = {}
     for job in jobs:
@@ -54,10 +54,10 @@ def parameters(cost: Cost) -> tuple[int, int]:
 def past_seconds(
     jobs: Sequence[Job], missing: Sequence[Job], store: Store, gone: Collection[Artifact] = ()
 ) -> float | None:
-    """Seconds of one worker that the missing jobs take, by what this plan's jobs of their kinds took.
+    """Estimate the seconds that one worker needs for the missing jobs, by past jobs of their kinds.
 
-    None where a kind has nothing to go by. A trajectory's time goes with its steps. What is to be `gone`
-    can still be gone by.
+    None if a kind has no past job. The time of a trajectory is proportional to its steps. Artifacts that
+    are to be removed (`gone`) still count as past jobs.
     """
     kinds = {job.kind for job in jobs}
     done, left = missing_jobs.done(kinds, store), missing_jobs.done(kinds, store, gone)

@@ -22,14 +22,14 @@ DAY = 86400
 
 
 def there(address: str | None) -> "Cluster":
-    """What the cluster named has and can start, or this machine where none is."""
+    """Look at the named cluster, or at this machine if none is named."""
     from randteach.engine.ray import connection, placement
 
     return connection.cluster(address) if address else placement.machine()
 
 
 def fill_in(axes: Axes, have: "Cluster", console: Console) -> Axes:
-    """Fill in what depends on machines and enters no key: the reader, and GPUs for all but probes."""
+    """Fill in settings that depend on machines and enter no key: the reader, and GPUs for all but probes."""
     from loaders import ffcv_available
 
     values = dict(axes.values)
@@ -56,7 +56,7 @@ def fill_in(axes: Axes, have: "Cluster", console: Console) -> Axes:
 
 
 def check_room(missing: Sequence[Job], store: Store) -> None:
-    """UserError where what is missing has no room in the store."""
+    """Raise UserError if the store has no space for the missing jobs."""
     need, free = estimate.storage(missing), store.storage.free_bytes()
     if free is not None and need > free:
         raise UserError(
@@ -66,7 +66,7 @@ def check_room(missing: Sequence[Job], store: Store) -> None:
 
 
 def check_time(missing: Sequence[Job], console: Console) -> None:
-    """UserError where training takes days, without a GPU."""
+    """Raise UserError if training would take days on CPUs."""
     if not missing or any(job.slot.gpus for job in missing):
         return
     cores = len(os.sched_getaffinity(0))

@@ -132,7 +132,7 @@ def _sweep(sweep: Study, argv: Sequence[str]) -> int:
 
 
 def _on_cluster(args: Namespace, console: Console) -> None:
-    """On a node of a cluster, what is not said is the cluster's: Ray, store and MLflow."""
+    """On a cluster's node, take Ray, store and MLflow from the cluster unless they are given."""
     there = cluster.here()
     if not there or args.local:
         return

@@ -73,7 +73,7 @@ def _hours(text: str) -> float:
 
 
 def given(text: str) -> str:
-    """A text that is there: a variable that was not set is no answer."""
+    """Refuse an empty text, as a shell variable that is not set gives."""
     if not text:
         raise argparse.ArgumentTypeError("is empty; leave the option out, or name one")
     return text

@@ -1,4 +1,4 @@
-"""A planned study, run: data made ready, jobs made, everything shown, and the figure drawn."""
+"""Run a planned study: prepare its data, make its jobs, show them, and draw the figure."""
 
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
@@ -67,7 +67,7 @@ def run(sweep: Study, plan: Plan, missing: Sequence[Job], request: Request, cons
 
 
 def prepare_data(missing: Sequence[Job], context: Context) -> None:
-    """Have every data set that the missing jobs read here and whole, before anything starts."""
+    """Prepare every data set that the missing jobs read, before anything starts."""
     for samples, split in _read(missing):
         open_samples(samples, split, context)
 
@@ -124,7 +124,7 @@ class Run:
             return self._end()
 
     def _begin(self, stack: ExitStack) -> None:
-        """Put the plan on record, so that nobody takes what it needs for garbage; then be seen to run."""
+        """Record the plan first, so that `gc` keeps what it needs; then begin the session."""
         about = {"command": self.request.command, "session": self.session.token}
         start = plans.record(self.store, self.plan, self.sweep.question, about)
         self.context = replace(self.context, start=start)
@@ -167,7 +167,7 @@ class Run:
                 tune.run(queue, options, request.address, self.say)
 
     def _emit(self, event: Event) -> None:
-        """What the engine says, to all that listen; failures are kept in the store."""
+        """Pass an event to all that listen, and keep failures in the store."""
         match event:
             case Refused(why=why):
                 self._give_up(why)
@@ -192,7 +192,7 @@ class Run:
     def report(self) -> None:
         """Table, figure and printed summary of what the store holds of the plan.
 
-        What goes wrong with them is raised at the end: what is made is to be seen in MLflow all the same.
+        Errors are raised at the end, so that MLflow shows what is made all the same.
         """
         self.unshown = None
         try:

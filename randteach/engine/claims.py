@@ -1,4 +1,4 @@
-"""Who else is at a job, as the queue asks."""
+"""Claims: which jobs other sweeps are working on."""
 
 from collections.abc import Callable
 from typing import Protocol
@@ -7,17 +7,17 @@ from randteach.jobs.job import Job
 
 
 class Claims(Protocol):
-    """Who else is at a job."""
+    """Which jobs are taken."""
 
     def take(self, job: Job, waits: Callable[[str], None]) -> bool:
-        """Have the job; False where it can't be had now, and `waits` is told why. OSError: for too long."""
+        """Claim a job; False if another sweep has it, and `waits` hears why. OSError: for too long."""
 
     def release(self, key: str) -> None:
         """Give the job up."""
 
 
 class Free(Claims):
-    """Nobody else is at anything."""
+    """No other sweep works on this store."""
 
     def take(self, job: Job, waits: Callable[[str], None]) -> bool:
         """Every job can be had."""

@@ -1,4 +1,4 @@
-"""What a job is made with that does not change its numbers."""
+"""What a job needs that does not change its numbers."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ from randteach.store.store import Store
 
 @dataclass(frozen=True)
 class Context:
-    """Where a process finds and puts things; `features` and `held` are its caches between jobs."""
+    """Places, reader and callbacks of a process; `features` and `held` are its caches between jobs."""
 
     store: Store
     root: Path  # of raw data

@@ -1,4 +1,4 @@
-"""One job, made: the only way in which anything is computed, in the process or on a worker."""
+"""Execute one job: the only way in which anything is computed, in the process or on a worker."""
 
 import traceback
 

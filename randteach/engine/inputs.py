@@ -1,4 +1,4 @@
-"""What a job's stage takes, opened: samples by this machine's reader, weights and masks from the store."""
+"""Open what a stage takes: samples by this machine's reader, weights and masks from the store."""
 
 from collections.abc import Callable, Iterator, Set
 from functools import partial

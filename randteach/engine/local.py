@@ -1,4 +1,4 @@
-"""Jobs one after another in this process: no Ray, a debugger works."""
+"""Run jobs one after another in this process: without Ray, so that a debugger works."""
 
 import time
 from dataclasses import replace

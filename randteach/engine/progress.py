@@ -1,4 +1,4 @@
-"""What runs, how far, how long still: a live table on a terminal, plain lines elsewhere."""
+"""Show progress: a live table on a terminal, plain lines elsewhere."""
 
 import time
 from collections import Counter, defaultdict
@@ -99,12 +99,12 @@ class Progress:
         self._say(key, "made by another sweep" if event.theirs else event.status, took)
 
     def _leave(self, key: str) -> float:
-        """Seconds that a job has run, which it no longer does."""
+        """Take a job off the running ones; the seconds that it ran."""
         now = time.monotonic()
         return now - self.running.pop(key, now)
 
     def _wait(self, key: str, why: str) -> None:
-        """For what a job waits now; said once for all that wait for the same."""
+        """Note what a job waits for, and say so once for all that wait for the same."""
         if why:
             self.waiting[key] = why
         else:

@@ -1,4 +1,4 @@
-"""Which job may start: one whose parents are there, first by rank, where its shape has room."""
+"""Decide which job starts: the first by rank whose parents are there and whose shape has room."""
 
 import errno
 import heapq
@@ -114,7 +114,7 @@ class Queue:
         return None
 
     def _claim(self, job: Job) -> bool:
-        """Have the job, or put it with those elsewhere; one that nobody could tell of for long has failed."""
+        """Claim a job, or remember that another sweep has it; it fails if nobody can tell for too long."""
         try:
             if self.claims.take(job, partial(self._wait, job.key)):
                 self.elsewhere.pop(job.key, None)
@@ -130,7 +130,7 @@ class Queue:
         return False
 
     def _wait(self, key: str, why: str) -> None:
-        """Tell for what a job waits, where that is new; nothing: it waits no more."""
+        """Report what a job waits for, if that has changed; empty: it waits no more."""
         if self.waits.get(key, "") != why:
             self.waits[key] = why
             self.emit(Waiting(key, why))
@@ -159,7 +159,7 @@ class Queue:
                 self._skip(self._children.get(artifact, []), because)
 
     def died(self, key: str, error: str, where: str = "", alive: Container[str] = ("",)) -> None:
-        """A running job's process has ended before the job did, which is most often not the job's fault.
+        """Handle the end of a running job's process, which is most often not the job's fault.
 
         `where` is its node and `alive` the nodes that there are: one that has gone took its jobs with it,
         and such a death does not count with the others, even where it was seen before the node's.
@@ -209,7 +209,7 @@ class Queue:
         heapq.heappush(self._ready[shape(job.slot)], (job.rank, job.key))
 
     def _look(self) -> None:
-        """What other sweeps have made meanwhile, and what they have given up."""
+        """See which jobs other sweeps have made meanwhile, and which they have given up."""
         if not self.elsewhere or time.monotonic() - self._looked < max(LOOK, self.store.storage.pause):
             return
         for key, job in list(self.elsewhere.items()):
@@ -224,7 +224,7 @@ class Queue:
         self._looked = time.monotonic()
 
     def _adopt(self, job: Job) -> None:
-        """The job is made: by another sweep, or by a worker that died right after."""
+        """Take a job as made: by another sweep, or by a worker that died right after."""
         self._end(job.key, DONE, theirs=job.key not in self.tried)
         self.claims.release(job.key)
         for artifact in job.artifacts:

@@ -1,4 +1,4 @@
-"""What a stage hands over, kept: results committed, states written, rows shown, a log of all of it."""
+"""Keep what a stage hands over: commit results, write states, show rows, and log all of it."""
 
 import json
 import platform

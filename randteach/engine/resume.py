@@ -1,4 +1,4 @@
-"""From which kept state a training goes on, so that nothing is done twice."""
+"""Find the kept state that a training goes on from, so that nothing is done twice."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace

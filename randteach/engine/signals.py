@@ -1,4 +1,4 @@
-"""What ends a sweep early: Ctrl-C, SIGTERM, a terminal that goes away, and the hours it was given."""
+"""End a sweep early: on Ctrl-C, SIGTERM, a closed terminal, or after its hours."""
 
 import os
 import signal
@@ -58,7 +58,7 @@ def stoppable(session: Session, hours: float | None, say: Callable[[str], None])
 
 
 def _speak_to_nobody() -> None:
-    """Send what is still said nowhere: writing to a terminal that is gone fails."""
+    """Send further output nowhere: writing to a closed terminal fails."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for stream in (sys.stdout, sys.stderr):
         os.dup2(nowhere, stream.fileno())

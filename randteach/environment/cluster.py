@@ -1,4 +1,4 @@
-"""What a cluster's nodes know of their cluster, so that a sweep typed there needs no options.
+"""A node's record of its cluster, so that a sweep typed there needs no options.
 
 `infra/node.sh` writes it on every node: where artifacts are kept, which MLflow shows them, and which Ray
 runs them. What is given on the command line goes before it.
@@ -28,7 +28,7 @@ class Cluster:
 
 
 def path() -> Path:
-    """Where a node keeps it."""
+    """The file that keeps it."""
     return paths.of_user("XDG_CONFIG_HOME", ".config") / "cluster.yaml"
 
 

@@ -1,4 +1,4 @@
-"""Which code is installed: one digest, the same on every machine that has the same files, and its commit."""
+"""The installed code: a digest, equal on all machines with the same files, and its commit."""
 
 import hashlib
 import os

@@ -1,4 +1,4 @@
-"""The one console: a text is shown as it is, whole, on any terminal and in any encoding."""
+"""The console: shows text as it is, whole, on any terminal and in any encoding."""
 
 import io
 import os
@@ -40,7 +40,7 @@ class Terminal(Console):
         )
 
     def render_str(self, text: str, *args: Any, **kwargs: Any) -> Text:
-        """Of all texts, those in tables' cells and titles too."""
+        """Render a text, also one in the cells and titles of tables."""
         return super().render_str(printable(text, self.encoding), *args, **kwargs)
 
     def print(self, *objects: Any, **kwargs: Any) -> None:

@@ -15,7 +15,7 @@ __all__ = ["beside", "replacing"]
 
 
 def write(path: Path, content: bytes) -> None:
-    """Write a new file and have it on the disk; FileExistsError where there is one."""
+    """Write a new file and flush it to the disk; FileExistsError if there is one."""
     with open(path, "xb") as file:
         file.write(content)
         file.flush()
@@ -47,7 +47,7 @@ def replace(path: Path, content: bytes) -> None:
 
 
 def flush_folder(folder: Path) -> None:
-    """Have a folder's list of entries on the disk."""
+    """Flush a folder's list of entries to the disk."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -99,7 +99,7 @@ def ensure_exclusive(folder: Path, setting: str) -> None:
 
 @contextmanager
 def writing(place: Path | str, setting: str) -> Iterator[None]:
-    """What fails to be written becomes one message that names the setting."""
+    """Turn a failed write into one message that names the setting."""
     try:
         yield
     except OSError as error:

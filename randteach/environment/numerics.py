@@ -1,4 +1,4 @@
-"""What decides bits: threads, memory format, deterministic kernels; and its digest beside each number."""
+"""Set up what decides bits (threads, memory format, deterministic kernels), and give it a digest."""
 
 import ctypes
 import os
@@ -39,7 +39,7 @@ class Numerics:
 
 
 def joined(before: str, now: str) -> str:
-    """What has decided the bits of a training that went on: each part's digest once, in order."""
+    """Join the digests of the parts of a training that went on elsewhere: each once, in order."""
     known = [part for part in before.split(PART) if part]
     return PART.join(known if now in known else [*known, now])
 

@@ -1,4 +1,4 @@
-"""Paths that a user types: made absolute once, where they come in, and shown short."""
+"""Paths that a user types: made absolute as they come in, and shown short."""
 
 import os
 from contextlib import suppress

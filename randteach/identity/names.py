@@ -1,4 +1,4 @@
-"""The forms of all names that a store, an export, a bucket or a data cache gives.
+"""The forms of all names that are read from a store, an export, a bucket or a data cache.
 
 A name that was read is checked here before it becomes a part of a path. What is not of its form is foreign,
 or damage, and is never looked up.

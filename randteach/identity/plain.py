@@ -1,4 +1,4 @@
-"""JSON as it is read from stores, exports and data caches, where it may say anything."""
+"""Read JSON from stores, exports and data caches, where it may say anything."""
 
 import json
 import math

@@ -1,4 +1,4 @@
-"""What is known of a job's kind and its numbers, as plans record it, so that nobody needs the declaration."""
+"""What plans record of a job's kind and its numbers, so that readers need no declaration."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -61,7 +61,7 @@ class About:
 
 
 def about(kind: Kind[Any], spec: Any, value: Callable[[str], Any]) -> About:
-    """What is known of a job of a kind; `value` gives a setting's value by its name.
+    """Tell what is known of a job; `value` gives a setting's value by its name.
 
     Without a spec the numbers are all that the kind gives.
     """
@@ -76,11 +76,11 @@ def about(kind: Kind[Any], spec: Any, value: Callable[[str], Any]) -> About:
 
 
 def _any(value: Any) -> Any:
-    """A value of which nobody knows yet whether it is of its declared type."""
+    """Forget a value's declared type, which has yet to be checked."""
     return value
 
 
 @cache
 def _same(one: About) -> About:
-    """Equal ones are one object: plans have many jobs."""
+    """Share equal objects: plans have many jobs."""
     return one

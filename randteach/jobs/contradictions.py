@@ -1,6 +1,6 @@
-"""What a user typed against what the study has: a value that belongs to nothing in it is refused.
+"""Refuse typed values that belong to nothing in the study.
 
-Of a preset's values nothing is said: its sizes are ceilings, and its epochs are those of its own length.
+Values of a preset pass: its sizes are ceilings, and its epochs belong to its own length.
 """
 
 from collections.abc import Iterable, Sequence

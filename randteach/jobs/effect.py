@@ -1,4 +1,4 @@
-"""Which typed settings decide nothing in a study: found by trying, so that no list has to be kept."""
+"""Find typed settings that decide nothing in a study, by trying other values."""
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
@@ -27,7 +27,7 @@ def check(study: Study, axes: Axes) -> None:
 
 
 def useless(study: Study, axes: Axes) -> Iterator[str]:
-    """Typed settings with any other value of which the first and the last point have the same jobs."""
+    """Name typed settings whose other values leave the jobs of the first and the last point as they are."""
     typed = [name for name in axes.values if name in axes.typed and not name.startswith(ALWAYS)]
     points = list(axes.points()) if typed else []
     for name in typed:

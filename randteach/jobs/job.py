@@ -1,4 +1,4 @@
-"""What is to be made: artifacts by their addresses, jobs, and what a plan records of them."""
+"""Jobs, and what a plan records of them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -114,9 +114,9 @@ _LABEL = str | int | float
 
 @dataclass(frozen=True)
 class Job:
-    """Something to make: a kind, its record, the steps wanted of a trajectory, and its parents.
+    """A job: a kind, its spec, the steps wanted of a trajectory, and its parents.
 
-    `states` are steps at which also what a training goes on with is wanted, a student's head among it.
+    At the steps in `states` the job also keeps what a training goes on with, a student's head included.
     """
 
     kind: str

@@ -1,4 +1,4 @@
-"""Which code makes a result: what its stage reaches, and things from outside that its record names."""
+"""Name the code that makes a result: what its stage reaches, and things from outside in its record."""
 
 import re
 import sys

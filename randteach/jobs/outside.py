@@ -1,4 +1,4 @@
-"""What a sweep's file from outside the package declares, put into the catalogues."""
+"""Put what a file from outside the package declares into the catalogues."""
 
 import inspect
 from typing import Any
@@ -29,9 +29,9 @@ CATALOGUES: dict[type, Catalogue[Any]] = {
 
 
 def adopt(sweep: Study) -> tuple[Study, tuple[Source, ...]]:
-    """A study whose declarations are known here, and the source that makes them known elsewhere.
+    """Make a study's declarations known here, and give the source that makes them known elsewhere.
 
-    What declares nothing is as it is. Raises UserError for a name without a prefix of its own.
+    A study without declarations stays as it is. Raises UserError for a name without a prefix.
     """
     if not sweep.declares:
         return sweep, ()

@@ -1,4 +1,4 @@
-"""A point's nulls filled in, and every value that can't work refused before anything starts."""
+"""Fill in the nulls of a point, and refuse values that can't work before anything starts."""
 
 from dataclasses import replace
 from typing import Any
@@ -15,7 +15,7 @@ from randteach.specs import Samples
 
 
 def resolve(config: Config, typed: frozenset[str] = frozenset()) -> Point:
-    """Everything that a user may leave null as what it stands for; sizes that nobody typed are ceilings."""
+    """Replace every null by what it stands for; sizes that nobody typed are ceilings."""
     check(config)
     config = _seeds(config)
     config = _shape(config)

@@ -61,7 +61,7 @@ class Plan:
 
 
 def expand(study: Study, axes: Axes, name: str | None = None) -> Plan:
-    """The plan of a study's points: equal jobs made one, the steps wanted of a trajectory united."""
+    """Make a plan of a study's points: join equal jobs, and unite the steps wanted of a trajectory."""
     contradictions.check(axes)
     merged: dict[str, Job] = {}
     ranks: dict[str, tuple[int, ...]] = {}

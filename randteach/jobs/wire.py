@@ -1,4 +1,4 @@
-"""Jobs as JSON, as they are sent to workers: records alone, no classes and no code."""
+"""Jobs as JSON, as workers get them: records, without classes or code."""
 
 import json
 from collections.abc import Mapping

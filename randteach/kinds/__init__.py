@@ -1,4 +1,4 @@
-"""Kinds of jobs: a declaration each binds a spec, a stage, and what is known of their results."""
+"""Kinds of jobs: each declaration binds a spec, a stage, and what is known of its results."""
 
 from collections.abc import Mapping
 from types import MappingProxyType

@@ -1,4 +1,4 @@
-"""What a stage can ask for while it opens its inputs: samples, weights and masks that its spec names."""
+"""What a stage can open: the samples, weights and masks that its spec names."""
 
 from collections.abc import Callable, Iterable, Iterator, Set
 from typing import Protocol

@@ -1,4 +1,4 @@
-"""What a kind of job declares: all that the rest of the software has to know of it."""
+"""The declaration of a kind of job: all that the rest of the software needs to know about it."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -68,7 +68,7 @@ class Kind(Generic[S]):
 
     @property
     def wrong(self) -> str:
-        """What can't be right about the declaration; nothing where all can."""
+        """Say why the declaration can't be right; empty if it can."""
         sections = sorted(name.split(".")[1] for name in settings() if name.endswith(".cpus"))
         if self.resources in ("", *sections):
             return ""

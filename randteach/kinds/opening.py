@@ -1,4 +1,4 @@
-"""What several kinds open alike."""
+"""Inputs that several kinds open alike."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""What a network declares: all that the rest of the software has to know of it."""
+"""The declaration of a network: all that the rest of the software needs to know about it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

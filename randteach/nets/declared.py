@@ -1,4 +1,4 @@
-"""Whether a network from outside is what it declares, tried before anything is made of it."""
+"""Check that a network from outside is what it declares, before any job uses it."""
 
 from functools import cache
 

@@ -1,4 +1,4 @@
-"""The student's start, and how far it is from where."""
+"""Interpolated initial weights, and distances between parameters."""
 
 import math
 from collections.abc import Iterable

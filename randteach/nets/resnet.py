@@ -43,7 +43,7 @@ def _block(have: int, want: int, stride: int) -> nn.Module:
 
 
 class _SubsampledConv1x1(nn.Conv2d):
-    """The same map as its parent: takes the pixels that the stride leaves, then convolves them."""
+    """A strided 1x1 convolution as two steps: take the pixels that the stride leaves, then convolve."""
 
     def forward(self, x_BCHW: torch.Tensor) -> torch.Tensor:
         rows, columns = self.stride

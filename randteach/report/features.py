@@ -1,4 +1,4 @@
-"""Probed features in a study's tidy table: students along training, their teachers, and raw pixels."""
+"""Select probed features from the tidy table: students along training, their teachers, raw pixels."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -95,7 +95,7 @@ def _estimate(runs: Mapping[tuple[Any, Any], Sequence[Row]]) -> Estimate:
 
 
 def average(rows: Iterable[Row]) -> float:
-    """The mean of the values that there are; nan without any."""
+    """Average the values that exist; nan if there is none."""
     return _mean([row["value"] for row in rows if "value" in row])
 
 
@@ -128,7 +128,7 @@ def nested(points: Mapping[Cells, Estimate]) -> dict[Cells, dict[Any, Estimate]]
 
 
 def lost(rows: Iterable[Row]) -> dict[str, int]:
-    """How many jobs have no number at all, by why."""
+    """Count the jobs without any number, by reason."""
     made = {row["key"] for row in rows if "value" in row}
     found: dict[str, str] = {
         row["key"]: row.get("status", "missing") for row in rows if row["key"] not in made
@@ -138,7 +138,7 @@ def lost(rows: Iterable[Row]) -> dict[str, int]:
 
 
 def sample(rows: Iterable[Row], by: Sequence[str]) -> str:
-    """Over what the means of groups are taken: "n = 3 teachers x 2 orders"."""
+    """Say what the means of groups are taken over: "n = 3 teachers x 2 orders"."""
     found: dict[Cells, dict[Any, dict[str, set[Any]]]] = {}
     for row in rows:
         own = found.setdefault(cells(row, by), {}).setdefault(row.get("draw"), {})

@@ -1,4 +1,4 @@
-"""How figures look: readable in print and in colour blindness; and how they are kept."""
+"""The style of figures, readable in print and with colour blindness, and how they are saved."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence

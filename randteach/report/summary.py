@@ -1,4 +1,4 @@
-"""What a study shows, in one small table: students, their own teachers, and the gain between them."""
+"""Summarise a study in one small table: students, their own teachers, and the gain between them."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence

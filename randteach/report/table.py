@@ -110,7 +110,7 @@ def write(frame: pd.DataFrame, folder: Path) -> None:
 
 @dataclass
 class _Reader:
-    """Rows of jobs, from what is made of them."""
+    """Reads the rows of jobs from the store."""
 
     store: Store
     settings: Settings

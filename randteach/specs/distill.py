@@ -10,7 +10,7 @@ from randteach.specs.reference import Network, Reads, Samples, corrected
 
 @dataclass(frozen=True)
 class DistillSpec:
-    """A trajectory: a student on its way from theta_S(alpha), without its length.
+    """A trajectory of a student from theta_S(alpha), without its length.
 
     `round` counts restarts, in which the student of one round is the teacher of the next. `target` is how
     the loss spells the teacher's probabilities.

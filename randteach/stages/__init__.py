@@ -1,1 +1,1 @@
-"""What is computed, a function each; a stage knows neither Ray nor MLflow nor paths."""
+"""The arithmetic, a function each; a stage knows neither Ray nor MLflow nor paths."""

@@ -49,7 +49,7 @@ def distill(
 
 
 class Student(Trajectory):
-    """A student on its way: networks, optimiser, position and metric rows."""
+    """A student in training: networks, optimiser, position and metric rows."""
 
     def __init__(
         self,

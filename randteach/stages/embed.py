@@ -1,4 +1,4 @@
-"""References to modules in the mode that they are evaluated in, and features of samples, one pass."""
+"""Turn references into modules in evaluation, and embed samples in one pass."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
@@ -85,14 +85,14 @@ def reestimate(encoder: nn.Module, batches: Iterable[torch.Tensor]) -> None:
 
 @dataclass(frozen=True)
 class Moments:
-    """Of some values by channel, in float64: their number, mean, and squared distances from it, summed."""
+    """Count, mean and sum of squared distances of values by channel, in float64."""
 
     count: int
     mean_C: torch.Tensor
     squares_C: torch.Tensor
 
     def __add__(self, other: "Moments") -> "Moments":
-        """Of both together, without a difference of large sums (Chan, Golub, LeVeque 1979)."""
+        """Combine two moments without a difference of large sums (Chan, Golub, LeVeque 1979)."""
         count, gap_C = self.count + other.count, other.mean_C - self.mean_C
         mean_C = self.mean_C + gap_C * (other.count / count)
         between_C = gap_C.square() * (self.count * other.count / count)
@@ -100,7 +100,7 @@ class Moments:
 
 
 def moments(x_BCHW: torch.Tensor) -> Moments:
-    """Of a batch's pixels, as many at a time on a CPU as its cache holds."""
+    """Moments of a batch's pixels, as many at a time on a CPU as its cache holds."""
     x_NC = x_BCHW.movedim(1, -1).flatten(0, -2)
     rows = max(1, CHUNK // x_NC.shape[1]) if x_NC.device.type == "cpu" else len(x_NC)
     parts = []

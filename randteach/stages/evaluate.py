@@ -1,4 +1,4 @@
-"""Many networks on the same samples, which are read once."""
+"""Evaluate many networks on the same samples, which are read once."""
 
 import math
 from collections.abc import Callable, Iterator

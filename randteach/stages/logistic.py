@@ -25,9 +25,9 @@ class Converged(Exception):
 def logistic(about: Logistic, samples: Features, pause: Pause) -> dict[str, float]:
     """Accuracy in percent, by split, of logistic regression on standardised features of "train".
 
-    Each L2 strength is fitted without a class-balanced share of the training samples, the strongest first;
-    the one that classifies most of these, of equals the stronger, is fitted on all. Strengths whose fit takes
-    all its steps, and weaker ones, are out. Raises NotConverged where none is left, or the last fit is one.
+    Each L2 strength is fitted without a class-balanced share of the training samples, the strongest first.
+    The one that classifies most of that share is fitted on all samples; ties go to the stronger. A strength
+    whose fit takes all its steps is left out, with all weaker ones. Raises NotConverged if none is left.
     """
     if not all(bool(own.isfinite().all()) for own in samples.of.values()):
         raise NotConverged

@@ -1,4 +1,4 @@
-"""Which weights stay: iterative magnitude pruning and its controls (paper, Figure 8)."""
+"""Choose which weights stay: iterative magnitude pruning and its controls (paper, Figure 8)."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -39,7 +39,7 @@ def mask(spec: MaskSpec, weights: Tensors | None, within: Masks | None, record: 
 
 
 def _scores(shapes: Mapping[str, torch.Size], spec: MaskSpec) -> dict[str, torch.Tensor]:
-    """A random number a weight, anew in each round."""
+    """Draw a random number for each weight, anew in each round."""
     assert spec.seed is not None
     generator = stream(f"mask/{spec.how}", spec.seed, spec.round)
     return {name: torch.rand(shape, generator=generator) for name, shape in shapes.items()}

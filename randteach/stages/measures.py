@@ -32,7 +32,7 @@ class Measure:
 
     @property
     def wrong(self) -> str:
-        """What can't be right about the declaration; nothing where all can."""
+        """Say why the declaration can't be right; empty if it can."""
         if self.parameters is None or getattr(self.parameters, "tag", None) == self.name:
             return ""
         return f"its parameters need tag: ClassVar[str] = {self.name!r}"

@@ -1,4 +1,4 @@
-"""What a stage hands over while it runs; where that goes is not the stage's business."""
+"""The recorder that a stage hands rows, results and states to."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field

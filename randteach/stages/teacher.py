@@ -1,4 +1,4 @@
-"""The frozen teacher, its features computed once where they are a function of the sample."""
+"""The frozen teacher; its features are computed once if they are a function of the sample alone."""
 
 from collections.abc import Callable, Iterable
 from functools import partial

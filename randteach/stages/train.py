@@ -54,7 +54,7 @@ def train(
 
 
 class Training(Trajectory):
-    """A supervised training on its way: network, optimiser, position and metric rows."""
+    """A supervised training: network, optimiser, position and metric rows."""
 
     def __init__(
         self,

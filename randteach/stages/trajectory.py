@@ -1,4 +1,4 @@
-"""A training on its way, epoch by epoch: what distillation and supervised training have in common."""
+"""A training, epoch by epoch: what distillation and supervised training have in common."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence, Set

@@ -1,4 +1,4 @@
-"""Where a store's files are: in a folder of a local or shared disk, or in a bucket of an object store.
+"""Storage of a store's files: a folder of a local or shared disk, or a bucket of an object store.
 
 Files have relative names, `done/probe/ab/KEY.json`. Both kinds give the same promises: a file that is
 created is there whole or not at all, and of several that create it at once one alone succeeds. No name leads
@@ -18,7 +18,7 @@ from randteach.identity import plain
 LAYOUT = "format.json"  # what makes a place a store
 PACKAGES = {"s3": "s3fs", "gs": "gcsfs"}
 SMALL = 16 << 20  # bytes of a file that only says something of a sweep
-# Of what will not pass by itself, unlike a disk or a server that is away for a while.
+# Errors that do not pass by themselves, unlike those of a disk or server that is away for a while.
 BROKEN = {errno.EIO, errno.EISDIR, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.EINVAL}
 BROKEN |= {errno.EFBIG, errno.ENXIO, errno.EBADMSG, errno.EUCLEAN}
 LONGER = "longer than the {} bytes that it may have"
@@ -56,7 +56,7 @@ class Storage(Protocol):
         """Write a new file of one's own, not visibly whole; it lasts once its folder is flushed."""
 
     def flush(self, folder: str) -> None:
-        """Have the new files and folders in a folder last."""
+        """Flush the new files and folders in a folder."""
 
     def create(self, name: str, content: bytes, *, flushed: bool = True) -> None:
         """Create a file whole or not at all; FileExistsError where it exists with another content.
@@ -68,10 +68,10 @@ class Storage(Protocol):
         """Give a file new content, whole at any moment."""
 
     def log(self, name: str, lines: Sequence[str], new: int) -> None:
-        """Have a file end in these lines, the last `new` of which it has not yet."""
+        """Make a file end in these lines; the last `new` of them are not in it yet."""
 
     def appear(self, folder: str, files: Mapping[str, bytes]) -> None:
-        """Have a folder with these files, seen with all of them or not at all, unless it is there."""
+        """Create a folder with these files, visible with all of them or not at all, unless it exists."""
 
     def names(self, folder: str, prefix: str = "") -> list[str]:
         """A folder's entries, sorted, temporary ones left out; none where it isn't there."""

@@ -1,4 +1,4 @@
-"""Copies of objects on this machine: of files that never change, checked by whoever reads them."""
+"""Keep verified local copies of files in a bucket; whoever reads one checks it."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -11,7 +11,7 @@ LOOK = 1 << 30  # bytes put between looks at the room
 
 
 class Copies:
-    """Copies of one store's objects. What can't be kept is not kept; nothing here ever fails."""
+    """Copies of one store's objects; a copy that can't be kept is no error."""
 
     def __init__(self, address: str) -> None:
         self.home = caches() / "store"

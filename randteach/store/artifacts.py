@@ -1,4 +1,4 @@
-"""What a store holds, found and read: artifacts verified by size, checksum, key and form.
+"""Find and read artifacts, verified by size, checksum, key and form.
 
 What is read is not trusted: names become parts of paths only where they have their form (`names.py`), files
 are read as what they have to be (`contents.py`), and files that are not a store's own are passed over.
@@ -32,7 +32,7 @@ T = TypeVar("T")
 
 
 def passed_over(folder: str, error: OSError) -> None:
-    """What is done about a folder that can't be read: nothing; `verify` names it."""
+    """Pass over a folder that can't be read; `verify` names it."""
 
 
 class Artifacts:
@@ -49,7 +49,7 @@ class Artifacts:
 
     @contextmanager
     def reading(self) -> Iterator[None]:
-        """What can't be read becomes one message."""
+        """Turn a failed read into one message."""
         try:
             yield
         except BrokenPipeError:  # who read what is printed
@@ -114,8 +114,8 @@ class Artifacts:
     def read(self, artifact: Artifact, name: str, *, kept: bool = True) -> bytes:
         """A file's bytes, verified; KeyError where there is none, Damaged where it is not whole.
 
-        Of a bucket's file a copy on this machine is read where there is a whole one; not one that is `kept`
-        where the file itself is to be looked at. Raises Unknown for an artifact of a newer version.
+        A whole local copy of a file in a bucket is read in its place, unless `kept` is false. Raises Unknown
+        for an artifact of a newer version.
         """
         return self._parsed(artifact, name, lambda content: content, kept)
 
@@ -243,5 +243,5 @@ def _wrong(artifact: Artifact, name: str, content: bytes, expected: Mapping[str,
 
 
 def note_name(artifact: Artifact, digest: str) -> str:
-    """The note that a code has made a result."""
+    """The name of the note that some code has made a result."""
     return f"code/{digest}/{artifact.kind}/{artifact.key[:2]}/{artifact.name}.json"

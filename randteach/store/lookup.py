@@ -56,7 +56,7 @@ def results(store: Store, key: str) -> list[Artifact]:
 
 @contextmanager
 def damage_told() -> Iterator[None]:
-    """Damage that a command meets, or what a newer version made, is one message, with what to do."""
+    """Turn damage, and what a newer version made, into one message with what to do."""
     try:
         yield
     except Unknown as unknown:

@@ -1,4 +1,4 @@
-"""Which jobs the store lacks."""
+"""Find the jobs that the store lacks."""
 
 from collections.abc import Collection, Iterable, Sequence
 from typing import TypeVar
@@ -24,7 +24,7 @@ def done(kinds: Iterable[str], store: Store, gone: Collection[Artifact] = ()) ->
 def below_diverged(
     jobs: Sequence[AnyJob], store: Store, gone: Collection[Artifact] = ()
 ) -> tuple[set[str], list[AnyJob]]:
-    """Keys of jobs that are never made since something above them diverged; all jobs not made."""
+    """Keys of jobs that can't be made since a parent diverged, and all jobs that are not made."""
     made = done((artifact.kind for job in jobs for artifact in job.artifacts), store, gone)
     lacking = [job for job in jobs if any(a.name not in made[a.kind] for a in job.artifacts)]
     parents = {p for job in lacking for p in job.parents if p.name in made.get(p.kind, ())}

@@ -34,16 +34,16 @@ Told = Callable[[Unreadable], None]
 
 
 def passed_over(trouble: Unreadable) -> None:
-    """What is done about a plan that can't be read, where it doesn't matter: nothing."""
+    """Pass over a plan that can't be read, if it doesn't matter."""
 
 
 def record(store: Store, plan: Plan, question: str, about: Mapping[str, Any]) -> code.Start:
-    """Keep a plan, and that it is run now."""
+    """Record a plan, and that it is run now."""
     return keep(store, plan.study, json.dumps(recorded.project(plan, question)).encode(), about)
 
 
 def keep(store: Store, study: str, content: bytes, about: Mapping[str, Any]) -> code.Start:
-    """Keep a plan's text as the one that the study has run last, and by which code.
+    """Record a plan's text as the one that the study runs now, and with which code.
 
     One that is damaged is set aside for it.
     """

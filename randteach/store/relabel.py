@@ -1,4 +1,4 @@
-"""Labels of older recorded plans: what an older version did not tell apart, read from the store's records.
+"""Give jobs of older plans today's labels, read from the store's records.
 
 A job's swept settings are those of its own record and of all that it hangs from; what the store lacks
 keeps its older labels.

@@ -1,4 +1,4 @@
-"""Results that other code has made: how many a plan has, and how they are made again."""
+"""Find results that other code has made, and make them again."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence

@@ -55,14 +55,14 @@ class Session:
             self.storage.remove(self.folder)
 
     def stop(self, reason: str) -> None:
-        """Have the sweep's workers keep their states and end, and nothing more be started."""
+        """Ask the sweep's workers to keep their states and end; nothing more is started."""
         self.stopping = self.stopping or reason
         with suppress(OSError):
             self._appear()
             self.storage.replace(f"{self.folder}/stop", b"")
 
     def _appear(self) -> None:
-        """Be there, also where another machine has taken a long silence for death."""
+        """Write the session's files, also after another machine took a long silence for death."""
         # Nobody sees it half made, and takes it for a dead one's.
         self.storage.appear(self.folder, {"about.json": json.dumps(self.about).encode()})
 

@@ -1,4 +1,4 @@
-"""What is unfinished: who is at a job, the states from which it can go on, its log, and how it failed.
+"""Unfinished work: who has a job, the states that it can go on from, its log, and how it failed.
 
     work/KEY/claim-N.json                     the highest N's session has the job
     work/KEY/ATTEMPT/STEP.safetensors, .json  a training's state, and its record (`states.py`)
@@ -110,12 +110,12 @@ class Claims:
 
 
 def unfinished(store: Store) -> list[str]:
-    """Keys of jobs at which somebody is, or was."""
+    """Keys of jobs that are, or were, being worked on."""
     return [name for name in store.storage.names("work") if names.fits(names.KEY, name)]
 
 
 def claimed(store: Store, key: str, sessions: Sessions) -> bool:
-    """Whether a live sweep is at a job."""
+    """Whether a live sweep works on a job."""
     return sessions.alive(owner(store, key))
 
 
@@ -159,7 +159,7 @@ class Attempt:
             self.show()
 
     def show(self) -> None:
-        """Have all of the log in the file."""
+        """Write all of the log to its file."""
         if self._new:
             with suppress(OSError):
                 self.storage.log(f"{self.folder}/log.txt", self.lines, min(self._new, len(self.lines)))

@@ -1,4 +1,4 @@
-"""MLflow's database in a folder: there whole or not at all.
+"""Make MLflow's database in a folder, whole or not at all.
 
 MLflow makes a database by a long series of migrations. One in which it was killed never opens again, and of
 two processes that begin at once one fails. So it is made under another name, by one at a time.
@@ -20,7 +20,7 @@ FIRST = {"experiments", "alembic_version"}  # tables, one of which MLflow makes 
 
 
 def prepare(path: Path) -> None:
-    """Have a database there, made where there is none or one that was never finished.
+    """Make a database if there is none, or one that was never finished.
 
     Raises UserError where the one that is there is damaged, or somebody else's.
     """

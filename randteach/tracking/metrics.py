@@ -36,7 +36,7 @@ def _has_run(entry: Entry) -> bool:
 
 
 def curve(entry: Entry, rows: Iterable[Mapping[str, Any]], home: Mapping[str, Any]) -> list[Any]:
-    """What the run above shows of a job as a point of a curve: features along training, error by round.
+    """The points of a curve that the run above shows of a job: features along training, error by round.
 
     `home` are the labels of that run. Swept values that it does not share are named, so that no curve mixes
     jobs of two settings.

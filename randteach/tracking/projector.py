@@ -1,4 +1,4 @@
-"""MLflow written beside a running study, by a thread of the driver, which alone writes there.
+"""Write to MLflow beside a running study, in one thread of the driver.
 
 Whatever goes wrong in MLflow delays no job: it is said once, tried again after a while and at the end,
 and what could not be written then is written by the next start, or by `randteach track`.

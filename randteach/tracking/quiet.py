@@ -1,4 +1,4 @@
-"""MLflow kept from talking of itself, and what it raises as one line."""
+"""Keep MLflow quiet, and spell its errors in one line."""
 
 import logging
 import os
@@ -11,7 +11,7 @@ PATIENCE = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "10", "MLFLOW_HTTP_REQUEST_MAX_RETRIE
 
 
 def be_quiet() -> None:
-    """Have MLflow say nothing of itself, here or elsewhere, and wait for no server or database for long."""
+    """Keep MLflow quiet, and from waiting long for a server or a database."""
     quiet = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true"}
     # Its errors are raised as well, and told in one line. The variable is for a later import.
     quiet["MLFLOW_LOGGING_LEVEL"] = "CRITICAL"

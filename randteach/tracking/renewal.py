@@ -1,4 +1,4 @@
-"""Runs in MLflow of jobs that have been set aside since: they are begun anew, without the older rows."""
+"""Begin MLflow's runs anew for jobs that have been set aside since, without the older rows."""
 
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def stamp(entry: Entry, store: Store) -> str:
-    """What a job's run says when all of it is written; nothing where there is nothing to write."""
+    """The mark of a run whose job is written whole; empty if there is nothing to write."""
     with suppress(KeyError, Damaged, Unknown):
         return f"{entry.artifacts[-1].name} {store.commit_of(entry.artifacts[-1]).attempt}"
     return ""

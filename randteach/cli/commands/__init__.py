@@ -1,4 +1,4 @@
-"""The `randteach` command: what one does beside running a sweep."""
+"""The `randteach` command: all but running a sweep."""
 
 import argparse
 from collections.abc import Callable, Sequence
@@ -36,7 +36,7 @@ def run(argv: Sequence[str]) -> int:
 
 
 def _store(args: argparse.Namespace) -> str:
-    """The store that is named, that of the cluster of this node, or the one in OUT."""
+    """Find the store: the named one, the one of this node's cluster, or the one in OUT."""
     here = args.out == paths.absolute(OUT, "--out")
     there = cluster.here() if here and not args.store else None
     return args.store or (there.store if there else str(args.out / "store"))

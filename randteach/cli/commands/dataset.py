@@ -23,7 +23,7 @@ GREY = ("1", "L")  # Pillow's modes of images without colour
 
 @dataclass(frozen=True)
 class Found:
-    """What reading all of a set has shown."""
+    """The facts that reading a whole set has shown."""
 
     shape: tuple[int, int, int]
     classes: int
@@ -33,7 +33,7 @@ class Found:
 
 
 def add(path: Path, size: int | None, name: str | None, console: Console) -> int:
-    """Read all of a set once, and print its declaration; DataError where it can't be read whole."""
+    """Read a set once and print its declaration; DataError if it can't be read whole."""
     name = name or f"mylab.{_name(path)}"
     if not names.fits(names.OUTSIDE, name):
         raise UserError(f"--name {name}: takes a prefix of your own and a name, as in mylab.flowers")

@@ -60,7 +60,7 @@ def run(store: str, address: str | None, server: str | None, console: Console) -
 
 
 def node(store: str, sign: str = "") -> dict[str, Any]:
-    """What one machine finds out about itself, the driver's sign in the store too; here and on each node."""
+    """Check this machine, the driver's sign in the store included; runs here and on each node."""
     checks = [_gpus(), _ffcv(), _token(), _space(), _data(), _store(store, sign)]
     return {"time": time.time(), "code": code.digest(), "versions": _versions(), "checks": checks}
 

@@ -51,7 +51,7 @@ class Checked:
 
 
 def import_(store: Store, source: Path, console: Console) -> int:
-    """Take what a tar holds into the store; UserError, and nothing changed, where it isn't whole."""
+    """Import a tar into the store; if it isn't whole, raise UserError and change nothing."""
     with opened(source) as export:
         found = _Check(export).run()
         _check_names(source, {study for study, _ in found.plans}, store)

@@ -96,7 +96,7 @@ def _other_code(store: Store, commits: Sequence[Commit]) -> list[str]:
 
 
 def left_out(console: Console) -> plans.Told:
-    """Tells of each plan that can't be read."""
+    """Report each plan that can't be read."""
 
     def tell(trouble: Unreadable) -> None:
         console.print(f"left out: {trouble}", style="yellow", markup=False, highlight=False, soft_wrap=True)
@@ -114,7 +114,7 @@ def _filter(pair: str) -> tuple[str, tuple[object, ...]]:
 
 
 def _instead(name: str, values: Sequence[object], there: Mapping[str, Any]) -> str:
-    """What is there of a setting that no job has as it was asked for, the nearest values first."""
+    """Name the values that jobs have of a setting, nearest first, if no job has the one asked for."""
     asked = f"{name}={','.join(map(label, values))}"
     if not there:
         return f"{asked}: no job has this setting"

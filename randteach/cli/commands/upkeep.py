@@ -1,4 +1,4 @@
-"""`randteach gc`: what is there for nothing."""
+"""`randteach gc`: find and remove what nothing refers to."""
 
 import time
 from collections import defaultdict
@@ -41,7 +41,7 @@ def gc(store: Store, yes: bool, console: Console) -> int:
 
 
 def _remove(store: Store, sessions: Sessions, found: list[tuple[str, list[str]]]) -> None:
-    """Remove what is garbage still: a study may have been started since it was looked for."""
+    """Remove what is still garbage: a study may have started since the search."""
     with store.writing():
         still = {path for _, paths in _garbage(store, sessions, []) for path in paths}
         for _, paths in found:

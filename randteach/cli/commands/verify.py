@@ -1,4 +1,4 @@
-"""`randteach verify`: whether all is whole."""
+"""`randteach verify`: check that everything is whole."""
 
 import re
 import secrets
@@ -20,7 +20,7 @@ OWN = re.compile(rf"done(/{names.KIND}(/{names.PREFIX})?)?")  # folders of commi
 
 
 class Verifier:
-    """Goes through a store to its end, and says what is damaged."""
+    """Read a whole store and report what is damaged."""
 
     def __init__(self, store: Store, set_aside: bool, console: Console) -> None:
         self.store, self.asked, self.console = store, set_aside, console

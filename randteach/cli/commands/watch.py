@@ -19,7 +19,7 @@ from randteach.store.store import Store
 
 
 def status(store: Store, console: Console) -> int:
-    """What runs on a store, and how much of each study is made."""
+    """Show what runs on a store, and how much of each study is made."""
     sessions = Sessions(store)
     tokens = sessions.tokens()
     often = heartbeat(store.storage)
@@ -71,7 +71,7 @@ def _silent(sessions: Sessions, seconds: float) -> set[str]:
 
 
 def logs(store: Store, prefix: str, console: Console) -> int:
-    """What a job says or said: while it runs, of its making, or of its failure."""
+    """Print the log of a job: as it runs, as it was made, or as it failed."""
     key = key_of(store, prefix)
     made = results(store, key)
     lines = work.log_of(store, key)

@@ -1,4 +1,4 @@
-"""Ray, reached or started here, safely, and what the cluster there has."""
+"""Reach or start Ray, safely, and look at what its cluster has."""
 
 import logging
 import os

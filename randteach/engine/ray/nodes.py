@@ -1,4 +1,4 @@
-"""What is asked of every node of a Ray cluster: at first whether it has the driver's code and store."""
+"""Ask every node of a Ray cluster, first of all whether it has the driver's code and store."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -64,9 +64,9 @@ def on_each(question: Callable[[], Any]) -> list[Answer]:
 
 
 def stranger(store: str, session: str) -> str:
-    """Why this node may make nothing for a session: its store is not the driver's; nothing where it is.
+    """Say why this node's store is not the driver's; empty if it is.
 
-    What the node misses there is looked for again for a while.
+    The node looks again for a while, since a shared disk may lag.
     """
     until = time.monotonic() + LAG
     try:

@@ -67,7 +67,7 @@ def make(queue: Queue, have: Nodes) -> Any:
 
         @contextmanager
         def _hearing(self) -> Iterator[None]:
-            """What the store can't bear is kept for Tune's next question: elsewhere it goes astray."""
+            """Keep store errors until `suggest`: Tune loses those that are raised elsewhere."""
             try:
                 yield
             except OSError as error:
@@ -86,7 +86,7 @@ def make(queue: Queue, have: Nodes) -> Any:
             return Searcher.FINISHED if queue.over else None
 
         def withdraw(self) -> None:
-            """Jobs that wait for a place would wait on, though nothing is to be started any more."""
+            """Take back the jobs that still wait for a place in Tune."""
             while self.waiting:
                 queue.finish(self.trials.pop(self.waiting.pop()).key, STOPPED)
 
@@ -133,7 +133,7 @@ def make(queue: Queue, have: Nodes) -> Any:
                 queue.emit(Refused(job.key, why))
 
         def died(self, trial_id: str, error: str) -> None:
-            """The queue learns where: the loss of a node isn't the fault of its jobs."""
+            """Tell the queue where a worker died: a lost node isn't the fault of its jobs."""
             self.waiting.discard(trial_id)
             if not (job := self.trials.pop(trial_id, None)):
                 return

@@ -92,7 +92,7 @@ def _turns(release: Any) -> Any:
     from ray import tune
 
     class Turns(tune.Callback):
-        """Tells the searcher of beginnings, without a report of the worker, and of deaths."""
+        """Tell the searcher when trials begin and when their workers die."""
 
         def on_trial_start(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
             release.begin(trial.trial_id)

@@ -17,7 +17,7 @@ KEEP = 30.0  # seconds that an idle worker stays: to other sweeps and the autosc
 
 
 class Nodes(Protocol):
-    """Whoever knows the cluster as it is now."""
+    """Knows the cluster as it is now."""
 
     @property
     def cluster(self) -> Cluster:
@@ -40,7 +40,7 @@ def cache(queue: Queue, nodes: Nodes) -> type[Any]:
     from ray.tune.utils.object_cache import _ObjectCache
 
     class Warm(_ObjectCache):
-        """Tune's own, which keeps what may stay, besides what a trial waits for."""
+        """Tune's own cache, which also keeps workers that may stay."""
 
         def __init__(self, may_keep_one: bool = True) -> None:
             super().__init__(may_keep_one)

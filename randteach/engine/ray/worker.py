@@ -26,7 +26,7 @@ TOGETHER = 1.0  # seconds within which events are sent together
 
 @dataclass(frozen=True)
 class Options:
-    """What a worker makes its context from."""
+    """The settings that a worker makes its context from."""
 
     store: str
     root: str

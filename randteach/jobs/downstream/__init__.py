@@ -1,4 +1,4 @@
-"""What a student's checkpoint is asked: a declaration each, by the name that `downstream` has for it."""
+"""Downstream jobs of a student: a declaration each, by its name in the setting `downstream`."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
