@@ -95,7 +95,7 @@ def test_the_page_on_studies_has_them_all() -> None:
 
 
 def test_files_and_links_of_the_readme_exist() -> None:
-    assert len(TYPED) == 9
+    assert len(TYPED) == 10
     links = re.findall(r"\]\(([^)#]+)", README)
     named = re.findall(r"`((?:sweeps|randteach|loaders|infra|docs)/[\w/.]*\w)`", README)
     for path in [*links, *named]:

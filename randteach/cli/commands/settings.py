@@ -5,11 +5,12 @@ from randteach.jobs.choices import CATALOGUES
 
 SETTINGS_PAGE = """\
 Printed by `randteach settings`. On a sweep's command line each is `name=value`. Commas sweep
-(`alpha=1e-10,0.3,1 seed=0,1`), axes form a product, square brackets are a list as a value
+(`alpha=1e-10,0.3,1 seed=0,1`), axes form a product, colons tie settings to one axis
+(`net.arch:data.size=resnet18:16,vgg11:32`), square brackets are a list as a value
 (`head.hidden_dims=[256,256]`), `null` is no value. Numbers are decimal, without leading zeros or
 separators of digits; a text stays as it is typed, in quotes where it has commas. Settings in the key
 are part of a result's identity and can be swept; the others change where, how long or how closely one
-looks, not what is computed."""
+looks, not what is computed. A study refuses a setting that decides nothing in it."""
 
 
 def table() -> str:
