@@ -14,10 +14,6 @@ from typing import Any
 import torch
 
 import randteach as rt
-from randteach.kinds import Kind, Number
-from randteach.kinds.inputs import Inputs
-from randteach.stages.embed import embed, inputs
-from randteach.stages.recorder import Recorder, Result
 
 COUNT = 2000  # samples that the spectrum is taken of
 
@@ -42,21 +38,21 @@ def effective_rank(features_ND: torch.Tensor) -> float:
     return float(torch.special.entr(share_D / share_D.sum()).sum().exp())
 
 
-def feature_rank(spec: FeatureRank, opened: Inputs, recorder: Recorder) -> None:
+def feature_rank(spec: FeatureRank, opened: rt.Inputs, recorder: rt.Recorder) -> None:
     """The stage: features of the samples, and their effective rank."""
     encoder = opened.encoder(spec.reference, spec.samples.size)
     data, indices = opened.samples(spec.samples)
     opened.ready()
-    row = {"rank": effective_rank(embed(encoder, inputs(data, indices, opened.device)))}
+    row = {"rank": effective_rank(rt.embed(encoder, rt.inputs(data, indices, opened.device)))}
     recorder.row(row)
-    recorder.result(Result([row]))
+    recorder.result(rt.Result([row]))
 
 
-RANK = Kind(
+RANK = rt.Kind(
     "example.feature_rank",
     FeatureRank,
     feature_rank,
-    (Number("rank", "directions"),),
+    (rt.Number("rank", "directions"),),
     title="feature rank",
 )
 

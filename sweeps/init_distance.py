@@ -48,7 +48,7 @@ STUDY = rt.Study(
     reports=(
         rt.report.INIT_DISTANCE,
         rt.report.TICKETS,
-        rt.report.CONNECTIVITY,
+        rt.report.CONNECT,
     ),
 )
 

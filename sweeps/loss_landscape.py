@@ -42,7 +42,7 @@ STUDY = rt.Study(
     question=(__doc__ or "").partition("\n")[0],
     presets={"mini": MINI, "paper": PAPER},
     jobs=jobs,
-    reports=(rt.report.LANDSCAPE,),
+    reports=(rt.report.PLANE,),
 )
 
 if __name__ == "__main__":

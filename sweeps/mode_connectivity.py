@@ -53,7 +53,7 @@ STUDY = rt.Study(
     question=(__doc__ or "").partition("\n")[0],
     presets={"mini": MINI, "paper": PAPER},
     jobs=jobs,
-    reports=(rt.report.CONNECTIVITY,),
+    reports=(rt.report.CONNECT,),
 )
 
 if __name__ == "__main__":

@@ -12,11 +12,13 @@ from randteach import identity
 from randteach.engine.context import Context
 from randteach.engine.events import Committed, FoundDamaged, Reported
 from randteach.environment import code, numerics
-from randteach.errors import Damaged, Stopped
+from randteach.errors import Damaged, NoResult, Stopped
+from randteach.identity import names
 from randteach.identity.artifact import Artifact
 from randteach.jobs import made_by
 from randteach.jobs.job import Job
 from randteach.stages.recorder import Result, Row, State
+from randteach.store import contents
 from randteach.store.store import tensors
 from randteach.store.work import Attempt
 
@@ -60,10 +62,13 @@ class JobRecorder:
         artifact = Artifact(self.job.kind, self.job.key, result.step)
         files = {
             "config.json": self.record.encode(),
-            "metrics.jsonl": "".join(_line(row) for row in result.rows).encode(),
+            "metrics.jsonl": self._rows(result),
             "provenance.json": json.dumps(self._provenance()).encode(),
         }
-        files |= {f"{name}.safetensors": tensors(t) for name, t in result.weights.items()}
+        for name, weights in result.weights.items():
+            if not names.fits(names.FILE, f"{name}.safetensors"):
+                raise NoResult(f"the stage of {self.job.kind} names weights as no file can be: {name!r}")
+            files[f"{name}.safetensors"] = tensors(weights)
         if result.state is not None:
             # Before the snapshot: a snapshot that ends a job always has its state beside it.
             state = {"state.safetensors": tensors(result.state)}
@@ -71,6 +76,15 @@ class JobRecorder:
         self._commit(artifact, files, result.status)
         self.context.emit(Committed(self.job.key, artifact.step))
         self.clock, self.opening = time.monotonic(), 0.0
+
+    def _rows(self, result: Result) -> bytes:
+        """Metric rows as a store keeps them; NoResult for one that nobody could read."""
+        try:
+            rows = "".join(map(_line, result.rows)).encode()
+            contents.rows(rows)
+        except (RuntimeError, TypeError, ValueError) as error:
+            raise NoResult(f"the stage of {self.job.kind} gives a row that is none: {error}") from None
+        return rows
 
     def pause(self, state: Callable[[], State] | None = None) -> None:
         """Keep the state where it is time to; Stopped, with the state kept, where the sweep ends."""

@@ -8,21 +8,24 @@ from typing import Any
 from randteach.jobs.study import Report
 
 
-def _report(name: str) -> Report:
-    """The report of a module here, imported when first used: a plan need not wait for matplotlib."""
+def _report(name: str, figure: str = "") -> Report:
+    """The report of a module here, imported when first used: a plan need not wait for matplotlib.
 
-    def draw(results: Any, folder: Path, figure: str) -> None:
-        importlib.import_module(f"{__name__}.{name}").draw(results, folder, figure)
+    `figure` names its files, where that is not the module's name.
+    """
+
+    def draw(results: Any, folder: Path, file: str) -> None:
+        importlib.import_module(f"{__name__}.{name}").draw(results, folder, file)
 
     def show(results: Any) -> Sequence[Any]:
         tables: Sequence[Any] = importlib.import_module(f"{__name__}.{name}").show(results)
         return tables
 
-    return Report(name, draw, show)
+    return Report(figure or name, draw, show)
 
 
-CONNECTIVITY = _report("connectivity")
+CONNECT = _report("connect", "connectivity")
 INIT_DISTANCE = _report("init_distance")
-LANDSCAPE = _report("landscape")
+PLANE = _report("plane", "landscape")
 RESTART = _report("restart")
 TICKETS = _report("tickets")

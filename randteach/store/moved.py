@@ -1,6 +1,6 @@
 """Find older results of a plan's missing jobs, under the keys that they had before a correction.
 
-A key moves where a meaning was corrected: by a field of a record (`records.corrected`), or by a kind's
+A key moves where a meaning was corrected: by a field of a record (`specs.corrected`), or by a kind's
 revision (`Kind.revised`). Both say why. Here keys are computed as they were before some of these
 corrections, and looked up.
 """

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from randteach.report import connectivity, landscape, restart, tickets
+from randteach.report import connect, plane, restart, tickets
 from randteach.report.results import Results
 from randteach.report.statistics import Estimate
 from tests.report.tables import NET, SKIPPED, frame, number, pixels, student, teacher
@@ -139,19 +139,19 @@ def test_barriers_are_means_over_teachers_of_means_over_lines() -> None:
     heights = (("0-1", 1.0), ("0-2", 2.0), ("1-2", 6.0))
     rows = [row for pair, height in heights for row in line("student", 0, pair, height)]
     rows += line("student", 1, "0-1", 9.0) + line("student", 1, "0-2", None)
-    (panel,) = connectivity.contents(results(*rows))
+    (panel,) = connect.contents(results(*rows))
     point = panel.students[1e-10][10.0]
     assert (point.mean, point.low, point.high, point.made) == (6, 3, 9, 4)
     assert panel.along["student", 1e-10, 10.0][0.5].mean == 18
-    (shown,) = [text for text in lines_of(connectivity, *rows) if text.startswith("student after 10 epochs")]
+    (shown,) = [text for text in lines_of(connect, *rows) if text.startswith("student after 10 epochs")]
     assert shown.startswith("student after 10 epochs none 2, 1 of 5 unfinished 4 12.0 6.0 3.0 … 9.0")
 
 
 def test_settings_of_lines_do_not_share_a_row() -> None:
     rows = line("student", 0, "0-1", 1.0, **{"connect.test_size": 50})
     rows += line("student", 0, "0-1", 5.0, **{"connect.test_size": 5000})
-    assert [panel.students[1e-10][10.0].mean for panel in connectivity.contents(results(*rows))] == [1, 5]
-    shown = [text for text in lines_of(connectivity, *rows) if text.startswith("student after")]
+    assert [panel.students[1e-10][10.0].mean for panel in connect.contents(results(*rows))] == [1, 5]
+    shown = [text for text in lines_of(connect, *rows) if text.startswith("student after")]
     assert [text.split()[4] for text in shown] == ["50", "5000"]
 
 
@@ -162,13 +162,13 @@ def test_the_best_point_of_a_plane_is_said_to_be_a_maximum_over_test_points() ->
         for x, _, value in points:
             rows.append(number("plane", "student", "linear", value, place=place, x=x, **base))
             rows.append(number("plane", "student", "kl", value / 100, place=place, x=x, **base))
-    text = lines_of(landscape, *rows)
+    text = lines_of(plane, *rows)
     assert any(row.startswith("T - 0.5 50.0") for row in text)
     assert any(row.startswith("best - 0.5 66.0") for row in text)
     assert "a maximum over test points" in " ".join(text)
 
 
-@pytest.mark.parametrize("report", [restart, tickets, connectivity, landscape])
+@pytest.mark.parametrize("report", [restart, tickets, connect, plane])
 def test_a_study_without_a_number_has_no_figure_and_no_wrong_one(report: Any) -> None:
     rows = [student(0, None, round=1), ticket("student", 0, 1, None), *line("student", 0, "0-1", None)]
     assert list(report.contents(results(*rows))) == [] and list(report.contents(results())) == []

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from randteach.report import connectivity, init_distance, landscape, restart, tickets
+from randteach.report import connect, init_distance, plane, restart, tickets
 from randteach.report.results import Results
 from randteach.report.statistics import Estimate
 from tests.report import tables
@@ -143,7 +143,7 @@ def test_tickets(number: int, drawn: Draw) -> None:
 @pytest.mark.parametrize("number", NUMBERS)
 def test_connectivity(number: int, drawn: Draw) -> None:
     rows = tables.lines(random.Random(number))
-    parts, left = connectivity.contents(results(rows)), drawn(connectivity, rows)
+    parts, left = connect.contents(results(rows)), drawn(connect, rows)
     assert len(left) == 2 * len(parts)
     for part in parts:
         along, barrier, left = left[0], left[1], left[2:]
@@ -159,17 +159,17 @@ def test_connectivity(number: int, drawn: Draw) -> None:
 def test_landscape(number: int, drawn: Draw) -> None:
     """Each plane is one seed's and one order's, and no two of its values are averaged."""
     rows = tables.planes(random.Random(number))
-    parts = landscape.contents(results(rows))
+    parts = plane.contents(results(rows))
     made = [row for row in rows if row["value"] is not None]
     assert sum(len(part.rows) for part in parts) == len(made)
     assert len(parts) == len({(row["seed"], row.get("seeds.order"), row.get("plane.margin")) for row in made})
-    panels = [panel for panel in drawn(landscape, rows) if panel.get_title()]
+    panels = [panel for panel in drawn(plane, rows) if panel.get_title()]
     assert len(panels) == 6 * len(parts)
     for part in parts:
         axes = ("seed", "seeds.order", "plane.margin")
         own = [row for row in made if all(row.get(name) == part.cells.get(name) for name in axes)]
         row, panels = panels[:6], panels[6:]
-        for panel, (measure, split) in zip(row, landscape.TITLES, strict=True):
+        for panel, (measure, split) in zip(row, plane.TITLES, strict=True):
             values = [r for r in own if (r["measure"], r["split"]) == (measure, split)]
             at = {(r["x"], r["y"] or 0.0): r["value"] for r in values if r["place"] != "corners"}
             corners = [(r["x"], r["y"] or 0.0) for r in values if r["place"] == "corners"]

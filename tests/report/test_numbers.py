@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, seed, settings
 from hypothesis import strategies as st
 
-from randteach.report import connectivity, init_distance, restart, summary, tickets
+from randteach.report import connect, init_distance, restart, summary, tickets
 from randteach.report.results import Results
 from randteach.report.statistics import Estimate, estimates
 from tests.report import brute, tables
@@ -127,7 +127,7 @@ def test_lines_are_what_loops_come_to(number: int) -> None:
     rows = tables.lines(random.Random(number))
     start = ["bn", "role", "alpha", "at"]
     along, heights = brute.lines(rows, "error", [*start, "gamma"]), brute.lines(rows, "barrier_error", start)
-    for panel in connectivity.contents(results(rows)):
+    for panel in connect.contents(results(rows)):
         *values, bn = panel.cells
         want = {cells: own for cells, own in along[tuple(values)].items() if cells[0] == bn}
         curves = {(bn, *at, gamma): p for at, line in panel.along.items() for gamma, p in line.items()}
