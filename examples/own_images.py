@@ -45,7 +45,7 @@ CONVNET = rt.Architecture(
     family="convnet",
     build=lambda channels, width, size: Convnet(channels, width),
     embedding_dim=lambda width, size: 4 * width,
-    norms=False,
+    norms=("none",),
     smallest=4,
 )
 

@@ -10,6 +10,8 @@ from randteach.config.downstream import Connect, Plane, Tickets, Train
 from randteach.config.setting import Setting, seed, setting
 from randteach.errors import UserError
 
+NORMS = ("batch", "instance", "group", "layer", "none")
+
 
 @dataclass
 class Seeds:
@@ -29,7 +31,17 @@ class Net:
     """The encoder, the same for teacher and student."""
 
     arch: str = setting("resnet18", "encoder")
-    width: int = setting(64, "channels of the first stage; the embedding is 8x as wide", low=1)
+    width: int | None = setting(
+        None,
+        "channels of the first stage, or of a token (null: as in the paper, 64 in ResNet18 and VGGs)",
+        low=1,
+    )
+    norm: str | None = setting(
+        None,
+        "norm layers (null: the network's own, batch in ResNets, none in VGGs)",
+        choices=NORMS,
+        absent=None,
+    )
 
 
 @dataclass
@@ -38,8 +50,13 @@ class Head:
 
     hidden_dims: list[int] = setting([2048, 2048], "hidden layers, each followed by GELU", low=1)
     bottleneck_dim: int = setting(256, "units that are L2-normalised before the last layer", low=1)
-    out_dim: int = setting(65536, "outputs", low=2)
+    out_dim: int = setting(65536, "outputs", low=1)
     weight_norm: bool = setting(False, "rows of the last layer normalised to 1 (as the paper writes)")
+    bottleneck: str | None = setting(
+        None,
+        "weight norm/layer/feature norm, twice, as in -/lb/fn/-/l/- (null: that, or as weight_norm says)",
+        absent=None,
+    )
 
 
 @dataclass

@@ -49,12 +49,13 @@ def _check_noise(axes: Axes) -> None:
 
 
 def _check_norms(axes: Axes) -> None:
-    archs = _values(axes, "net.arch")
-    if not any(arch not in ARCHITECTURES or ARCHITECTURES[arch].norms for arch in archs):
+    archs, norms = _values(axes, "net.arch"), _values(axes, "net.norm")
+    known = [ARCHITECTURES[arch] for arch in archs if arch in ARCHITECTURES]
+    if known and not any((norm or one.norms[0]) == "batch" for one in known for norm in norms):
         for name, kinds in NORM_LAYERS.items():
             for value in _typed(axes, name):
                 if value in kinds:
-                    hint = f"net.arch={_shown(archs)} has no norm layers; leave it out"
+                    hint = f"net.arch={_shown(archs)} has no BatchNorm; leave it out"
                     raise UserError(f"{name}={value}: {hint}")
 
 

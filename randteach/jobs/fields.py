@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from randteach.config.schema import settings
+from randteach.config.schema import Head, settings
 from randteach.kinds import KINDS
+from randteach.nets import ARCHITECTURES
+from randteach.nets.bottleneck import spelled
 
 FILTERS = {name for kind in KINDS.values() for name in kind.settings.values()} - {"net"}
 FILTERS |= {"alpha", "variance_preserving", "seed"} | {
@@ -26,7 +28,17 @@ def named(kind: str, config: Mapping[str, Any]) -> dict[str, Any]:
                 break
         if path in settings():
             values[path] = value
-    return values
+    return values | _left_out(values)
+
+
+def _left_out(values: Mapping[str, Any]) -> dict[str, Any]:
+    """What records leave out because it is a network's own."""
+    found: dict[str, Any] = {}
+    if "net.norm" not in values and (own := ARCHITECTURES.get(values.get("net.arch", ""))):
+        found["net.norm"] = own.norms[0]
+    if "head.bottleneck" not in values and "head.weight_norm" in values:
+        found["head.bottleneck"] = spelled(Head(weight_norm=values["head.weight_norm"] is True))
+    return found
 
 
 def flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

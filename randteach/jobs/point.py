@@ -18,6 +18,22 @@ class Seeds(schema.Seeds):
 
 
 @dataclass(kw_only=True)
+class Net(schema.Net):
+    """The encoder."""
+
+    arch: str
+    width: int
+    norm: str
+
+
+@dataclass(kw_only=True)
+class Head(schema.Head):
+    """The projection head."""
+
+    bottleneck: str
+
+
+@dataclass(kw_only=True)
 class Data(schema.Data):
     """The inputs that the student learns from."""
 
@@ -67,6 +83,8 @@ class Point(schema.Config):
     """One point of a study, resolved."""
 
     seeds: Seeds
+    net: Net
+    head: Head
     data: Data
     probe: Probe
     tickets: Tickets
@@ -76,6 +94,8 @@ class Point(schema.Config):
 
 SECTIONS: dict[str, type] = {
     "seeds": Seeds,
+    "net": Net,
+    "head": Head,
     "data": Data,
     "probe": Probe,
     "tickets": Tickets,

@@ -12,6 +12,7 @@ from randteach.identity import names
 from randteach.jobs.point import Point, point
 from randteach.nets import declared
 from randteach.specs import Samples
+from randteach.stages.losses import LOSSES
 
 
 def resolve(config: Config, typed: frozenset[str] = frozenset()) -> Point:
@@ -21,11 +22,7 @@ def resolve(config: Config, typed: frozenset[str] = frozenset()) -> Point:
     config = _shape(config)
     config = _probe_sizes(config, typed)
     config = _train_size(config, typed)
-    architecture = nets.ARCHITECTURES.find(config.net.arch, "net.arch")
-    if problem := architecture.why_not(config.data.size or 0):
-        raise UserError(problem)
-    if names.fits(names.OUTSIDE, architecture.name):
-        declared.check(architecture, config.data.channels or 1, config.net.width, config.data.size or 1)
+    config = _network(config, typed)
     _check_batches(config)
     return point(_downstream(config, typed))
 
@@ -137,6 +134,29 @@ def _train_size(config: Config, typed: frozenset[str]) -> Config:
     return replace(config, data=replace(data, train_size=count))
 
 
+def _network(config: Config, typed: frozenset[str]) -> Config:
+    """The network's own width and norm layers; the head's parts; UserError where they don't fit."""
+    net, architecture = nets.filled(config.net), nets.find(config.net)
+    channels, size, width, norm = (
+        config.data.channels or 1,
+        config.data.size or 1,
+        net.width or 1,
+        net.norm or "",
+    )
+    if problem := architecture.why_not(size, width, norm):
+        raise UserError(problem)
+    if names.fits(names.OUTSIDE, architecture.name):
+        declared.check(architecture, channels, width, size, norm)
+    head = nets.bottleneck.filled(config.head, architecture.embedding_dim(width, size), typed)
+    loss = LOSSES.find(config.distill.loss, "distill.loss")
+    if head.out_dim < loss.least:
+        raise UserError(
+            f"head.out_dim={head.out_dim}: distill.loss={loss.name} says nothing of so few outputs; "
+            f"give {loss.least} or more"
+        )
+    return replace(config, net=net, head=head)
+
+
 def _downstream(config: Config, typed: frozenset[str]) -> Config:
     """The student's length; which students have downstream jobs (null: its own); their samples."""
     sizes = {"train_size": config.probe.train_size or 0, "test_size": config.probe.test_size or 0}
@@ -186,13 +206,12 @@ def _check_batches(config: Config) -> None:
         raise UserError(
             f"distill.batch_size={batch}: with drop_last, {count} samples fill no batch; give at most {count}"
         )
-    if nets.has_norms(config.net) and batch == 1:
-        without = next(one.name for one in nets.ARCHITECTURES.values() if not one.norms)
+    if nets.has_batch_norm(config.net) and batch == 1:
         raise UserError(
             "distill.batch_size=1: BatchNorm has no statistics of one sample; give 2 or more, "
-            f"or net.arch={without}"
+            "or net.norm=none"
         )
-    if nets.has_norms(config.net) and not config.distill.drop_last and count % batch == 1:
+    if nets.has_batch_norm(config.net) and not config.distill.drop_last and count % batch == 1:
         raise UserError(
             f"distill.batch_size={batch}: leaves one of {count} samples for the last batch, on which "
             "BatchNorm has no statistics; give another size or distill.drop_last=true"

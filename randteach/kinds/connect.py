@@ -6,7 +6,6 @@ from typing import Any
 from randteach.kinds.inputs import Inputs
 from randteach.kinds.kind import Curve, Kind, Labels, Number, Rows
 from randteach.kinds.opening import both
-from randteach.nets import ARCHITECTURES
 from randteach.specs import ConnectSpec
 from randteach.stages.recorder import Recorder
 
@@ -21,8 +20,7 @@ def _run(spec: ConnectSpec, inputs: Inputs, recorder: Recorder) -> None:
 
 
 def _modes(value: Callable[[str], Any]) -> tuple[str | None, ...]:
-    architecture = ARCHITECTURES.get(value("net.arch"))
-    return ("interpolated", "reestimated") if architecture and architecture.norms else ("none",)
+    return ("interpolated", "reestimated") if value("net.norm") == "batch" else ("none",)
 
 
 def _by_epoch(labels: Labels, rows: Rows, hangs: bool) -> Curve | None:

@@ -1,12 +1,14 @@
 """Random draws of encoder and head: weights as a pure function of (architecture, role, seed)."""
 
+from typing import Protocol, runtime_checkable
+
 import torch
 from torch import nn
 
 from loaders.streams import stream
 from randteach.config.schema import Head as HeadConfig
 from randteach.config.schema import Net
-from randteach.nets.architectures import ARCHITECTURES
+from randteach.nets.architectures import filled, find
 from randteach.nets.head import Head
 
 HEAD_STD = 0.02
@@ -14,25 +16,35 @@ WEIGHTED = (nn.Conv2d, nn.Linear)
 NORMS = (nn.BatchNorm2d, nn.GroupNorm, nn.LayerNorm, nn.InstanceNorm2d)
 
 
+@runtime_checkable
+class Drawing(Protocol):
+    """A module that draws its own parameters, and not those of modules within it."""
+
+    def draw_own_(self, generator: torch.Generator) -> None:
+        """Draw them from the generator alone."""
+
+
 def build(net: Net, channels: int, size: int) -> nn.Module:
     """An encoder with whatever weights it comes with; UserError where there is no such network."""
-    return ARCHITECTURES.find(net.arch, "net.arch").build(channels, net.width, size)
+    full = filled(net)
+    return find(net).module(channels, full.width or 0, size, full.norm or "")
 
 
 def embedding_dim(net: Net, size: int) -> int:
     """Width of the encoder's output at an input of size x size pixels."""
-    return ARCHITECTURES.find(net.arch, "net.arch").embedding_dim(net.width, size)
+    return find(net).embedding_dim(filled(net).width or 0, size)
 
 
-def has_norms(net: Net) -> bool:
+def has_batch_norm(net: Net) -> bool:
     """Whether an encoder has BatchNorm layers."""
-    return ARCHITECTURES.find(net.arch, "net.arch").norms
+    return filled(net).norm == "batch"
 
 
 def draw_encoder(net: Net, channels: int, size: int, role: str, seed: int) -> nn.Module:
     """Kaiming normal (fan_out, relu) weights, biases 0, norm weights 1, drawn in module order.
 
-    Raises TypeError for a module with parameters that no rule says how to draw.
+    A module with a method `draw_own_(generator)` draws its own parameters. Raises TypeError for one with
+    parameters that no rule says how to draw.
     """
     encoder = build(net, channels, size)
     draw_(encoder, stream(f"encoder/{role}", seed))
@@ -46,6 +58,9 @@ def draw_(encoder: nn.Module, generator: torch.Generator) -> None:
         own = dict(module.named_parameters(recurse=False))
         if not own:
             continue
+        if isinstance(module, Drawing):
+            module.draw_own_(generator)
+            continue
         if isinstance(module, WEIGHTED):
             nn.init.kaiming_normal_(
                 own.pop("weight"), mode="fan_out", nonlinearity="relu", generator=generator
@@ -57,7 +72,10 @@ def draw_(encoder: nn.Module, generator: torch.Generator) -> None:
         if own:
             kind, where = type(module).__name__, f"{name}.{next(iter(own))}".lstrip(".")
             known = ", ".join(one.__name__ for one in WEIGHTED + NORMS)
-            raise TypeError(f"{where}: no rule says how parameters of {kind} are drawn; build it of {known}")
+            raise TypeError(
+                f"{where}: no rule says how parameters of {kind} are drawn; build it of {known}, or give it "
+                "a method draw_own_(generator)"
+            )
 
 
 def draw_head(config: HeadConfig, embedding: int, role: str, seed: int) -> Head:

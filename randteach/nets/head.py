@@ -1,4 +1,4 @@
-"""The projection head: embedding -> hidden layers with GELU -> L2-normalised bottleneck -> outputs."""
+"""The projection head: embedding -> hidden layers with GELU -> bottleneck -> outputs."""
 
 from typing import Any
 
@@ -7,35 +7,60 @@ import torch.nn.functional as F
 from torch import nn
 
 from randteach.config.schema import Head as HeadConfig
+from randteach.nets import bottleneck
 
 
 class Head(nn.Module):
-    """embedding_BD -> features_BF (bottleneck, of norm 1) -> logits_BK."""
+    """embedding_BD -> features_BF (bottleneck, of norm 1 unless told otherwise) -> logits_BK."""
 
     def __init__(self, config: HeadConfig, embedding_dim: int) -> None:
         super().__init__()
+        self.parts = bottleneck.parts(config)
+        first, last = self.parts
         layers: list[nn.Module] = []
         have = embedding_dim
         for want in config.hidden_dims:
             layers += [nn.Linear(have, want), nn.GELU()]
             have = want
-        layers.append(nn.Linear(have, config.bottleneck_dim))
+        if first.there:
+            kind = _RowNormed if first.weight_norm else nn.Linear
+            layers.append(kind(have, config.bottleneck_dim, bias=first.linear == "lb"))
+            have = config.bottleneck_dim
         self.layers = nn.Sequential(*layers)
-        self.last = nn.Linear(config.bottleneck_dim, config.out_dim, bias=False)
-        self.weight_norm = config.weight_norm
+        self.last = nn.Linear(have, config.out_dim, bias=last.linear == "lb") if last.there else None
+        self.width = have  # of the features
 
     def features(self, embedding_BD: torch.Tensor) -> torch.Tensor:
-        """The normalised bottleneck: all that the last layer sees of a sample."""
-        return F.normalize(self.layers(embedding_BD), dim=1)
+        """The bottleneck: all that the last layer sees of a sample."""
+        features_BF: torch.Tensor = self.layers(embedding_BD)
+        return F.normalize(features_BF, dim=1) if self.parts[0].feature_norm else features_BF
 
-    def prototypes(self) -> torch.Tensor:
-        """The last layer's weight_KF, with rows of norm 1 where weight_norm says so."""
+    def prototypes(self) -> torch.Tensor | None:
+        """The last layer's weight_KF as it is used, if there is one."""
+        if self.last is None:
+            return None
         weight: torch.Tensor = self.last.weight
-        return F.normalize(weight, dim=1) if self.weight_norm else weight
+        return F.normalize(weight, dim=1) if self.parts[1].weight_norm else weight
+
+    def logits(self, features_BF: torch.Tensor, prototypes_KF: torch.Tensor | None) -> torch.Tensor:
+        """The outputs that student and teacher are compared on, in memory of their own."""
+        if self.last is None or prototypes_KF is None:
+            logits_BK = features_BF.clone()
+        else:
+            logits_BK = outputs(features_BF, prototypes_KF)
+            logits_BK = logits_BK + self.last.bias if self.parts[1].linear == "lb" else logits_BK
+        return F.normalize(logits_BK, dim=1) if self.parts[1].feature_norm else logits_BK
 
     def forward(self, embedding_BD: torch.Tensor) -> torch.Tensor:
-        """The outputs that student and teacher are compared on."""
-        return outputs(self.features(embedding_BD), self.prototypes())
+        """Embeddings to outputs."""
+        return self.logits(self.features(embedding_BD), self.prototypes())
+
+
+class _RowNormed(nn.Linear):
+    """A linear layer of which the weight's rows are normalised to 1."""
+
+    def forward(self, x_BD: torch.Tensor) -> torch.Tensor:
+        return F.linear(x_BD, F.normalize(self.weight, dim=1), self.bias)
 
 
 def outputs(features_BF: torch.Tensor, prototypes_KF: torch.Tensor) -> torch.Tensor:

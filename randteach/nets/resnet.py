@@ -1,32 +1,41 @@
-"""CIFAR ResNet18: torchvision's blocks behind a 3x3 stem of stride 1, no max-pool, of any width."""
+"""CIFAR ResNets: torchvision's blocks behind a 3x3 stem of stride 1, no max-pool, of any width."""
+
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import nn
 from torch.nn import functional
-from torchvision.models.resnet import BasicBlock
+from torchvision.models.resnet import BasicBlock, Bottleneck
 
-BLOCKS = (2, 2, 2, 2)
+from randteach.nets.norms import norm_layer
 
 # Below so many input channels oneDNN's AVX2 kernel for the weights' gradient of a strided 1x1
 # convolution in channels_last writes past its memory: oneDNN issue 6035, open, seen in torch 2.14.
 SAFE_STRIDED_CHANNELS = 8
 
+Norm = Callable[[int], nn.Module]
 
-class ResNet18(nn.Module):
-    """x_BCHW -> embedding_BD with D = 8 * width; at width 64 it has 11,168,832 parameters."""
 
-    def __init__(self, channels: int, width: int) -> None:
+class ResNet(nn.Module):
+    """x_BCHW -> embedding_BD, D = width * 2^(stages - 1), four times that with `bottleneck` blocks.
+
+    `counts` are the blocks of each stage. Where a block changes the shape, its shortcut is a 1x1 convolution.
+    """
+
+    def __init__(
+        self, channels: int, width: int, counts: Sequence[int], norm: str = "batch", bottleneck: bool = False
+    ) -> None:
         super().__init__()
+        block, layer = Bottleneck if bottleneck else BasicBlock, norm_layer(norm)
         stem = nn.Conv2d(channels, width, 3, padding=1, bias=False)
-        layers: list[nn.Module] = [stem, nn.BatchNorm2d(width), nn.ReLU(inplace=True)]
+        layers: list[nn.Module] = [stem, layer(width), nn.ReLU(inplace=True)]
         have = width
-        for stage, count in enumerate(BLOCKS):
-            want = width * 2**stage
-            for block in range(count):
-                layers.append(_block(have, want, stride=2 if stage and not block else 1))
-                have = want
+        for stage, count in enumerate(counts):
+            inner = width * 2**stage
+            for number in range(count):
+                layers.append(_block(block, have, inner, 2 if stage and not number else 1, layer))
+                have = inner * block.expansion
         self.layers = nn.Sequential(*layers)
-        self.embedding_dim = have
 
     def forward(self, x_BCHW: torch.Tensor) -> torch.Tensor:
         """Embed a batch."""
@@ -34,12 +43,12 @@ class ResNet18(nn.Module):
         return embedding
 
 
-def _block(have: int, want: int, stride: int) -> nn.Module:
-    shortcut = None
+def _block(block: type[BasicBlock | Bottleneck], have: int, inner: int, stride: int, norm: Norm) -> nn.Module:
+    want, shortcut = inner * block.expansion, None
     if stride != 1 or have != want:
         conv = nn.Conv2d if have >= SAFE_STRIDED_CHANNELS else _SubsampledConv1x1
-        shortcut = nn.Sequential(conv(have, want, 1, stride, bias=False), nn.BatchNorm2d(want))
-    return BasicBlock(have, want, stride, shortcut)
+        shortcut = nn.Sequential(conv(have, want, 1, stride, bias=False), norm(want))
+    return block(have, inner, stride, shortcut, norm_layer=norm)
 
 
 class _SubsampledConv1x1(nn.Conv2d):

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from randteach.nets import has_norms
+from randteach.nets import has_batch_norm
 from randteach.specs.origins import PROBED, From
 from randteach.specs.reference import REESTIMATED, Reads, Samples, Snapshot, corrected
 
@@ -19,7 +19,7 @@ class ConnectSpec:
     statistics: str = corrected("float32", REESTIMATED)
 
     def __post_init__(self) -> None:
-        if has_norms(self.ends[0].net):
+        if has_batch_norm(self.ends[0].net):
             object.__setattr__(self, "statistics", "float64")
 
     @property

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Annotated
 
+from randteach import nets
 from randteach.config.schema import Distill, Head
 from randteach.specs.origins import From
 from randteach.specs.reference import Network, Reads, Samples, corrected
@@ -43,6 +44,7 @@ class DistillSpec:
     )
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "head", nets.bottleneck.recorded(self.head))
         if self.distill.loss == "ce":
             object.__setattr__(self, "target", "exp(log_softmax)")
 

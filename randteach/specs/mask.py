@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Annotated
 
+from randteach import nets
 from randteach.config.schema import Net
-from randteach.nets import ARCHITECTURES
 from randteach.specs.origins import From
 from randteach.specs.reference import Reads, Snapshot, declared
 
@@ -31,7 +31,8 @@ class MaskSpec:
     revision: int = declared()
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "revision", ARCHITECTURES.find(self.net.arch, "net.arch").revision)
+        object.__setattr__(self, "net", nets.recorded(self.net))
+        object.__setattr__(self, "revision", nets.find(self.net).revision)
 
     @property
     def reads(self) -> Reads:

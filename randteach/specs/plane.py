@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Annotated
 
+from randteach import nets
 from randteach.config.schema import Head
-from randteach.nets import has_norms
 from randteach.specs.origins import PROBED, From
 from randteach.specs.probe import ProbeSpec
 from randteach.specs.reference import REESTIMATED, Network, Reads, calibration, corrected
@@ -38,7 +38,8 @@ class PlaneSpec:
     statistics: str = corrected("float32", REESTIMATED)
 
     def __post_init__(self) -> None:
-        if self.norm == "reestimated" and has_norms(self.teacher.net):
+        object.__setattr__(self, "head", nets.bottleneck.recorded(self.head))
+        if self.norm == "reestimated" and nets.has_batch_norm(self.teacher.net):
             object.__setattr__(self, "statistics", "float64")
 
     @property

@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from loaders.datasets import DATASETS
+from randteach import nets
 from randteach.config.schema import Net
-from randteach.nets import ARCHITECTURES, has_norms
 
 
 def corrected(absent: Any, why: str, *, now: Any = None) -> Any:
@@ -66,8 +66,9 @@ class Draw:
     revision: int = declared()
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "revision", ARCHITECTURES.find(self.net.arch, "net.arch").revision)
-        if self.norm == "calibrated" and has_norms(self.net):
+        object.__setattr__(self, "net", nets.recorded(self.net))
+        object.__setattr__(self, "revision", nets.find(self.net).revision)
+        if self.norm == "calibrated" and nets.has_batch_norm(self.net):
             object.__setattr__(self, "statistics", "of all samples")
 
 
@@ -81,6 +82,9 @@ class Snapshot:
     net: Net = field(metadata={"key": False})
     channels: int = field(metadata={"key": False})
     kind: str = field(default="distill", metadata={"absent": "distill"})
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "net", nets.recorded(self.net))
 
 
 @dataclass(frozen=True)

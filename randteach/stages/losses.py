@@ -109,6 +109,7 @@ class Loss:
     target: Callable[[Rows], torch.Tensor]
     gradient: Callable[[Rows, torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
     revision: int = 1
+    least: int = 1  # outputs that it says something of
 
     @staticmethod
     def of(name: str, value: Value, revision: int = 1) -> "Loss":
@@ -163,8 +164,8 @@ def _softmax(rows: Rows) -> torch.Tensor:
 LOSSES: Catalogue[Loss] = Catalogue(
     "loss",
     [
-        Loss("ce", lambda rows: rows.log_t.exp(), _ce),
-        Loss("ce_exact", _softmax, _ce_exact),
+        Loss("ce", lambda rows: rows.log_t.exp(), _ce, least=2),
+        Loss("ce_exact", _softmax, _ce_exact, least=2),
         Loss("mse", _softmax, _mse),
     ],
 )

@@ -73,8 +73,8 @@ def _point(
         parts, total = [], torch.zeros((), dtype=torch.float64, device=samples.device)
         for x_BCHW, told_BF in zip(samples, told[split], strict=True):
             parts.append(encoder(x_BCHW))
-            ours_BK = nets.outputs(head.features(parts[-1]), prototypes) / spec.student_temperature
-            theirs_BK = nets.outputs(told_BF, teacher.prototypes_KF) / spec.teacher_temperature
+            ours_BK = head.logits(head.features(parts[-1]), prototypes) / spec.student_temperature
+            theirs_BK = teacher.head.logits(told_BF, teacher.prototypes_KF) / spec.teacher_temperature
             total += divergence(ours_BK, theirs_BK)
         features[split], kl[split] = torch.cat(parts), float(total) / len(samples)
     probed: Row = {"split": "test", "linear": math.nan, "linear_std": math.nan, "knn": math.nan}

@@ -75,7 +75,7 @@ class Teacher(Frozen):
         # Neither augmentation nor the batch around it changes what the teacher makes of a sample.
         self.features_NF = None
         fixed = isinstance(spec.teacher, Snapshot) or spec.teacher.norm != "batch"
-        room = data.count * self.prototypes_KF.shape[1] * self.prototypes_KF.element_size() <= TABLE
+        room = data.count * self.head.width * torch.finfo(torch.float32).bits // 8 <= TABLE
         # At alpha 0 the two are one function, whose last bits a table made in other batches may miss.
         if not AUGMENTATIONS[spec.augment].apply and fixed and room and spec.alpha != 0:
             about = (spec.teacher, spec.head, spec.samples)
@@ -86,7 +86,7 @@ class Teacher(Frozen):
         """Outputs teacher_BK of the samples `index_B`, whose inputs are `x_BCHW`."""
         table = self.features_NF
         features = self.features(x_BCHW) if table is None else table[index_B]
-        return nets.outputs(features, self.prototypes_KF)
+        return self.head.logits(features, self.prototypes_KF)
 
     def _lookup(
         self, cache: Cache, name: str, data: Split, indices: np.ndarray, device: torch.device
@@ -95,7 +95,7 @@ class Teacher(Frozen):
         if name not in cache:
             while len(cache) >= CACHED:
                 del cache[next(iter(cache))]
-            table = torch.zeros(data.count, self.prototypes_KF.shape[1], device=device)
+            table = torch.zeros(data.count, self.head.width, device=device)
             rows = torch.from_numpy(indices).to(device).split(EMBED_BATCH)
             for row, x_BCHW in zip(rows, inputs(data, indices, device), strict=True):
                 table[row] = self.features(x_BCHW)

@@ -24,7 +24,7 @@ OPTIONS += "--retry --max-failures --max-hours --remake --yes"
 SETTINGS = """
 alpha variance_preserving seed seeds.teacher seeds.student seeds.order seeds.augment seeds.train
 seeds.noise seeds.probe
-net.arch net.width head.hidden_dims head.bottleneck_dim head.out_dim head.weight_norm
+net.arch net.width net.norm head.hidden_dims head.bottleneck_dim head.out_dim head.weight_norm head.bottleneck
 data.name data.size data.channels data.train_size data.like data.sigma data.augment data.root
 distill.epochs distill.steps distill.batch_size distill.drop_last distill.lr distill.beta1 distill.beta2
 distill.weight_decay distill.loss distill.teacher_temperature distill.student_temperature distill.teacher_norm
@@ -96,7 +96,7 @@ MISTAKES = [
     ("alpha=", "alpha=: a value is missing"),
     ("alpha=0,,1", "alpha=0,,1: a value is missing beside a comma"),
     ("net.width=x", "net.width=x: takes a value of type int"),
-    ("net.width=null", "net.width=null: takes a value of type int"),
+    ("head.out_dim=null", "head.out_dim=null: takes a value of type int"),
     ("alpha=[0,1]", "alpha=[0,1]: takes a value of type float"),
     ("head.hidden_dims=256,256", "head.hidden_dims=256: takes a value of type list[int]"),
     ("head.hidden_dims=[256,x]", "head.hidden_dims=[256,x]: takes a value of type list[int]"),
@@ -105,7 +105,7 @@ MISTAKES = [
     ("alpha=nan", "alpha=nan: allowed are numbers from 0 to 1"),
     ("distill.lr=-1", "distill.lr=-1.0: allowed are "),
     ("probe.at=[0,-1]", "probe.at=-1: allowed are numbers from 0"),
-    ("net.arch=vgg12", "net.arch=vgg12: no such network; did you mean vgg11? there are resnet18, vgg11"),
+    ("net.arch=vgg12", "net.arch=vgg12: no such network; did you mean vgg1", "there are resnet18, resnet34"),
     ("distill.loss=ce,mae", "distill.loss=mae: no such loss; did you mean mse? there are ce, ce_exact, mse"),
     ("loader=hdf5", "loader=hdf5: allowed are auto, ffcv, memory, device"),
     # What is no part of a result's identity has one value.

@@ -133,7 +133,12 @@ def test_what_a_kind_does_wrong_is_one_message(
     ("before", "after", "code", "told"),
     [
         ("width, size: 4 * width", "width, size: 3 * width", 2, "embedding of shape (2, 16) for two images"),
-        ("norms=False", "norms=True", 2, "norms=True is declared, and its modules say otherwise"),
+        (
+            'norms=("none",)',
+            'norms=("batch",)',
+            2,
+            "norms=('batch',) is declared, and its modules say otherwise",
+        ),
         ("nn.Conv2d(before, after, 3", "nn.LazyConv2d(after, 3", 2, "can't be built and run"),
         ("x_BCHW.mean((2, 3))", "1 / 0", 2, "can't be built and run (ZeroDivisionError"),
         ("smallest=4", "smallest=16", 2, "data.size=8: example.convnet takes 16 or more"),
@@ -159,7 +164,7 @@ def test_what_other_things_do_wrong_is_one_message(
 @pytest.mark.parametrize(
     ("before", "after"),
     [
-        ("norms=False", "norms=False, revision=2"),
+        ('norms=("none",)', 'norms=("none",), revision=2'),
         ("flips=False", "flips=False, revision=2"),
         ('"example.cosine", cosine', '"example.cosine", cosine, revision=2'),
         ('title="nearest centroid"', 'title="nearest centroid", revision=2'),

@@ -129,7 +129,9 @@ def changed(config: Config, item: Setting) -> Config:
     typed = get(config, item.name)
     value = get(resolve(config), item.name) if typed is None else typed
     other: Any
-    if choices := CATALOGUES.get(item.name, item.choices):
+    if item.name == "head.bottleneck":
+        other = "-/lb/-/-/l/-"
+    elif choices := CATALOGUES.get(item.name, item.choices):
         other = next(choice for choice in choices if choice != value)
     elif "bool" in item.type:
         other = not value

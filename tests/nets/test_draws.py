@@ -1,5 +1,7 @@
 """Draws: every parameter comes from its own stream, whatever a network is built of."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import nn
@@ -46,18 +48,23 @@ def test_a_parameter_without_a_rule_is_refused(module: nn.Module, told: str) -> 
 
 
 def test_a_network_is_one_declaration() -> None:
-    own = Architecture("tiny", "mlp", lambda c, w, s: nn.Linear(c * s * s, w), lambda w, s: w, norms=False)
+    own = Architecture(
+        "tiny", "mlp", lambda c, w, s: nn.Linear(c * s * s, w), lambda w, s: w, norms=("none",)
+    )
     with ARCHITECTURES.extended(own):
         assert draw_encoder(Net("tiny", 5), 1, 4, "teacher", 0).weight.shape == (5, 16)
-    with pytest.raises(UserError, match=r"net.arch=tiny: no such network; there are resnet18, vgg11"):
+    with pytest.raises(UserError, match=r"net.arch=tiny: no such network; there are resnet18, resnet34"):
         build(Net("tiny", 5), 1, 4)
 
 
-@pytest.mark.parametrize("name", ["resnet18", "vgg11"])
+@pytest.mark.parametrize("name", ARCHITECTURES)
 def test_declarations_say_what_networks_are(name: str) -> None:
     known, size = ARCHITECTURES[name], 64
-    with torch.device("meta"):
-        network = known.build(3, 8, size)
-        assert network(torch.zeros(2, 3, size, size)).shape == (2, known.embedding_dim(8, size))
-    assert any(isinstance(module, nn.BatchNorm2d) for module in network.modules()) == known.norms
+    width = 8 * known.heads
+    for norm in known.norms:
+        with torch.device("meta"):
+            network = known.module(3, width, size, norm)
+            assert network(torch.zeros(2, 3, size, size)).shape == (2, known.embedding_dim(width, size))
+        assert any(isinstance(module, nn.BatchNorm2d) for module in network.modules()) == (norm == "batch")
     assert known.why_not(known.smallest) == "" and (known.smallest == 1 or known.why_not(known.smallest - 1))
+    assert not known.wrong and "norms=True" in replace(known, norms=True).wrong

@@ -1,6 +1,7 @@
 """Networks against the paper's counts, and draws and interpolation against sums done by hand."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -14,9 +15,27 @@ def count(module: nn.Module) -> int:
     return sum(p.numel() for p in module.parameters())
 
 
-@pytest.mark.parametrize(("arch", "parameters"), [("resnet18", 11_168_832), ("vgg11", 9_220_480)])
+TABLE_5 = {
+    "vgg11": 9_220_480,
+    "vgg13": 9_404_992,
+    "vgg16": 14_714_688,
+    "vgg19": 20_024_384,
+    "resnet18": 11_168_832,
+    "resnet34": 21_276_992,
+    "resnet50": 23_500_352,
+    "resnet20": 271_824,
+    "resnet56": 855_120,
+    "vit_tiny_16_as_run": 594_048,
+    "vit_small_16_as_run": 2_072_832,
+    "vit_medium_16_as_run": 3_550_208,
+    "vit_base_16_as_run": 7_684_608,
+}
+
+
+@pytest.mark.parametrize(("arch", "parameters"), TABLE_5.items())
 def test_the_papers_parameter_counts(arch: str, parameters: int) -> None:
-    assert count(nets.build(Net(arch, 64), channels=3, size=32)) == parameters
+    with torch.device("meta"):
+        assert count(nets.build(Net(arch), channels=3, size=32)) == parameters
 
 
 @pytest.mark.parametrize(
@@ -28,6 +47,15 @@ def test_the_papers_parameter_counts(arch: str, parameters: int) -> None:
         ("vgg11", 8, 1, 32, 64),
         ("vgg11", 4, 3, 64, 128),
         ("vgg11", 4, 1, 70, 128),
+        ("vgg19", 1, 3, 95, 32),
+        ("resnet34", 3, 1, 9, 24),
+        ("resnet50", 2, 1, 8, 64),
+        ("resnet20", 3, 3, 7, 12),
+        ("resnet56", 1, 1, 1, 4),
+        ("vit_tiny_8", 3, 1, 16, 3),
+        ("vit_tiny_16_as_run", 12, 3, 32, 12),
+        ("mlp", 2, 3, 5, 16),
+        ("convnet", 3, 1, 7, 12),
     ],
 )
 def test_shapes(arch: str, width: int, channels: int, size: int, embedding: int) -> None:
@@ -36,7 +64,7 @@ def test_shapes(arch: str, width: int, channels: int, size: int, embedding: int)
     assert encoder(torch.zeros(2, channels, size, size)).shape == (2, embedding)
     assert nets.embedding_dim(net, size) == embedding
     assert not nets.ARCHITECTURES[net.arch].why_not(size)
-    assert nets.has_norms(net) == any(isinstance(layer, nn.BatchNorm2d) for layer in encoder.modules())
+    assert nets.has_batch_norm(net) == any(isinstance(layer, nn.BatchNorm2d) for layer in encoder.modules())
 
 
 def test_vgg_refuses_small_inputs_and_says_which() -> None:
@@ -123,9 +151,10 @@ def test_head_by_hand() -> None:
     z = [raw[0] / norm, raw[1] / norm]
     expected = [0.6 * z[0] + 0.8 * z[1], z[0], z[1]]
     torch.testing.assert_close(head(torch.tensor([[0.3, -0.7]])), torch.tensor([expected]))
-    head.weight_norm = False
+    plain = nets.Head(replace(config, weight_norm=False), 2)
+    plain.load_state_dict(head.state_dict())
     expected = [3 * z[0] + 4 * z[1], z[0], 2 * z[1]]
-    torch.testing.assert_close(head(torch.tensor([[0.3, -0.7]])), torch.tensor([expected]))
+    torch.testing.assert_close(plain(torch.tensor([[0.3, -0.7]])), torch.tensor([expected]))
 
 
 def test_head_draw_is_truncated_normal() -> None:

@@ -74,7 +74,7 @@ def own_numbers(role: str) -> dict[str, float]:
     test, train = inputs("test", 200), inputs("train", 300)
     kl = 0.0
     for x_BCHW in test:
-        theirs, ours = (nets.outputs(n.features(x_BCHW), n.prototypes_KF) for n in (teacher, network))
+        theirs, ours = (n.head.logits(n.features(x_BCHW), n.prototypes_KF) for n in (teacher, network))
         kl += float(distillation_loss(ours.requires_grad_().clone(), theirs)[1])
     record, data = Kept(), {"train": train.data, "test": test.data}
     indices = {"train": balanced(data["train"].labels, 300), "test": balanced(data["test"].labels, 200)}

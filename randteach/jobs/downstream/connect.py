@@ -33,7 +33,7 @@ def connect_job(config: Point, one: Job, other: Job, labels: Mapping[str, Any]) 
     ends = (last(one, config), last(other, config))
     samples = replace(probed(config), count=config.connect.train_size)
     for end in (one.spec, other.spec):
-        if not isinstance(end, TrainSpec) or end.start.net != config.net:
+        if not isinstance(end, TrainSpec) or end.start.net != ends[0].net:
             raise UserError(f"net={config.net}: children of different networks have no line between them")
     spec = ConnectSpec(ends, samples, config.connect.test_size, config.connect.points)
     return Job("connect", spec, {}, made_of(*ends), (3,), labels)

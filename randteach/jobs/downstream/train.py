@@ -11,7 +11,7 @@ from randteach.jobs.build import bare, draw_id, made_of, reference_id, snapshot,
 from randteach.jobs.job import Job
 from randteach.jobs.point import Point
 from randteach.jobs.resolve import probed
-from randteach.nets import has_norms
+from randteach.nets import has_batch_norm
 from randteach.specs import Network, Snapshot, TrainSpec
 
 
@@ -71,7 +71,7 @@ def train_job(
     """
     seeds, settings = config.seeds, config.train
     samples, size = probed(config), settings.batch_size
-    if has_norms(config.net) and samples.count % size == 1:
+    if has_batch_norm(config.net) and samples.count % size == 1:
         raise UserError(
             f"train.batch_size={size}: leaves one of {samples.count} samples for the last batch, on which "
             "BatchNorm has no statistics; give another size"

@@ -1,25 +1,28 @@
-"""VGGs without norm layers."""
+"""VGGs, without norm layers of their own."""
 
 from typing import TYPE_CHECKING
 
-from randteach.nets.architecture import Architecture
+from randteach.nets.architecture import Architecture, own_first
 
 if TYPE_CHECKING:
     from torch import nn
 
 
-def _vgg11(channels: int, width: int, size: int) -> "nn.Module":
-    from randteach.nets.vgg import VGG11  # torchvision takes seconds
+def _vgg(name: str, layout: str) -> Architecture:
+    def build(channels: int, width: int, size: int, norm: str) -> "nn.Module":
+        from randteach.nets.vgg import VGG  # torchvision takes seconds
 
-    return VGG11(channels, width, size)
+        return VGG(channels, width, layout, norm)
+
+    return Architecture(
+        name,
+        "vgg",
+        build,
+        lambda width, size: 8 * width * (size // 32) ** 2,
+        norms=own_first("none"),
+        smallest=32,
+        why_smallest="halves its input five times",
+    )
 
 
-VGG11 = Architecture(
-    "vgg11",
-    "vgg",
-    _vgg11,
-    lambda width, size: 8 * width * (size // 32) ** 2,
-    norms=False,
-    smallest=32,
-    why_smallest="halves its input five times",
-)
+VGGS = (_vgg("vgg11", "A"), _vgg("vgg13", "B"), _vgg("vgg16", "D"), _vgg("vgg19", "E"))
