@@ -103,13 +103,40 @@ def _mean(values: Sequence[float]) -> float:
     return math.fsum(values) / len(values) if values else math.nan
 
 
-def half_width(values: Sequence[float]) -> float:
-    """Half of the 95 % interval of the mean of two values or more, by Student's t."""
+def half_width(values: Sequence[float], level: float = 0.95) -> float:
+    """Half of the interval of the mean of two values or more, by Student's t."""
     from scipy.special import stdtrit  # scipy.stats takes over a second to import
 
+    return float(stdtrit(len(values) - 1, (1 + level) / 2)) * _error(values)
+
+
+def interval(values: Sequence[float], level: float = 0.95) -> tuple[float, float]:
+    """The interval of the mean of paired differences; nan of fewer than two."""
+    if len(values) < 2:
+        return math.nan, math.nan
+    mean, half = _mean(values), half_width(values, level)
+    return mean - half, mean + half
+
+
+def equivalence(values: Sequence[float], margin: float) -> float:
+    """The p of two one-sided t tests (TOST): that the mean lies outside ±margin; nan of fewer than two.
+
+    It is below 5 % where, and only where, the 90 % interval lies within the margin.
+    """
+    from scipy.special import stdtr
+
+    if len(values) < 2:
+        return math.nan
+    mean, error = _mean(values), _error(values)
+    if not error:
+        return 0.0 if abs(mean) < margin else 1.0
+    return float(stdtr(len(values) - 1, (abs(mean) - margin) / error))
+
+
+def _error(values: Sequence[float]) -> float:
+    """The standard error of the mean of two values or more."""
     count, mean = len(values), _mean(values)
-    variance = math.fsum((value - mean) ** 2 for value in values) / (count - 1)
-    return float(stdtrit(count - 1, 0.975)) * math.sqrt(variance / count)
+    return math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (count - 1) / count)
 
 
 def gains(rows: Sequence[Row], found: Iterable[Row], without: Collection[str] = OWN) -> list[Row]:
