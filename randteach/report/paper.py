@@ -9,13 +9,19 @@ from randteach.config.overrides import parse, with_values
 from randteach.config.schema import Config, Seeds
 from randteach.identity import canonical
 from randteach.jobs.build import distill_job, probe_spec
+from randteach.jobs.downstream.train import drawn, train_job
 from randteach.jobs.fields import named
+from randteach.jobs.point import Point
 from randteach.jobs.resolve import resolve
 from randteach.jobs.study import COLUMNS
 from randteach.report.results import Results
 from randteach.specs import Pixels
 
-NEAR = 1e-6  # the paper's students start at alpha 1e-10; its numbers are looked for at this most
+START = 1e-10  # the alpha of the paper's students that start at their teacher
+NEAR = 1e-6  # its numbers are looked for at this most
+
+
+TITLES = {"cifar10": "CIFAR10", "cifar100": "CIFAR100", "resnet18": "ResNet18", "vgg11": "VGG11"}
 
 
 @dataclass(frozen=True)
@@ -40,6 +46,20 @@ NUMBERS = {
 }
 
 
+def is_setting(dataset: Any, arch: Any) -> bool:
+    """Whether the paper distils on this set, with this encoder, and gives numbers."""
+    return any((dataset, arch) == known[:2] for known in NUMBERS)
+
+
+def listed(measure: str) -> list[str]:
+    """All numbers of a measure, teacher and student: "CIFAR10, ResNet18: 35.50 → 46.02"."""
+    return [
+        f"{TITLES[dataset]}, {TITLES[arch]}: {theirs.teacher:.2f} → {theirs.student:.2f}"
+        for (dataset, arch, own), theirs in NUMBERS.items()
+        if own == measure
+    ]
+
+
 def beside(results: Results, row: Mapping[str, Any]) -> Numbers | None:
     """The paper's numbers for a row of the summary whose setting is the paper's in all that decides them."""
     return _numbers(row) if _numbers(row) and not differences(results, row) else None
@@ -51,12 +71,16 @@ def _numbers(row: Mapping[str, Any]) -> Numbers | None:
     return NUMBERS.get((row["dataset"], row["arch"], row["measure"]))
 
 
-def differences(results: Results, row: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
-    """Of all that decides a row's numbers, what is not as in the paper: (ours, the paper's) by name."""
-    ours = _decides(_point(results.settings, row))
+def differences(results: Results, row: Mapping[str, Any], kind: str = "probe") -> dict[str, tuple[Any, Any]]:
+    """Of all that decides a row's numbers, what is not as in the paper: (ours, the paper's) by name.
+
+    `kind` is that of the job that makes them.
+    """
+    ours = _decides(_point(results.settings, row), kind)
     axes = parse(results.paper, ()).values
     first = {name: values[0] for name, values in axes.items()}
-    theirs = _decides(with_values(Config(), first | {"data.name": row["dataset"], "net.arch": row["arch"]}))
+    networks = {"data.name": row["dataset"], "net.arch": row["arch"]}
+    theirs = _decides(with_values(Config(), first | networks), kind)
     return {
         name: (ours.get(name), theirs.get(name))
         for name in sorted({*ours, *theirs})
@@ -93,7 +117,7 @@ def _point(settings: Mapping[str, Any], row: Mapping[str, Any]) -> Config:
     return with_values(Config(), values)
 
 
-def _decides(config: Config) -> dict[str, Any]:
+def _decides(config: Config, kind: str) -> dict[str, Any]:
     """What decides the numbers of a point's student, by setting; seeds only repeat it."""
     point = resolve(replace(config, seed=0, seeds=Seeds()))
     student = distill_job(point)
@@ -102,4 +126,18 @@ def _decides(config: Config) -> dict[str, Any]:
         **named("probe", canonical(probe_spec(point, Pixels()))),
         "distill.epochs": max(student.steps.values()),
         "probe.val_fraction": point.probe.val_fraction,
+        **_below(point, kind),
     }
+
+
+def _below(point: Point, kind: str) -> dict[str, Any]:
+    """What decides a ticket's numbers, or those of a line between children, beside their student's."""
+    if kind not in ("train", "connect"):
+        return {}
+    start = drawn(point)
+    training = named("train", canonical(train_job(point, start.network, start.labels).spec))
+    own: dict[str, Any] = vars(point.tickets if kind == "train" else point.connect)
+    section, names = ("tickets", ("fraction", "scope", "momentum"))
+    if kind == "connect":
+        section, names = ("connect", ("points", "train_size", "test_size"))
+    return {**training, **{f"{section}.{name}": own[name] for name in names}}

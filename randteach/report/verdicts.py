@@ -29,7 +29,7 @@ class Greater:
         than = f"{label(self.than)} point{'' if self.than == 1 else 's'}" if self.than else "0"
         return (
             f"Seen: the {100 * self.level:.0f} % interval lies wholly above {than}. "
-            f"Contradicted: wholly below."
+            "Contradicted: wholly below."
         )
 
     def beside(self, values: Sequence[float]) -> str:

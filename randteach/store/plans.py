@@ -116,6 +116,21 @@ def last(store: Store, name: str, told: Told = passed_over) -> dict[str, Any]:
     return _last(store, name, told)[1][0]
 
 
+def whole(store: Store, name: str) -> tuple[dict[str, Any], list[Entry]]:
+    """The plan that a study ran last, of those that can be read, and its jobs."""
+    return _last(store, name, passed_over)[1]
+
+
+def last_start(store: Store, name: str) -> dict[str, Any]:
+    """The last start of the plan that a study ran last; nothing where none is on record."""
+    wanted = PurePath(last_file(store, name)).stem
+    for number in sorted(_starts(store, name), reverse=True):
+        start = storage.read_json(store.storage, f"studies/{name}/runs/{number:06d}.json") or {}
+        if start.get("plan") == wanted:
+            return start
+    return {}
+
+
 def last_file(store: Store, name: str) -> str:
     """The file of the plan that a study ran last, of those that can be read."""
     return _last(store, name, passed_over)[0]

@@ -1,0 +1,131 @@
+"""What studies have to say on the claims: an arm and a setting each, with its verdict."""
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from randteach.config.labels import label
+from randteach.config.presets import PAPER
+from randteach.errors import UserError
+from randteach.kinds import of_features
+from randteach.report import connect, paper
+from randteach.report.claims import Claim
+from randteach.report.results import Results
+from randteach.report.rows import NETWORK, Row, owners, panels, settings, within
+from randteach.report.statistics import Estimate, estimates, gains, interval
+from randteach.report.style import networks
+from randteach.report.verdicts import NOT_RUN
+
+
+@dataclass(frozen=True)
+class Finding:
+    """The verdict on an arm of a claim in one setting, and the numbers that it rests on."""
+
+    arm: str
+    verdict: str = NOT_RUN
+    in_paper: bool = False
+    setting: str = ""
+    unlike: str = ""  # what is not as in the paper
+    study: str = ""
+    difference: Estimate = field(default_factory=Estimate)  # or the number alone
+    low: float = math.nan
+    high: float = math.nan
+    note: str = ""
+    ours: Estimate = field(default_factory=Estimate)
+    theirs: Estimate = field(default_factory=Estimate)
+    paper: str = ""
+
+
+def findings(claim: Claim, studies: Mapping[str, Results]) -> list[Finding]:
+    """For each arm a line in the paper's setting, and one in each other; "not run" where there is none."""
+    results = {name: own for name, own in studies.items() if is_of(name, claim.sweep)}
+    lines = []
+    for arm in claim.arms:
+        found = [one for name, own in results.items() for one in _found(claim, arm, name, own)]
+        for in_paper in (True, False):
+            made = [one for one in found if one.in_paper == in_paper]
+            lines += made or [Finding(arm_title(claim, arm), in_paper=in_paper, paper=_paper(claim, arm))]
+    return lines
+
+
+def is_of(study: str, sweep: str) -> bool:
+    """Whether a study is of a sweep: it has its name, or one that begins with it, as restart-small."""
+    return study == sweep or (study.startswith(sweep) and study[len(sweep)] in "-_.")
+
+
+def arm_title(claim: Claim, arm: str) -> str:
+    """What an arm is called."""
+    return connect.BN.get(arm, arm) if claim.kind == "connect" else arm
+
+
+def _found(claim: Claim, arm: str, study: str, results: Results) -> Iterator[Finding]:
+    axes = [*NETWORK, *settings(results.rows)]
+    made = [row for row in results.rows if row["role"] != "input" and _gives(claim, row["kind"])]
+    for values in panels(made, axes):
+        sides = claim.sides(within(results.rows, axes, values), arm)
+        ours = sides.ours
+        if not ours:
+            continue
+        own, theirs = _only(estimates(ours, ())), Estimate()
+        difference = own
+        if sides.theirs is not None:
+            difference = _only(estimates(gains(ours, sides.theirs, sides.without), ()))
+            theirs = _only(estimates(owners(ours, sides.theirs, (), sides.without), ()))
+        named = {name: value for name, value in zip(axes, values, strict=True) if value is not None}
+        apart = _unlike(claim, results, named, ours)
+        low, high = interval(difference.draws, claim.rule.level)
+        yield Finding(
+            arm_title(claim, arm),
+            claim.rule.verdict(difference.draws),
+            apart == "",
+            networks(axes, values),
+            apart,
+            study,
+            difference,
+            low,
+            high,
+            claim.rule.beside(difference.draws),
+            own,
+            theirs,
+            _paper(claim, arm) if apart == "" else "",
+        )
+
+
+def _gives(claim: Claim, kind: str) -> bool:
+    return of_features(kind) if claim.kind == "probe" else kind == claim.kind
+
+
+def _only(found: Mapping[Any, Estimate]) -> Estimate:
+    return next(iter(found.values()), Estimate())
+
+
+def _paper(claim: Claim, arm: str) -> str:
+    return claim.paper.get(arm, "not in the paper")
+
+
+def _unlike(claim: Claim, results: Results, named: Mapping[str, Any], ours: Sequence[Row]) -> str:
+    """What in a setting is not as in the paper's, (the paper's) in brackets; nothing where all is."""
+    dataset, arch = named.get("dataset"), named.get("arch")
+    row = {**named, "alpha": claim.alpha, "dataset": dataset, "arch": arch}
+    if "alpha" in ours[0]:  # a teacher has none
+        row["alpha"] = ours[0]["alpha"]
+    theirs = replace(results, paper=PAPER | {"alpha": claim.alpha})
+    try:
+        apart = paper.differences(theirs, row, claim.kind)
+    except (UserError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+        return "settings that this version can't compare with the paper's"
+    told = [f"{name}={_text(here)} ({_text(there)})" for name, (here, there) in apart.items()]
+    if not paper.is_setting(dataset, arch):
+        told.insert(0, f"data and encoder, of which the paper has {'; '.join(_settings())}")
+    if dataset != named.get("probed_on"):
+        told.insert(0, f"probed on {named.get('probed_on')}")
+    return "; ".join(told)
+
+
+def _text(value: Any) -> str:
+    return label(value) or "none"
+
+
+def _settings() -> Iterable[str]:
+    return dict.fromkeys(entry.partition(":")[0] for entry in paper.listed("linear"))

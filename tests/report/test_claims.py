@@ -1,0 +1,215 @@
+"""Claims on made-up studies: each verdict, settings apart, arms that are missing."""
+
+from typing import Any
+
+import pytest
+
+from randteach.config import overrides
+from randteach.jobs.study import expand
+from randteach.report import findings
+from randteach.report.claims import CLAIMS, FEW, MANY, MEASURES, Claim
+from randteach.report.findings import Finding
+from randteach.report.results import Results
+from randteach.report.verdicts import CONTRADICTED, NOT_RUN, SEEN, UNDECIDED
+from sweeps.init_distance import STUDY
+from tests.report.tables import frame, number, pixels, student, teacher
+
+Row = dict[str, Any]
+BY_NAME = {claim.name: claim for claim in CLAIMS}
+MINI = expand(STUDY, overrides.parse(STUDY.presets["mini"], [])).settings
+
+
+def judged(name: str, rows: list[Row], settings: Any = MINI, study: str = "") -> list[Finding]:
+    claim = BY_NAME[name]
+    results = Results(frame(rows), settings, {})
+    return findings.findings(claim, {study or claim.sweep: results})
+
+
+def in_miniature(name: str, arm: str, rows: list[Row]) -> Finding:
+    (found,) = [one for one in judged(name, rows) if one.arm == arm and not one.in_paper]
+    return found
+
+
+def pairs(*gains: float, alpha: float = 1e-10, **more: Any) -> list[Row]:
+    rows = [pixels(80.0)]
+    for seed, gain in enumerate(gains):
+        rows += [teacher(seed, 50.0 + seed, **more), student(seed, 50.0 + seed + gain, alpha=alpha, **more)]
+    return rows
+
+
+@pytest.mark.parametrize(
+    ("gains", "verdict", "n"),
+    [
+        ((5.0, 6.0, 7.0), SEEN, 3),
+        ((-5.0, -6.0, -7.0), CONTRADICTED, 3),
+        ((5.0, -6.0, 7.0), UNDECIDED, 3),
+        ((5.0, 6.0), UNDECIDED, 2),
+        ((), NOT_RUN, 0),
+    ],
+)
+def test_a_student_against_its_teacher(gains: tuple[float, ...], verdict: str, n: int) -> None:
+    for measure in MEASURES:
+        found = in_miniature("student-beats-teacher", measure, pairs(*gains, measure=measure))
+        assert (found.verdict, found.difference.n) == (verdict, n)
+        others = [one for one in judged("student-beats-teacher", pairs(*gains)) if one.arm != "linear"]
+        assert {one.verdict for one in others} == {NOT_RUN}
+    if gains:
+        found = in_miniature("student-beats-teacher", "linear", pairs(*gains))
+        assert found.difference.mean == pytest.approx(sum(gains) / n)
+        assert found.ours.mean - found.theirs.mean == pytest.approx(found.difference.mean)
+        assert found.setting == "resnet18 at width 8 on Fashion-MNIST" and "distill.epochs=10" in found.unlike
+
+
+def test_a_miniature_gives_no_verdict_on_the_papers_setting() -> None:
+    found = judged("student-beats-teacher", pairs(5.0, 6.0, 7.0))
+    (paper,) = [one for one in found if one.in_paper and one.arm == "linear"]
+    assert paper.verdict == NOT_RUN and "CIFAR10, ResNet18: 35.50 → 46.02" in paper.paper
+
+
+@pytest.mark.parametrize(("typed", "in_paper"), [([], True), (["distill.epochs=99"], False)])
+def test_rows_of_the_papers_records_are_its_setting(typed: list[str], in_paper: bool) -> None:
+    settings = expand(STUDY, overrides.parse(STUDY.presets["paper"], ["probe.at=[0]", *typed])).settings
+    place = {"dataset": "cifar10", "probed_on": "cifar10", "width": 64}
+    rows = [row for row in pairs(5.0, 6.0, 7.0, **place) if row["role"] != "input"]
+    found = judged("student-beats-teacher", rows, settings)
+    (made,) = [one for one in found if one.difference.n]
+    assert (made.in_paper, made.verdict) == (in_paper, SEEN)
+    assert ("distill.epochs=99 (100)" in made.unlike) != in_paper
+    assert len([one for one in found if one.arm == "linear"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "one", "other", "verdict"),
+    [
+        ("near-beats-far", 1e-10, 1.0, SEEN),
+        ("alike-at-0.3", 0.3, 1e-10, CONTRADICTED),
+        ("alike-at-0.6", 0.6, 1e-10, CONTRADICTED),
+    ],
+)
+def test_students_of_one_teacher_are_pairs(name: str, one: float, other: float, verdict: str) -> None:
+    """Teachers differ by tens of points, students of one by 4: pairs alone see it."""
+    rows = []
+    for seed in range(3):
+        base = 20.0 * seed
+        rows += [student(seed, base, alpha=other), student(seed, base + 4 + 0.1 * seed, alpha=one)]
+    found = in_miniature(name, "linear", rows)
+    assert (found.verdict, found.difference.n) == (verdict, 3)
+    assert found.difference.mean == pytest.approx(4.1)
+    alone = in_miniature(name, "linear", [row for row in rows if row["alpha"] == one])
+    assert (alone.verdict, alone.difference.n, alone.difference.planned) == (NOT_RUN, 0, 3)
+
+
+def test_alike_within_the_margin() -> None:
+    rows = [
+        student(seed, 60.0 + 0.1 * seed * (alpha > 0.1), alpha=alpha)
+        for seed in range(3)
+        for alpha in (1e-10, 0.3)
+    ]
+    found = in_miniature("alike-at-0.3", "linear", rows)
+    assert found.verdict == SEEN and found.note.startswith("TOST p")
+
+
+def test_a_student_that_diverged_takes_its_teacher_along() -> None:
+    rows = [
+        row | {"value": None, "status": "diverged"} if row["role"] == "student" and row["seed"] == 2 else row
+        for row in pairs(5.0, 6.0, 7.0)
+    ]
+    found = in_miniature("student-beats-teacher", "linear", rows)
+    assert found.verdict == UNDECIDED and found.difference.count == "2 of 3, 1 diverged"
+
+
+def test_settings_stand_apart() -> None:
+    rows = pairs(5.0, 6.0, 7.0, **{"distill.lr": 1e-3}) + pairs(-5.0, -6.0, -7.0, **{"distill.lr": 1e-2})
+    found = [one for one in judged("student-beats-teacher", rows) if one.difference.n]
+    assert {one.setting.rpartition(", ")[2]: one.verdict for one in found} == {
+        "distill.lr=0.001": SEEN,
+        "distill.lr=0.01": CONTRADICTED,
+    }
+
+
+def test_studies_are_known_by_the_sweeps_name() -> None:
+    rows = pairs(5.0, 6.0, 7.0)
+    for study, known in (("init_distance-small", True), ("init_distances", False), ("other", False)):
+        found = judged("student-beats-teacher", rows, study=study)
+        assert any(one.study == study for one in found) == known
+
+
+def test_settings_that_cannot_be_read_are_not_the_papers() -> None:
+    for settings in ({}, {"net.arch": [["x"]]}, {"distill.epochs": ["many"]}, {"data.size": [{}]}):
+        (found,) = [
+            one for one in judged("student-beats-teacher", pairs(5.0, 6.0, 7.0), settings) if one.study
+        ]
+        assert not found.in_paper and found.verdict == SEEN
+
+
+def ticket(seed: int, role: str, kept: float, value: float, **more: Any) -> Row:
+    place: Row = {"probed_on": "fashion_mnist", "arch": "resnet18", "width": 8, "seed": seed}
+    place |= {"draw": f"d{seed}", "teacher": f"d{seed}", "kept": kept, "round": round(1 / kept), "step": 80}
+    place |= (
+        {"dataset": "fashion_mnist", "alpha": 1e-10, "at": 10.0} if role == "student" else {"rewind": 0.0}
+    )
+    return number("train", role, "error", 100 - value, **{**place, **more})
+
+
+def test_tickets_at_low_and_at_high_sparsity() -> None:
+    rows = []
+    for seed in range(3):
+        for kept, gain in ((0.64, 3.0), (0.2, -3.0)):
+            rows += [
+                ticket(seed, "teacher", kept, 60.0),
+                ticket(seed, "student", kept, 60.0 + gain + 0.1 * seed),
+            ]
+            rows += [
+                ticket(seed, "student", kept, 0.0, at=1.0),
+                ticket(seed, "teacher", kept, 99.0, rewind=1.0),
+            ]
+            rows += [ticket(seed, "student", kept, 0.0, control="reinit")]
+    many, few = (in_miniature("tickets", arm, rows) for arm in (MANY, FEW))
+    assert (many.verdict, many.difference.mean) == (SEEN, pytest.approx(3.1))
+    assert (few.verdict, few.difference.mean) == (CONTRADICTED, pytest.approx(-2.9))
+    assert "train.epochs=160" not in many.unlike and "tickets.fraction" not in many.unlike
+
+
+def line(seed: int, role: str, value: float, **more: Any) -> Row:
+    place: Row = {"probed_on": "fashion_mnist", "arch": "resnet18", "width": 8, "seed": seed, "pair": "0-1"}
+    place |= {"draw": f"d{seed}", "teacher": f"d{seed}", "bn": "reestimated"}
+    place |= {"dataset": "fashion_mnist", "alpha": 1e-10, "at": 10.0} if role == "student" else {}
+    return number("connect", role, "barrier_error", value, **{**place, **more})
+
+
+@pytest.mark.parametrize(
+    ("student", "teacher", "verdicts"),
+    [(0.5, 40.0, (SEEN, SEEN)), (9.0, 0.5, (CONTRADICTED, CONTRADICTED)), (2.0, 2.0, (UNDECIDED, UNDECIDED))],
+)
+def test_barriers(student: float, teacher: float, verdicts: tuple[str, str]) -> None:
+    rows = [
+        line(seed, role, value + 0.1 * (seed - 1))
+        for seed in range(3)
+        for role, value in (("student", student), ("teacher", teacher))
+    ]
+    rows += [line(seed, "student", 99.0, at=1.0) for seed in range(3)]
+    arm = "BatchNorm statistics re-estimated"
+    names = ("no-barrier-of-the-student", "barrier-of-the-teacher")
+    assert tuple(in_miniature(name, arm, rows).verdict for name in names) == verdicts
+    assert in_miniature(names[0], "no norm layers", rows).verdict == NOT_RUN
+
+
+def test_a_second_round() -> None:
+    rows = []
+    for seed in range(3):
+        first, second = (
+            student(seed, 60.0 + extra, round=at, draw=f"d{seed}")
+            for at, extra in ((1, 0.0), (2, 0.1 * seed))
+        )
+        rows += [{**row, "alpha": 1e-10, "teacher": f"t{seed}{at}"} for at, row in enumerate((first, second))]
+    found = in_miniature("second-round", "linear", rows)
+    assert (found.verdict, found.difference.mean) == (SEEN, pytest.approx(0.1))
+    assert in_miniature("student-beats-teacher", "linear", rows).verdict == NOT_RUN
+
+
+def test_claims_say_all_that_they_rest_on() -> None:
+    assert len(BY_NAME) == len(CLAIMS)
+    for claim in CLAIMS:
+        assert isinstance(claim, Claim) and claim.sentence.endswith(".") and claim.where and claim.compared
+        assert len(findings.findings(claim, {})) == 2 * len(claim.arms)
+        assert {one.verdict for one in findings.findings(claim, {})} == {NOT_RUN}
