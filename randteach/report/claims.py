@@ -48,6 +48,10 @@ class Claim:
     alpha: float = paper.START
     paper: Mapping[str, str] = field(default_factory=dict)  # its numbers, by arm
 
+    def said(self, arm: str) -> str:
+        """What the paper says of an arm."""
+        return self.paper.get(arm, "not measured")
+
 
 def near(rows: Sequence[Row]) -> list[Row]:
     """The rows at alpha ≈ 0: at the paper's 1e-10, or at the largest below 1e-6 where there is none."""
@@ -102,7 +106,11 @@ def second_round(rows: Sequence[Row], measure: str) -> Sides:
     return Sides(second, first, ("teacher", "round"))
 
 
-TABLES = {measure: "; ".join(paper.listed(measure)) for measure in MEASURES if paper.listed(measure)}
+TABLES = {
+    measure: "teacher → student " + "; ".join(paper.listed(measure))
+    for measure in MEASURES
+    if paper.listed(measure)
+}
 SIMILAR = dict.fromkeys(MEASURES[:1], "“very similar for all alpha in [0, 0.6]”; " + NOT_PRINTED)
 DRAWN = dict.fromkeys(MEASURES[:1], NOT_PRINTED)
 MODES = tuple(connect.BN)

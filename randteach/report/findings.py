@@ -1,7 +1,7 @@
 """What studies have to say on the claims: an arm and a setting each, with its verdict."""
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -34,7 +34,6 @@ class Finding:
     note: str = ""
     ours: Estimate = field(default_factory=Estimate)
     theirs: Estimate = field(default_factory=Estimate)
-    paper: str = ""
 
 
 def findings(claim: Claim, studies: Mapping[str, Results]) -> list[Finding]:
@@ -45,7 +44,7 @@ def findings(claim: Claim, studies: Mapping[str, Results]) -> list[Finding]:
         found = [one for name, own in results.items() for one in _found(claim, arm, name, own)]
         for in_paper in (True, False):
             made = [one for one in found if one.in_paper == in_paper]
-            lines += made or [Finding(arm_title(claim, arm), in_paper=in_paper, paper=_paper(claim, arm))]
+            lines += made or [Finding(arm_title(claim, arm), in_paper=in_paper)]
     return lines
 
 
@@ -88,7 +87,6 @@ def _found(claim: Claim, arm: str, study: str, results: Results) -> Iterator[Fin
             claim.rule.beside(difference.draws),
             own,
             theirs,
-            _paper(claim, arm) if apart == "" else "",
         )
 
 
@@ -98,10 +96,6 @@ def _gives(claim: Claim, kind: str) -> bool:
 
 def _only(found: Mapping[Any, Estimate]) -> Estimate:
     return next(iter(found.values()), Estimate())
-
-
-def _paper(claim: Claim, arm: str) -> str:
-    return claim.paper.get(arm, "not in the paper")
 
 
 def _unlike(claim: Claim, results: Results, named: Mapping[str, Any], ours: Sequence[Row]) -> str:
@@ -116,16 +110,13 @@ def _unlike(claim: Claim, results: Results, named: Mapping[str, Any], ours: Sequ
     except (UserError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
         return "settings that this version can't compare with the paper's"
     told = [f"{name}={_text(here)} ({_text(there)})" for name, (here, there) in apart.items()]
-    if not paper.is_setting(dataset, arch):
-        told.insert(0, f"data and encoder, of which the paper has {'; '.join(_settings())}")
     if dataset != named.get("probed_on"):
-        told.insert(0, f"probed on {named.get('probed_on')}")
+        told.insert(0, f"probe.data={named.get('probed_on')} ({dataset})")
+    if not paper.is_setting(dataset, arch):
+        known = " or ".join(dict.fromkeys(f"{set_}, {net}" for set_, net, _ in paper.NUMBERS))
+        told.insert(0, f"{dataset}, {arch} ({known})")
     return "; ".join(told)
 
 
 def _text(value: Any) -> str:
     return label(value) or "none"
-
-
-def _settings() -> Iterable[str]:
-    return dict.fromkeys(entry.partition(":")[0] for entry in paper.listed("linear"))

@@ -153,6 +153,12 @@ def _export(args: argparse.Namespace, store: Store, console: Console) -> int:
     return archive.export(store, args.study, args.file, console)
 
 
+def _report(args: argparse.Namespace, store: Store, console: Console) -> int:
+    from randteach.cli.commands import report
+
+    return report.write(store, args.out, console)
+
+
 def _track(args: argparse.Namespace, store: Store, console: Console) -> int:
     from randteach.cli.commands import track
 
@@ -167,6 +173,7 @@ ON_STORE: dict[str, OnStore] = {
     "import": _import,
     "logs": _logs,
     "ls": _ls,
+    "report": _report,
     "show": _show,
     "status": _status,
     "track": _track,
@@ -201,6 +208,9 @@ def _parser() -> argparse.ArgumentParser:
     add("import", "take what an export holds into the store").add_argument("file")
     gc = add("gc", "list what no recorded study refers to and what dead sweeps left")
     gc.add_argument("--yes", action="store_true", help="remove it")
+    add(
+        "report", "write OUT/report.html: the paper's claims and all studies, in one file that needs no other"
+    )
     track = add("track", "write to MLflow what it lacks, from the store")
     track.add_argument("study", nargs="?", help="(default: all studies)")
     track.add_argument("--mlflow", type=given, help=MLFLOW)
