@@ -112,9 +112,9 @@ def _unlike(claim: Claim, results: Results, named: Mapping[str, Any], ours: Sequ
     told = [f"{name}={_text(here)} ({_text(there)})" for name, (here, there) in apart.items()]
     if dataset != named.get("probed_on"):
         told.insert(0, f"probe.data={named.get('probed_on')} ({dataset})")
-    if not paper.is_setting(dataset, arch):
-        known = " or ".join(dict.fromkeys(f"{set_}, {net}" for set_, net, _ in paper.NUMBERS))
-        told.insert(0, f"{dataset}, {arch} ({known})")
+    for name, value, known in (("data.name", dataset, paper.SETS), ("net.arch", arch, paper.ENCODERS)):
+        if value not in known:
+            told.insert(0, f"{name}={value} ({' or '.join(known)})")
     return "; ".join(told)
 
 

@@ -99,7 +99,14 @@ def _argued(claim: Claim, sections: Sequence[Section]) -> Argued:
     ]
     used = {one.study for one in found}
     said = [(text, [arm for arm in claim.arms if claim.said(arm) == text]) for text in _said(claim)]
-    return Argued(claim, arms, counts, said, notes, [one for one in sections if one.name in used])
+    return Argued(claim, _joined(arms), counts, said, notes, [one for one in sections if one.name in used])
+
+
+def _joined(arms: Mapping[str, Sequence[Line]]) -> dict[str, Sequence[Line]]:
+    """The lines by arm; arms that nothing was run of have theirs in common."""
+    idle = [arm for arm, lines in arms.items() if not any(line.study for line in lines)]
+    found = {arm: lines for arm, lines in arms.items() if arm not in idle}
+    return found | ({", ".join(idle): arms[idle[0]]} if idle else {})
 
 
 def _said(claim: Claim) -> list[str]:
