@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from randteach.config import presets as presets
     from randteach.errors import NotConverged as NotConverged
     from randteach.errors import UserError as UserError
+    from randteach.jobs.build import compared as compared
     from randteach.jobs.build import distill_job as distill_job
     from randteach.jobs.build import last as last
     from randteach.jobs.build import probe_jobs as probe_jobs

@@ -17,6 +17,8 @@ try:
 except ModuleNotFoundError as error:
     raise SystemExit(f"error: {error}; `source .venv/bin/activate` first, which `make setup` makes") from None
 
+SMOKE = rt.presets.SMOKE | {"alpha": (1e-10, 1.0), "probe.at": [0]}
+
 MINI = rt.presets.MINIATURE | {
     "seed": (0, 1),
     "alpha": (1e-10, 0.3, 0.6, 0.8, 1.0),
@@ -32,18 +34,14 @@ PAPER = rt.presets.PAPER | {
 def jobs(point: rt.Point) -> Iterator[rt.Job]:
     """A student, what it triggers, and probes of what it is compared with."""
     student = rt.distill_job(point)
-    yield student
-    if "probe" in point.downstream:
-        yield from rt.snapshot_probes(point, student)
-        yield from rt.probe_jobs(point, rt.teacher_of(point))
-        yield from rt.probe_jobs(point, rt.Pixels())
+    yield from rt.compared(point) if "probe" in point.downstream else [student]
     yield from rt.triggered(point, student)
 
 
 STUDY = rt.Study(
     name="init_distance",
     question=(__doc__ or "").partition("\n")[0],
-    presets={"mini": MINI, "paper": PAPER},
+    presets={"smoke": SMOKE, "mini": MINI, "paper": PAPER},
     jobs=jobs,
     reports=(
         rt.report.INIT_DISTANCE,

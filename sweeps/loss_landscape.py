@@ -20,6 +20,8 @@ try:
 except ModuleNotFoundError as error:
     raise SystemExit(f"error: {error}; `source .venv/bin/activate` first, which `make setup` makes") from None
 
+SMOKE = rt.presets.SMOKE | {"plane.resolution": 3, "plane.train_size": 300, "plane.test_size": 300}
+
 MINI = rt.presets.MINIATURE | {
     "seed": (0, 1),
     "plane.resolution": 13,
@@ -40,7 +42,7 @@ def jobs(point: rt.Point) -> Iterator[rt.Job]:
 STUDY = rt.Study(
     name="loss_landscape",
     question=(__doc__ or "").partition("\n")[0],
-    presets={"mini": MINI, "paper": PAPER},
+    presets={"smoke": SMOKE, "mini": MINI, "paper": PAPER},
     jobs=jobs,
     reports=(rt.report.PLANE,),
 )

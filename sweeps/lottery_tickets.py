@@ -19,6 +19,15 @@ try:
 except ModuleNotFoundError as error:
     raise SystemExit(f"error: {error}; `source .venv/bin/activate` first, which `make setup` makes") from None
 
+SMOKE = rt.presets.SMOKE | {
+    "alpha": 1e-10,
+    "train.epochs": 2,
+    "train.milestones": [1],
+    "train.padding": 2,
+    "rounds": 1,
+    "tickets.rewind": [0],
+}
+
 MINI = rt.presets.MINIATURE | {
     "seed": (0, 1),
     "alpha": 1e-10,
@@ -48,7 +57,7 @@ def jobs(point: rt.Point) -> Iterator[rt.Job]:
 STUDY = rt.Study(
     name="lottery_tickets",
     question=(__doc__ or "").partition("\n")[0],
-    presets={"mini": MINI, "paper": PAPER},
+    presets={"smoke": SMOKE, "mini": MINI, "paper": PAPER},
     jobs=jobs,
     reports=(rt.report.TICKETS,),
 )

@@ -20,6 +20,17 @@ try:
 except ModuleNotFoundError as error:
     raise SystemExit(f"error: {error}; `source .venv/bin/activate` first, which `make setup` makes") from None
 
+SMOKE = rt.presets.SMOKE | {
+    "alpha": 1e-10,
+    "train.epochs": 2,
+    "train.milestones": [1],
+    "train.padding": 2,
+    "connect.children": 2,
+    "connect.points": 3,
+    "connect.train_size": 300,
+    "connect.test_size": 300,
+}
+
 MINI = rt.presets.MINIATURE | {
     "seed": (0, 1),
     "alpha": 1e-10,
@@ -51,7 +62,7 @@ def jobs(point: rt.Point) -> Iterator[rt.Job]:
 STUDY = rt.Study(
     name="mode_connectivity",
     question=(__doc__ or "").partition("\n")[0],
-    presets={"mini": MINI, "paper": PAPER},
+    presets={"smoke": SMOKE, "mini": MINI, "paper": PAPER},
     jobs=jobs,
     reports=(rt.report.CONNECT,),
 )

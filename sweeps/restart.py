@@ -18,6 +18,8 @@ try:
 except ModuleNotFoundError as error:
     raise SystemExit(f"error: {error}; `source .venv/bin/activate` first, which `make setup` makes") from None
 
+SMOKE = rt.presets.SMOKE | {"alpha": 1e-10, "rounds": 2}
+
 MINI = rt.presets.MINIATURE | {
     "seed": (0, 1),
     "alpha": (1e-10, 0.6),
@@ -44,7 +46,7 @@ def jobs(point: rt.Point) -> Iterator[rt.Job]:
 STUDY = rt.Study(
     name="restart",
     question=(__doc__ or "").partition("\n")[0],
-    presets={"mini": MINI, "paper": PAPER},
+    presets={"smoke": SMOKE, "mini": MINI, "paper": PAPER},
     jobs=jobs,
     reports=(rt.report.RESTART,),
 )

@@ -80,7 +80,7 @@ def test_each_sweep_has_a_page_with_its_question_and_its_figure() -> None:
         question = importlib.import_module(f"sweeps.{page}").STUDY.question
         assert question in " ".join(text.split()) and f"({page}.png)" in text
         assert f"docs/{page}.md" in README and Path(f"docs/{page}.png").exists()
-    assert len(SWEEPS) == 4 + 3 + 5 + 3
+    assert len(SWEEPS) == 4 + 3 + 5 + 3 + 2
 
 
 @pytest.mark.parametrize("typed", COMMANDS)

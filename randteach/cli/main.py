@@ -14,7 +14,7 @@ from rich.console import Console
 
 import randteach
 from randteach.cli import machines, options, preview
-from randteach.config import overrides
+from randteach.config import overrides, presets
 from randteach.environment import cluster, code, disk, paths, security
 from randteach.environment.console import Terminal
 from randteach.errors import UserError
@@ -31,6 +31,8 @@ def main(sweep: Study, argv: Sequence[str] | None = None) -> None:
     """Run a sweep file as a command; exits with 0, 1 (jobs failed), 2 (a mistake) or 130 (stopped)."""
     if argv is not None:
         sys.exit(guarded(lambda: _sweep(sweep, argv)))
+    # It is full of sweeps, whose names libraries may look for: pandas takes any `bottleneck` for a library.
+    sys.path[:] = [path for path in sys.path if path != str(Path(sys.argv[0]).resolve().parent)]
     ended = guarded(lambda: _sweep(sweep, sys.argv[1:]))
     if "ray" in sys.modules:
         _leave(ended)
@@ -73,7 +75,8 @@ def guarded(action: Callable[[], int]) -> int:
 def _sweep(sweep: Study, argv: Sequence[str]) -> int:
     args = options.parser(sweep).parse_intermixed_args(argv)
     sweep, sources = outside.adopt(sweep)
-    name = sweep.name if args.name is None else args.name
+    usual = sweep.name + (presets.SMOKE_ENDS if args.preset == "smoke" else "")
+    name = usual if args.name is None else args.name
     options.check_name(name, ())
     security.check_versions()
     paths.home()  # which Ray needs, and the cluster's file

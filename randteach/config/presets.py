@@ -29,6 +29,18 @@ MINIATURE: dict[str, Value | tuple[Value | tuple[Value, ...], ...]] = {
     "probe.test_size": 5000,
 }
 
+SMOKE_ENDS = "_smoke"  # of the names of studies of this preset
+# As small as all parts of a study can be: for tests, not for reading.
+SMOKE: dict[str, Value | tuple[Value | tuple[Value, ...], ...]] = {
+    **{name: value for name, value in MINIATURE.items() if name != "distill.epochs"},
+    "seed": (0, 1),
+    "net.width": 4,
+    "data.train_size": 1000,
+    "distill.steps": 20,
+    "probe.train_size": 500,
+    "probe.test_size": 300,
+}
+
 PAPER: dict[str, Value | tuple[Value | tuple[Value, ...], ...]] = {
     "seed": (0, 1, 2),
     "net.arch": ("resnet18", "vgg11"),
@@ -39,8 +51,16 @@ PAPER: dict[str, Value | tuple[Value | tuple[Value, ...], ...]] = {
 
 
 def texts(preset: Preset) -> dict[str, str]:
-    """A preset as it would be typed; texts stay as they are."""
-    return {name: value if isinstance(value, str) else _text(value) for name, value in preset.items()}
+    """A preset as it would be typed; texts stay as they are.
+
+    Of two entries that name one setting, alone or tied to others, the later one holds.
+    """
+    found: dict[str, str] = {}
+    for name, value in preset.items():
+        for before in [one for one in found if set(one.split(TIE)) & set(name.split(TIE))]:
+            del found[before]
+        found[name] = value if isinstance(value, str) else _text(value)
+    return found
 
 
 def _text(value: object, between: str = ",") -> str:

@@ -1,5 +1,6 @@
 """The building blocks of a study's jobs; each takes a resolved point."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -145,6 +146,15 @@ def snapshot_probes(config: Point, student: Job) -> list[Job]:
     return [
         job for step in student.steps for job in probe_jobs(config, snapshot(student, step, config), student)
     ]
+
+
+def compared(config: Point) -> Iterator[Job]:
+    """A student, and probes of it along its way, of its teacher and of raw pixels."""
+    student = distill_job(config)
+    yield student
+    yield from snapshot_probes(config, student)
+    yield from probe_jobs(config, teacher_of(config))
+    yield from probe_jobs(config, Pixels())
 
 
 def bare(draw: Draw) -> Draw:

@@ -1,5 +1,6 @@
 """Fill in the nulls of a point, and refuse values that can't work before anything starts."""
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -162,7 +163,7 @@ def _downstream(config: Config, typed: frozenset[str]) -> Config:
     sizes = {"train_size": config.probe.train_size or 0, "test_size": config.probe.test_size or 0}
     steps = snapshots(config)
     last = max(steps)
-    filled: dict[str, Any] = {"steps": last, "epochs": steps[last]}
+    filled: dict[str, Any] = {"steps": last, "epochs": math.ceil(steps[last])}  # the last one may be partial
     filled = {"distill": replace(config.distill, **filled)}
     for stage in ("tickets", "connect", "plane"):
         given = getattr(config, stage)

@@ -24,6 +24,7 @@ def _report(name: str, figure: str = "") -> Report:
     return Report(figure or name, draw, show)
 
 
+ARMS = _report("arms")
 CONNECT = _report("connect", "connectivity")
 INIT_DISTANCE = _report("init_distance")
 PLANE = _report("plane", "landscape")

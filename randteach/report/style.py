@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 
 from loaders import DATASETS
 from randteach.config.labels import label
+from randteach.config.presets import SMOKE_ENDS as SMOKE
 from randteach.environment import disk
 from randteach.report.statistics import Estimate
 
@@ -41,7 +42,10 @@ def page(width: float, height: float, **style: Any) -> Iterator[Figure]:
 
 
 def save(figure: Figure, folder: Path, name: str = "figure") -> None:
-    """NAME.png and NAME.pdf."""
+    """NAME.png and NAME.pdf; those of a study of the preset smoke say so."""
+    if folder.name.endswith(SMOKE):
+        style: Any = {"color": "#b2182b", "fontsize": 8, "ha": "right", "va": "top"}
+        figure.text(0.995, 0.995, "preset smoke: not for reading", **style)
     for ending in ("png", "pdf"):
         path = folder / f"{name}.{ending}"
         with disk.replacing(path) as temporary:
@@ -131,10 +135,11 @@ def networks(axes: Sequence[str], values: Sequence[Any]) -> str:
     text = f"{named.pop('arch')} at width {named.pop('width')}"
     dataset = named.pop("dataset", None)
     if dataset and dataset != named["probed_on"]:
-        text += f", distilled on {_title(dataset)}, probed"
-    text += f" on {_title(named.pop('probed_on'))}"
+        text += f", distilled on {titled(dataset)}, probed"
+    text += f" on {titled(named.pop('probed_on'))}"
     return text + "".join(f", {name}={label(value)}" for name, value in named.items())
 
 
-def _title(dataset: str) -> str:
+def titled(dataset: str) -> str:
+    """What a data set is called in figures; its name where it is unknown."""
     return DATASETS[dataset].title if dataset in DATASETS else dataset

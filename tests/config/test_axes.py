@@ -30,8 +30,8 @@ def test_a_preset_is_spelled_as_it_would_be_typed() -> None:
         "head.hidden_dims": ([8], [9, 9]),
         "data.root": "a folder, with a comma",
         "net.arch": "resnet18,vgg11",
-        "net.arch:net.width": (("resnet18", 8), ("vgg11", 4)),
-        "net.width:head.hidden_dims": ((8, [1, 2]),),
+        "data.name:net.width": (("mnist", 8), ("mnist5k", 4)),
+        "data.size:tickets.rewind": ((8, [1, 2]),),
         "downstream": ["probe", "tickets"],
     }
     assert texts(preset) == {
@@ -43,8 +43,8 @@ def test_a_preset_is_spelled_as_it_would_be_typed() -> None:
         "head.hidden_dims": "[8],[9,9]",
         "data.root": "a folder, with a comma",
         "net.arch": "resnet18,vgg11",
-        "net.arch:net.width": "resnet18:8,vgg11:4",
-        "net.width:head.hidden_dims": "8:[1,2]",
+        "data.name:net.width": "mnist:8,mnist5k:4",
+        "data.size:tickets.rewind": "8:[1,2]",
         "downstream": "[probe,tickets]",
     }
 
@@ -94,3 +94,9 @@ def test_mistakes_with_tied_axes_are_told(preset: Preset, typed: Sequence[str], 
     with pytest.raises(UserError) as error:
         parse(preset, typed)
     assert told in str(error.value)
+
+
+def test_a_later_entry_of_a_preset_replaces_what_it_names() -> None:
+    preset = {"net.arch": "vgg11", "net.width": 4, "seed": (0, 1), "net.arch:net.width": (("resnet18", 8),)}
+    assert texts(preset) == {"seed": "0,1", "net.arch:net.width": "resnet18:8"}
+    assert texts({**preset, "net.width": 3}) == {"seed": "0,1", "net.arch:net.width": "resnet18:8"}

@@ -112,8 +112,8 @@ def features(rng: random.Random, rounds: int = 0) -> list[Row]:
         above = draw + norm
         for number in range(1, rounds + 1) if rounds else [0]:
             student: Row = {**about, "teacher": above} | ({"round": number} if number else {})
-            above = str(sorted(map(str, student.items())))
             own = {n: v for n, v in student.items() if n not in OF_PROBES or n == "data.size"}
+            above = str(sorted(map(str, own.items())))  # how it is probed makes no other student
             if ("distill", above) not in rows:
                 fate = rng.choices(["ok", "diverged", "unmoved"], [8, 1, 1])[0]
                 base: Row = {"study": "s", "key": above, "kind": "distill", "role": "student", **own}
