@@ -47,7 +47,7 @@ def edit(path: Path, before: str, after: str) -> None:
         ("randteach/stages/losses.py", "_computed(", "_rows_computed("),
         ("randteach/stages/losses.py", "CHUNK", "FLOATS"),
         ("randteach/cli/estimate.py", "SMALL = 4 << 10", "SMALL = 5 << 10"),
-        ("randteach/report/statistics.py", "0.975", "0.95"),
+        ("randteach/report/statistics.py", '" x ".join', '" by ".join'),
         ("randteach/tracking/quiet.py", "DATABASE_TRIES = 4", "DATABASE_TRIES = 5"),
         ("randteach/kinds/probe.py", '"kNN probe"', '"nearest neighbours"'),
     ],
