@@ -84,7 +84,7 @@ def test_options_and_settings_are_frozen() -> None:
     defaults |= {"max_failures": None, "max_hours": None}
     flags = {"local": False, "dry_run": False, "remake": False, "yes": False, "settings": []}
     assert vars(parser.parse_args([])) == defaults | flags
-    assert set(STUDY.presets) == {"mini", "paper"}
+    assert set(STUDY.presets) == {"smoke", "mini", "paper"}
     assert list(settings()) == SETTINGS.split()
 
 
