@@ -94,11 +94,7 @@ def nearest_centroid(
 
 def jobs(point: rt.Point) -> Iterator[rt.Job]:
     """A student, and probes and measures of it, of its teacher and of raw pixels."""
-    student = rt.distill_job(point)
-    yield student
-    yield from rt.snapshot_probes(point, student)
-    yield from rt.probe_jobs(point, rt.teacher_of(point))
-    yield from rt.probe_jobs(point, rt.Pixels())
+    yield from rt.compared(point)
 
 
 SETTING: rt.presets.Preset = {

@@ -33,8 +33,10 @@ PAPER = rt.presets.PAPER | {
 
 def jobs(point: rt.Point) -> Iterator[rt.Job]:
     """A student, what it triggers, and probes of what it is compared with."""
-    student = rt.distill_job(point)
-    yield from rt.compared(point) if "probe" in point.downstream else [student]
+    student, *probes = rt.compared(point)
+    yield student
+    if "probe" in point.downstream:
+        yield from probes
     yield from rt.triggered(point, student)
 
 

@@ -31,7 +31,7 @@ def main(sweep: Study, argv: Sequence[str] | None = None) -> None:
     """Run a sweep file as a command; exits with 0, 1 (jobs failed), 2 (a mistake) or 130 (stopped)."""
     if argv is not None:
         sys.exit(guarded(lambda: _sweep(sweep, argv)))
-    # It is full of sweeps, whose names libraries may look for: pandas takes any `bottleneck` for a library.
+    # Not the script's folder: it is full of sweeps, and pandas takes any `bottleneck` for a library.
     sys.path[:] = [path for path in sys.path if path != str(Path(sys.argv[0]).resolve().parent)]
     ended = guarded(lambda: _sweep(sweep, sys.argv[1:]))
     if "ray" in sys.modules:

@@ -29,7 +29,14 @@ MINIATURE: dict[str, Value | tuple[Value | tuple[Value, ...], ...]] = {
     "probe.test_size": 5000,
 }
 
-SMOKE_ENDS = "_smoke"  # of the names of studies of this preset
+SMOKE_ENDS = "_smoke"  # of the names of studies of this preset, unless they are given another
+
+
+def is_smoke(study: str) -> bool:
+    """Whether a study's name says that it is not for reading."""
+    return study.endswith(SMOKE_ENDS)
+
+
 # As small as all parts of a study can be: for tests, not for reading.
 SMOKE: dict[str, Value | tuple[Value | tuple[Value, ...], ...]] = {
     **{name: value for name, value in MINIATURE.items() if name != "distill.epochs"},
@@ -59,16 +66,17 @@ def texts(preset: Preset) -> dict[str, str]:
     for name, value in preset.items():
         for before in [one for one in found if set(one.split(TIE)) & set(name.split(TIE))]:
             del found[before]
-        found[name] = value if isinstance(value, str) else _text(value)
+        found[name] = value if isinstance(value, str) else text(value)
     return found
 
 
-def _text(value: object, between: str = ",") -> str:
+def text(value: object, between: str = ",") -> str:
+    """A value as it would be typed."""
     if isinstance(value, tuple):
-        return between.join(_text(one, TIE) for one in value)
+        return between.join(text(one, TIE) for one in value)
     if isinstance(value, list):
-        return f"[{','.join(map(_text, value))}]"
+        return f"[{','.join(map(text, value))}]"
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
-    text = label(value)
-    return f'"{text}"' if set(text) & {",", TIE} else text
+    shown = label(value)
+    return f'"{shown}"' if set(shown) & {",", TIE} else shown

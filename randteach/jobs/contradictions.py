@@ -9,11 +9,11 @@ from typing import Any
 from loaders import DATASETS
 from randteach.config.labels import label
 from randteach.config.overrides import Axes
-from randteach.config.schema import settings
+from randteach.config.schema import Net, settings
 from randteach.errors import UserError
 from randteach.jobs.downstream import DOWNSTREAM
 from randteach.jobs.resolve import resolve, steps_an_epoch
-from randteach.nets import ARCHITECTURES
+from randteach.nets import ARCHITECTURES, has_batch_norm
 
 NORM_LAYERS = {"distill.teacher_norm": ("calibrated", "batch"), "plane.norm": ("interpolated", "batch")}
 
@@ -50,8 +50,8 @@ def _check_noise(axes: Axes) -> None:
 
 def _check_norms(axes: Axes) -> None:
     archs, norms = _values(axes, "net.arch"), _values(axes, "net.norm")
-    known = [ARCHITECTURES[arch] for arch in archs if arch in ARCHITECTURES]
-    if known and not any((norm or one.norms[0]) == "batch" for one in known for norm in norms):
+    known = [arch for arch in archs if arch in ARCHITECTURES]
+    if known and not any(has_batch_norm(Net(arch, norm=norm)) for arch in known for norm in norms):
         for name, kinds in NORM_LAYERS.items():
             for value in _typed(axes, name):
                 if value in kinds:

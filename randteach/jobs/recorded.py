@@ -21,7 +21,7 @@ def project(plan: Plan, question: str) -> dict[str, Any]:
             item["about"] = abouts.index(item["about"])
         jobs.append(item)
     about = {"study": plan.study, "question": question, "labels": LABELS, "about": abouts}
-    return {**about, "settings": dict(plan.settings), "jobs": jobs}
+    return {**about, "reports": list(plan.reports), "settings": dict(plan.settings), "jobs": jobs}
 
 
 def jobs_of(content: Mapping[str, Any], study: str) -> list[Entry]:
@@ -34,6 +34,8 @@ def jobs_of(content: Mapping[str, Any], study: str) -> list[Entry]:
         raise ValueError(str(error)) from None
     known = content.get("study") == study and isinstance(content.get("question", ""), str)
     known = known and isinstance(content.get("labels", 1), int)
+    reports = content.get("reports", [])
+    known = known and isinstance(reports, list) and all(isinstance(name, str) for name in reports)
     if not known or not all(isinstance(values, list) for values in settings):
         raise ValueError("is no plan of the study")
     above = set[str]()

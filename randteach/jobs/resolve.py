@@ -137,13 +137,8 @@ def _train_size(config: Config, typed: frozenset[str]) -> Config:
 
 def _network(config: Config, typed: frozenset[str]) -> Config:
     """The network's own width and norm layers; the head's parts; UserError where they don't fit."""
-    net, architecture = nets.filled(config.net), nets.find(config.net)
-    channels, size, width, norm = (
-        config.data.channels or 1,
-        config.data.size or 1,
-        net.width or 1,
-        net.norm or "",
-    )
+    architecture, (width, norm) = nets.find(config.net), nets.settled(config.net)
+    channels, size = config.data.channels or 1, config.data.size or 1
     if problem := architecture.why_not(size, width, norm):
         raise UserError(problem)
     if names.fits(names.OUTSIDE, architecture.name):
@@ -155,7 +150,7 @@ def _network(config: Config, typed: frozenset[str]) -> Config:
             f"head.out_dim={head.out_dim}: distill.loss={loss.name} says nothing of so few outputs; "
             f"give {loss.least} or more"
         )
-    return replace(config, net=net, head=head)
+    return replace(config, net=nets.filled(config.net), head=head)
 
 
 def _downstream(config: Config, typed: frozenset[str]) -> Config:

@@ -37,6 +37,7 @@ class Report:
     name: str
     draw: Callable[[Any, Path, str], None]  # results, folder, and the name of the figure's files
     show: Callable[[Any], Sequence[Any]]  # tables for the terminal
+    caption: str = ""  # what the figure shows
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,7 @@ class Plan:
     study: str
     jobs: Sequence[Job]
     settings: Mapping[str, Any] = field(default_factory=dict)
+    reports: Sequence[str] = ()  # their names
 
 
 def expand(study: Study, axes: Axes, name: str | None = None) -> Plan:
@@ -96,7 +98,7 @@ def expand(study: Study, axes: Axes, name: str | None = None) -> Plan:
     ]
     jobs.sort(key=lambda job: job.rank)
     settled = {name: _distinct(axes.values.get(name, (item.default,))) for name, item in settings().items()}
-    return Plan(name or study.name, jobs, settled)
+    return Plan(name or study.name, jobs, settled, [report.name for report in study.reports])
 
 
 def _distinct(values: Iterable[Any]) -> list[Any]:

@@ -1,7 +1,7 @@
 """Encoders from torchvision's modules, the projection head, random draws and theta_S(alpha)."""
 
 from randteach.nets import bottleneck
-from randteach.nets.architectures import ARCHITECTURES, filled, find, recorded
+from randteach.nets.architectures import ARCHITECTURES, filled, find, recorded, settled
 from randteach.nets.blend import Blend
 from randteach.nets.distance import distance, mix_
 from randteach.nets.draws import (
@@ -30,4 +30,5 @@ __all__ = [
     "has_batch_norm",
     "mix_",
     "recorded",
+    "settled",
 ]

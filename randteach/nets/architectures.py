@@ -17,14 +17,19 @@ def find(net: Net) -> Architecture:
     return ARCHITECTURES.find(net.arch, "net.arch")
 
 
+def settled(net: Net) -> tuple[int, str]:
+    """A network's width and norm layers, its own where none are given."""
+    own = find(net)
+    return net.width or own.width, net.norm or own.norms[0]
+
+
 def filled(net: Net) -> Net:
     """A network with its own width and norm layers where none are given."""
-    own = find(net)
-    return replace(net, width=net.width or own.width, norm=net.norm or own.norms[0])
+    width, norm = settled(net)
+    return replace(net, width=width, norm=norm)
 
 
 def recorded(net: Net) -> Net:
     """A network as records have it: with a width, and without the norm layers that are its own."""
-    own = find(net)
-    norm = None if net.norm == own.norms[0] else net.norm
-    return Net(net.arch, net.width or own.width, norm)
+    width, norm = settled(net)
+    return Net(net.arch, width, None if norm == find(net).norms[0] else norm)

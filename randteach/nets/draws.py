@@ -8,7 +8,7 @@ from torch import nn
 from loaders.streams import stream
 from randteach.config.schema import Head as HeadConfig
 from randteach.config.schema import Net
-from randteach.nets.architectures import filled, find
+from randteach.nets.architectures import find, settled
 from randteach.nets.head import Head
 
 HEAD_STD = 0.02
@@ -26,18 +26,18 @@ class Drawing(Protocol):
 
 def build(net: Net, channels: int, size: int) -> nn.Module:
     """An encoder with whatever weights it comes with; UserError where there is no such network."""
-    full = filled(net)
-    return find(net).module(channels, full.width or 0, size, full.norm or "")
+    width, norm = settled(net)
+    return find(net).module(channels, width, size, norm)
 
 
 def embedding_dim(net: Net, size: int) -> int:
     """Width of the encoder's output at an input of size x size pixels."""
-    return find(net).embedding_dim(filled(net).width or 0, size)
+    return find(net).embedding_dim(settled(net)[0], size)
 
 
 def has_batch_norm(net: Net) -> bool:
     """Whether an encoder has BatchNorm layers."""
-    return filled(net).norm == "batch"
+    return settled(net)[1] == "batch"
 
 
 def draw_encoder(net: Net, channels: int, size: int, role: str, seed: int) -> nn.Module:

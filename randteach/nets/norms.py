@@ -6,15 +6,10 @@ from torch import nn
 
 from randteach.nets.architecture import GROUP
 
-
-def norm_layer(norm: str) -> Callable[[int], nn.Module]:
-    """Channels -> norm layer, with gamma and beta a channel; `none` changes nothing."""
-    return LAYERS[norm]
-
-
-# Instance, group and layer norm are one formula, over one, eight and all channels. None keeps averages, so
-# that student and teacher are one function at alpha = 0.
-LAYERS: Mapping[str, Callable[[int], nn.Module]] = {
+# From channels to a norm layer, with gamma and beta a channel. Instance, group and layer norm are one
+# formula, over one, eight and all channels. They keep no averages, so that student and teacher are one
+# function at alpha = 0.
+NORM_LAYERS: Mapping[str, Callable[[int], nn.Module]] = {
     "batch": nn.BatchNorm2d,
     "instance": lambda channels: nn.GroupNorm(channels, channels),
     "group": lambda channels: nn.GroupNorm(channels // GROUP, channels),

@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from randteach.nets.norms import norm_layer
+from randteach.nets.norms import NORM_LAYERS
 
 
 class MLP(nn.Module):
@@ -27,14 +27,14 @@ class MLP(nn.Module):
 class Convnet(nn.Module):
     """x_BCHW -> embedding_BD, D = 4 * width: three 3x3 convolutions, max-pools between, a mean at the end."""
 
-    def __init__(self, channels: int, width: int, norm: str = "none") -> None:
+    def __init__(self, channels: int, width: int, norm: str) -> None:
         super().__init__()
         layers: list[nn.Module] = []
         have = channels
         for number in range(3):
             want = width * 2**number
             layers += [nn.MaxPool2d(2, 2)] if number else []
-            layers += [nn.Conv2d(have, want, 3, padding=1), norm_layer(norm)(want), nn.ReLU(inplace=True)]
+            layers += [nn.Conv2d(have, want, 3, padding=1), NORM_LAYERS[norm](want), nn.ReLU(inplace=True)]
             have = want
         self.layers = nn.Sequential(*layers)
 

@@ -7,7 +7,7 @@ from torch import nn
 from torch.nn import functional
 from torchvision.models.resnet import BasicBlock, Bottleneck
 
-from randteach.nets.norms import norm_layer
+from randteach.nets.norms import NORM_LAYERS
 
 # Below so many input channels oneDNN's AVX2 kernel for the weights' gradient of a strided 1x1
 # convolution in channels_last writes past its memory: oneDNN issue 6035, open, seen in torch 2.14.
@@ -22,11 +22,9 @@ class ResNet(nn.Module):
     `counts` are the blocks of each stage. Where a block changes the shape, its shortcut is a 1x1 convolution.
     """
 
-    def __init__(
-        self, channels: int, width: int, counts: Sequence[int], norm: str = "batch", bottleneck: bool = False
-    ) -> None:
+    def __init__(self, channels: int, width: int, counts: Sequence[int], norm: str, bottleneck: bool) -> None:
         super().__init__()
-        block, layer = Bottleneck if bottleneck else BasicBlock, norm_layer(norm)
+        block, layer = Bottleneck if bottleneck else BasicBlock, NORM_LAYERS[norm]
         stem = nn.Conv2d(channels, width, 3, padding=1, bias=False)
         layers: list[nn.Module] = [stem, layer(width), nn.ReLU(inplace=True)]
         have = width

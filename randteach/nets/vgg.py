@@ -4,7 +4,7 @@ import torch
 from torch import nn
 from torchvision.models.vgg import cfgs
 
-from randteach.nets.norms import norm_layer
+from randteach.nets.norms import NORM_LAYERS
 
 FULL_WIDTH = 64
 
@@ -12,7 +12,7 @@ FULL_WIDTH = 64
 class VGG(nn.Module):
     """x_BCHW -> embedding_BD, D = 8 * width * (size // 32)^2; `layout` is one of A, B, D, E."""
 
-    def __init__(self, channels: int, width: int, layout: str, norm: str = "none") -> None:
+    def __init__(self, channels: int, width: int, layout: str, norm: str) -> None:
         super().__init__()
         layers: list[nn.Module] = []
         have = channels
@@ -22,7 +22,8 @@ class VGG(nn.Module):
             else:
                 want = int(item) * width // FULL_WIDTH
                 layers.append(nn.Conv2d(have, want, 3, padding=1))
-                layers += [] if norm == "none" else [norm_layer(norm)(want)]
+                # Without norm layers a VGG has torchvision's modules, and so its weights have their names.
+                layers += [] if norm == "none" else [NORM_LAYERS[norm](want)]
                 layers.append(nn.ReLU(inplace=True))
                 have = want
         self.layers = nn.Sequential(*layers)

@@ -14,9 +14,7 @@ class ViT(nn.Module):
     to each other (the paper describes the standard network).
     """
 
-    def __init__(
-        self, channels: int, width: int, size: int, patch: int, heads: int, as_run: bool = False
-    ) -> None:
+    def __init__(self, channels: int, width: int, size: int, patch: int, heads: int, as_run: bool) -> None:
         super().__init__()
         self.patches = _Conv2d(channels, width, patch, patch)
         self.token_D = nn.Parameter(torch.zeros(width))

@@ -8,25 +8,48 @@ from typing import Any
 from randteach.jobs.study import Report
 
 
-def _report(name: str, figure: str = "") -> Report:
-    """The report of a module here, imported when first used: a plan need not wait for matplotlib.
-
-    `figure` names its files, where that is not the module's name.
-    """
+def _report(module: str, figure: str, caption: str, *more: Any) -> Report:
+    """The report of a module here, imported when first used: a plan need not wait for matplotlib."""
 
     def draw(results: Any, folder: Path, file: str) -> None:
-        importlib.import_module(f"{__name__}.{name}").draw(results, folder, file)
+        importlib.import_module(f"{__name__}.{module}").draw(results, folder, file, *more)
 
     def show(results: Any) -> Sequence[Any]:
-        tables: Sequence[Any] = importlib.import_module(f"{__name__}.{name}").show(results)
+        tables: Sequence[Any] = importlib.import_module(f"{__name__}.{module}").show(results)
         return tables
 
-    return Report(figure or name, draw, show)
+    return Report(figure, draw, show, caption)
 
 
-ARMS = _report("arms")
-CONNECT = _report("connect", "connectivity")
-INIT_DISTANCE = _report("init_distance")
-PLANE = _report("plane", "landscape")
-RESTART = _report("restart")
-TICKETS = _report("tickets")
+ALONG = "along_"
+ARMS = _report("arms", "arms", "Students beside their teachers, an arm a line.")
+CONNECT = _report(
+    "connect",
+    "connectivity",
+    "Test error along lines between children of one checkpoint, and the barriers.",
+)
+INIT_DISTANCE = _report(
+    "init_distance",
+    "init_distance",
+    "Test accuracy against init distance, at the last epoch and along training.",
+)
+PLANE = _report(
+    "plane", "landscape", "Loss and features on the plane through the teacher and two of its students."
+)
+RESTART = _report(
+    "restart", "restart", "Test accuracy round after round; each student is the next one's teacher."
+)
+TICKETS = _report(
+    "tickets", "tickets", "Test accuracy against the share of weights kept, tickets and controls."
+)
+REPORTS = {one.name: one for one in (ARMS, CONNECT, INIT_DISTANCE, PLANE, RESTART, TICKETS)}
+
+
+def along(setting: str) -> Report:
+    """Accuracy along a setting's values, or along "epoch", a line for each value of all other settings."""
+    return _report("curves", ALONG + setting, f"Test accuracy along {setting}, an arm a line.", setting)
+
+
+def named(name: str) -> Report | None:
+    """A report of the package by its name; None where it has none of this name."""
+    return along(name.removeprefix(ALONG)) if name.startswith(ALONG) else REPORTS.get(name)

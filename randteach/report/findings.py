@@ -5,8 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from randteach.config.labels import label
-from randteach.config.presets import PAPER
+from randteach.config import presets
 from randteach.errors import UserError
 from randteach.kinds import of_features
 from randteach.report import connect, paper
@@ -49,8 +48,12 @@ def findings(claim: Claim, studies: Mapping[str, Results]) -> list[Finding]:
 
 
 def is_of(study: str, sweep: str) -> bool:
-    """Whether a study is of a sweep: it has its name, or one that begins with it, as restart-small."""
-    return study == sweep or (study.startswith(sweep) and study[len(sweep)] in "-_.")
+    """Whether a study is of a sweep: it has its name, or one that begins with it, as restart-small.
+
+    Studies of the preset smoke are of none: they are not for reading.
+    """
+    own = study == sweep or (study.startswith(sweep) and study[len(sweep)] in "-_.")
+    return own and not presets.is_smoke(study)
 
 
 def arm_title(claim: Claim, arm: str) -> str:
@@ -104,19 +107,15 @@ def _unlike(claim: Claim, results: Results, named: Mapping[str, Any], ours: Sequ
     row = {**named, "alpha": claim.alpha, "dataset": dataset, "arch": arch}
     if "alpha" in ours[0]:  # a teacher has none
         row["alpha"] = ours[0]["alpha"]
-    theirs = replace(results, paper=PAPER | {"alpha": claim.alpha})
+    theirs = replace(results, paper=presets.PAPER | {"alpha": claim.alpha})
     try:
         apart = paper.differences(theirs, row, claim.kind)
     except (UserError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
         return "settings that this version can't compare with the paper's"
-    told = [f"{name}={_text(here)} ({_text(there)})" for name, (here, there) in apart.items()]
+    told = [f"{name}={paper.text(here)} ({paper.text(there)})" for name, (here, there) in apart.items()]
     if dataset != named.get("probed_on"):
         told.insert(0, f"probe.data={named.get('probed_on')} ({dataset})")
     for name, value, known in (("data.name", dataset, paper.SETS), ("net.arch", arch, paper.ENCODERS)):
         if value not in known:
             told.insert(0, f"{name}={value} ({' or '.join(known)})")
     return "; ".join(told)
-
-
-def _text(value: Any) -> str:
-    return label(value) or "none"

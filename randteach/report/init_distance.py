@@ -17,6 +17,7 @@ from randteach.report.statistics import Estimate, estimates, nested, sample
 from randteach.report.style import (
     INK,
     INPUT,
+    STAR,
     TEACHER,
     alpha_axis,
     alpha_places,
@@ -28,6 +29,7 @@ from randteach.report.style import (
     lost,
     networks,
     page,
+    paper_handle,
     save,
 )
 from randteach.report.summary import show
@@ -119,10 +121,9 @@ def _against_alpha(panel: Axes, content: Panel) -> None:
     for x, point in points.items():
         panel.plot([x] * point.n, point.draws, ".", color=INK, alpha=0.35, markersize=4, linewidth=0)
     lost(panel, points)
-    style: dict[str, Any] = {"marker": "*", "markersize": 11, "mfc": "white", "clip_on": False}
     for alpha, theirs in content.stars.items():
-        panel.plot(places[alpha], theirs.student, color=INK, **style)
-        panel.plot(places[alpha], theirs.teacher, color=TEACHER, **style)
+        panel.plot(places[alpha], theirs.student, color=INK, clip_on=False, **STAR)
+        panel.plot(places[alpha], theirs.teacher, color=TEACHER, clip_on=False, **STAR)
     panel.set_title(measured(content.measure))
     alpha_axis(panel, places)
     panel.set_xlabel("init distance alpha (0: the teacher, 1: a fresh draw)")
@@ -145,14 +146,7 @@ def _roles(found: list[Panel]) -> list[Line2D]:
         Line2D([], [], color=INPUT, linestyle=":", label="raw pixels"),
     ]
     if any(panel.stars for panel in found):
-        style: dict[str, Any] = {
-            "color": INK,
-            "marker": "*",
-            "markersize": 11,
-            "mfc": "white",
-            "linewidth": 0,
-        }
-        handles.append(Line2D([], [], label="the paper's", **style))
+        handles.append(paper_handle())
     return handles
 
 

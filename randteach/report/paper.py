@@ -90,15 +90,16 @@ def told(results: Results, rows: Iterable[Mapping[str, Any]]) -> str:
     theirs: dict[str, str] = {}
     for row in rows:
         for name, (here, there) in (differences(results, row) if _numbers(row) else {}).items():
-            ours.setdefault(name, {})[_text(here)] = None
-            theirs[name] = _text(there)
+            ours.setdefault(name, {})[text(here)] = None
+            theirs[name] = text(there)
     if not ours:
         return ""
     apart = [f"{name}={', '.join(here)} ({theirs[name]})" for name, here in ours.items()]
     return f"The paper's numbers are for another setting (in brackets): {'; '.join(apart)}."
 
 
-def _text(value: Any) -> str:
+def text(value: Any) -> str:
+    """A setting's value for people."""
     return label(value) or "none"
 
 

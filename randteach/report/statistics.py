@@ -86,7 +86,8 @@ def _estimate(runs: Mapping[tuple[Any, Any], Sequence[Row]]) -> Estimate:
     low, high, bar = math.nan, math.nan, ""
     mean = _mean(means)
     if len(means) > 2:
-        low, high, bar = mean - half_width(means), mean + half_width(means), INTERVAL
+        low, high = interval(means)
+        bar = INTERVAL
     elif len(means) == 2:
         low, high, bar = min(means), max(means), RANGE
     elif len(means) == 1 and len(made[0]) > 1:

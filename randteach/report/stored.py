@@ -1,12 +1,11 @@
 """A study as a store knows it: its last plan, how far that is made, its results, and how they were made."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from randteach.config.labels import label
-from randteach.config.presets import PAPER
+from randteach.config import presets
 from randteach.config.schema import settings
 from randteach.identity.artifact import Artifact
 from randteach.jobs.job import Entry
@@ -36,6 +35,7 @@ class Stored:
     skipped: int  # below a network that diverged
     damaged: int
     results: Results
+    reports: Sequence[str] = ()  # of the plan; none where an older version wrote it
     provenance: Provenance = field(default_factory=Provenance)
 
     @property
@@ -57,7 +57,7 @@ class Stored:
         for name, values in self.settings.items():
             default = [known[name].default] if name in known else None
             if values != default and not name.startswith(LEFT_OUT):
-                found[str(name)] = ", ".join(_text(value) for value in values)
+                found[str(name)] = ", ".join(presets.text(value) for value in values)
         return found
 
 
@@ -80,16 +80,11 @@ def stored(store: Store, name: str) -> Stored:
         len(missing.intersection(work.failures(store))),
         len(skipped),
         len(set(damaged)),
-        Results(frame, plan["settings"], PAPER | {"alpha": paper.START}),
+        Results(frame, plan["settings"], presets.PAPER | {"alpha": paper.START}),
+        plan.get("reports", ()),
         provenance(store, [_last(entry) for entry in entries if entry.key not in missing]),
     )
 
 
 def _last(entry: Entry) -> Artifact:
     return [artifact for artifact in entry.artifacts if artifact.kind == entry.kind][-1]
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, list):
-        return f"[{', '.join(map(_text, value))}]"
-    return "null" if value is None else label(value)

@@ -10,14 +10,16 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from loaders import DATASETS
+from randteach.config import presets
 from randteach.config.labels import label
-from randteach.config.presets import SMOKE_ENDS as SMOKE
 from randteach.environment import disk
 from randteach.report.statistics import Estimate
 
 INK, TEACHER, INPUT = "#222222", "#b35806", "#7f7f7f"
+STAR: Any = {"marker": "*", "markersize": 11, "mfc": "white"}  # the paper's numbers
 MARKERS = "osD^vPX*<>h"
 STYLE: Any = {
     "font.size": 9,
@@ -43,7 +45,7 @@ def page(width: float, height: float, **style: Any) -> Iterator[Figure]:
 
 def save(figure: Figure, folder: Path, name: str = "figure") -> None:
     """NAME.png and NAME.pdf; those of a study of the preset smoke say so."""
-    if folder.name.endswith(SMOKE):
+    if presets.is_smoke(folder.name):
         style: Any = {"color": "#b2182b", "fontsize": 8, "ha": "right", "va": "top"}
         figure.text(0.995, 0.995, "preset smoke: not for reading", **style)
     for ending in ("png", "pdf"):
@@ -92,6 +94,11 @@ def band(panel: Axes, point: Estimate, color: str, line: str, name: str = "", wi
         panel.axhline(point.mean, color=color, linestyle=line, linewidth=width, label=name or None)
         if point.bar:
             panel.axhspan(point.low, point.high, color=color, alpha=0.12, lw=0)
+
+
+def paper_handle() -> Line2D:
+    """The legend's entry of the paper's numbers."""
+    return Line2D([], [], label="the paper's", color=INK, linewidth=0, **STAR)
 
 
 def bars_of(points: Iterable[Estimate]) -> str:

@@ -9,7 +9,7 @@ from torch import nn
 
 from randteach import nets
 from randteach.config.schema import NORMS, Net
-from randteach.nets.norms import LAYERS, norm_layer
+from randteach.nets.norms import NORM_LAYERS
 
 
 def by_hand(x_BCHW: torch.Tensor, channels: int) -> torch.Tensor:
@@ -24,13 +24,13 @@ def by_hand(x_BCHW: torch.Tensor, channels: int) -> torch.Tensor:
 @pytest.mark.parametrize(("norm", "channels"), [("instance", 1), ("group", 8), ("layer", 16)])
 def test_what_is_normalised_together(norm: str, channels: int) -> None:
     x = 3 + 2 * torch.randn(2, 16, 4, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    layer = norm_layer(norm)(16).double()
+    layer = NORM_LAYERS[norm](16).double()
     torch.testing.assert_close(layer(x), by_hand(x, channels))
     assert layer.weight.shape == layer.bias.shape == (16,)
 
 
 def test_there_is_a_layer_for_each_name() -> None:
-    assert set(LAYERS) == set(NORMS)
+    assert set(NORM_LAYERS) == set(NORMS)
 
 
 @pytest.mark.parametrize("arch", ["resnet18", "resnet20", "vgg11", "convnet"])

@@ -130,7 +130,13 @@ def test_settings_stand_apart() -> None:
 
 def test_studies_are_known_by_the_sweeps_name() -> None:
     rows = pairs(5.0, 6.0, 7.0)
-    for study, known in (("init_distance-small", True), ("init_distances", False), ("other", False)):
+    named = {
+        "init_distance-small": True,
+        "init_distances": False,
+        "other": False,
+        "init_distance_smoke": False,
+    }
+    for study, known in named.items():
         found = judged("student-beats-teacher", rows, study=study)
         assert any(one.study == study for one in found) == known
 

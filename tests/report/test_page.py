@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from matplotlib.figure import Figure
 
 from randteach.report.claims import CLAIMS
 from randteach.report.page import figures
@@ -168,7 +169,7 @@ def test_a_report_that_fails_costs_no_other(whole: Contents, monkeypatch: pytest
         raise ValueError("a bug")
 
     broken = dataclasses.replace(figures.report.INIT_DISTANCE, draw=fails)
-    monkeypatch.setattr(figures.report, "INIT_DISTANCE", broken)
+    monkeypatch.setitem(figures.report.REPORTS, "init_distance", broken)
     shown = figures.shown(section.stored)
     assert shown.failures == ["init_distance: ValueError: a bug"] and not shown.figures
 
@@ -197,3 +198,27 @@ def test_settings_shown_are_those_that_were_chosen(whole: Contents) -> None:
     assert chosen["alpha"] == "0.3, 0.6" and chosen["net.width"] == "4"
     assert chosen["head.hidden_dims"] == "[32]" and "distill.lr" not in chosen
     assert not re.search(r"resources|root", " ".join(chosen))
+
+
+def test_reports_are_those_that_the_study_names(whole: Contents) -> None:
+    """Those of an older plan, which names none, follow from its rows; a name may be anything."""
+    (section,) = whole.studies
+    assert section.stored
+    named = {
+        (): ["init_distance"],
+        ("arms", "mylab.rank", "along_epoch", "along_../x"): ["arms", "along_epoch"],
+    }
+    for names, drawn in named.items():
+        shown = figures.shown(dataclasses.replace(section.stored, reports=names))
+        assert [figure.name for figure in shown.figures] == drawn and shown.failures == []
+        assert all(figure.caption for figure in shown.figures)
+
+
+def test_figures_of_the_preset_smoke_say_so(whole: Contents, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = list[str]()
+    monkeypatch.setattr(Figure, "text", lambda figure, x, y, text, **style: said.append(text))
+    (section,) = whole.studies
+    assert section.stored
+    for name in ("mini_smoke", "mini"):
+        figures.shown(dataclasses.replace(section.stored, name=name))
+    assert said == ["preset smoke: not for reading"]

@@ -10,16 +10,7 @@ from randteach import report
 from randteach.jobs.study import Report
 from randteach.kinds import of_features
 from randteach.report.grid import Grid
-from randteach.report.rows import Row
 from randteach.report.stored import Stored
-
-CAPTIONS = {
-    "init_distance": "Test accuracy against init distance, at the last epoch and along training.",
-    "restart": "Test accuracy round after round; each student is the next one's teacher.",
-    "tickets": "Test accuracy against the share of weights kept, tickets and controls.",
-    "connectivity": "Test error along lines between children of one checkpoint, and the barriers.",
-    "landscape": "Loss and features on the plane through the teacher and two of its students.",
-}
 
 
 @dataclass(frozen=True)
@@ -43,7 +34,7 @@ class Shown:
 def shown(study: Stored) -> Shown:
     """Draw all that the study has numbers for."""
     found = Shown([], [], [])
-    for one in _reports(study.results.rows):
+    for one in _reports(study):
         # Results of other versions may be anything: one report must not cost the page all others.
         try:
             found.figures.extend(_figures(one, study))
@@ -53,16 +44,21 @@ def shown(study: Stored) -> Shown:
     return found
 
 
-def _reports(rows: list[Row]) -> Iterator[Report]:
-    features = [row for row in rows if of_features(row["kind"]) and row["role"] == "student"]
-    if features:
-        yield report.RESTART if any("round" in row for row in features) else report.INIT_DISTANCE
-    yield from (report.TICKETS, report.CONNECT, report.PLANE)
+def _reports(study: Stored) -> list[Report]:
+    """Those that the study's file names; where an older version wrote the plan, those that fit its rows."""
+    if study.reports:
+        return [found for name in study.reports if (found := report.named(name))]
+    students = [row for row in study.results.rows if of_features(row["kind"]) and row["role"] == "student"]
+    first = "restart" if any("round" in row for row in students) else "init_distance"
+    names = [*([first] if students else []), "tickets", "connectivity", "landscape"]
+    return [report.REPORTS[name] for name in names]
 
 
 def _figures(one: Report, study: Stored) -> Iterator[Figure]:
-    with tempfile.TemporaryDirectory() as folder:
-        one.draw(study.results, Path(folder), "figure")
-        for path in Path(folder).glob("*.png"):
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary) / study.name  # figures of the preset smoke know by it that they are
+        folder.mkdir()
+        one.draw(study.results, folder, "figure")
+        for path in folder.glob("*.png"):
             data = base64.b64encode(path.read_bytes()).decode()
-            yield Figure(one.name, CAPTIONS.get(one.name, ""), data)
+            yield Figure(one.name, one.caption, data)
