@@ -23,10 +23,16 @@ STUDIES = Path("docs/studies.md").read_text()
 TYPED = re.findall(r"^\$S (.+?)\s+#", README, re.MULTILINE)
 STARTS = re.findall(r"^\$S (.+?)\s+#", STUDIES, re.MULTILINE)
 PAGES = sorted(path.stem for path in Path("sweeps").glob("*.py") if path.stem != "init_distance")
+
+
+def _page(name: str) -> str:
+    return Path(f"docs/{name}.md").read_text()
+
+
 SWEEPS = [
     (page, line)
     for page in PAGES
-    for line in re.findall(rf"sweeps/{page}.py (.+)$", Path(f"docs/{page}.md").read_text(), re.MULTILINE)
+    for line in re.findall(rf"sweeps/{page}.py (.+)$", _page(page), re.MULTILINE)
 ]
 COMMANDS = re.findall(r"(?:^|&& )(?:\$R|\.venv/bin/randteach) (.+?)\s+#", README + STUDIES, re.MULTILINE)
 
@@ -76,11 +82,24 @@ def test_no_example_starts_at_exactly_zero() -> None:
 
 def test_each_sweep_has_a_page_with_its_question_and_its_figure() -> None:
     for page in PAGES:
-        text = Path(f"docs/{page}.md").read_text()
+        text = _page(page)
         question = importlib.import_module(f"sweeps.{page}").STUDY.question
         assert question in " ".join(text.split()) and f"({page}.png)" in text
         assert f"docs/{page}.md" in README and Path(f"docs/{page}.png").exists()
-    assert len(SWEEPS) == 4 + 3 + 5 + 3 + 2
+    assert len(SWEEPS) == 4 + 3 + 5 + 3 + 2 + 2
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if "<!-- tables" in _page(page)])
+def test_numbers_that_a_page_tells_stand_in_its_tables(page: str) -> None:
+    """`infra/pages.py` writes the tables; a sentence can't keep a number that they no longer have."""
+    _, _, rest = _page(page).partition("<!-- tables of the study -->\n```\n")
+    tables, _, rest = rest.partition("\n```\n<!-- end -->\n")
+    said, _, _ = rest.partition("**What the paper says.**")
+    numbers = re.findall(r"([+-]?\d+\.\d) ± (\d+\.\d)", said)
+    assert (
+        numbers
+        and [pair for pair in numbers if not re.search(rf"{re.escape(pair[0])} +± {pair[1]}\b", tables)] == []
+    )
 
 
 @pytest.mark.parametrize("typed", COMMANDS)
