@@ -16,7 +16,7 @@ validation set, which has labels.
 CIFAR-5M is no set of this list, since nobody publishes its checksums. Put `part0.npz` to `part5.npz` of
 `gs://gresearch/cifar5m` into a folder: `randteach dataset add FOLDER` reads them once and prints the
 declaration, which pins the SHA-256 of each ([extending.md](extending.md#data)). A split above 8 GiB, as this
-one, is read from FFCV's files alone: the readers that hold images, and the data cache of a cluster, refuse it."""
+one, is read from FFCV's files alone: readers that hold images refuse it, as does a cluster's data cache."""
 
 
 def table() -> str:
