@@ -14,7 +14,7 @@ from loaders.memory import MemorySplit
 from loaders.noise import gaussian
 from loaders.prepared import DataCache, fetched
 from loaders.protocol import Batch, Reader, Split
-from loaders.source import Raw, Source, held
+from loaders.source import Raw, Source, held, refuse_large
 
 __all__ = [
     "DATASETS",
@@ -29,6 +29,7 @@ __all__ = [
     "open_images",
     "open_split",
     "prepared_name",
+    "refuse_large",
 ]
 
 
@@ -57,7 +58,7 @@ def open_split(
     `loader` is "ffcv", "memory", or "device", which holds all samples on `device`. `root` holds raw
     data, `cache` FFCV files; `count`, `sigma` and `seed` are those of random inputs. What a `data_cache`
     has is taken from there, without raw data. Raises UserError for an unknown set, DataError where a set is
-    missing or corrupt.
+    missing, corrupt, or too large for the reader.
     """
     if find(name).noise:
         assert count is not None, "random inputs have as many samples as one asks for"
@@ -84,6 +85,8 @@ def open_images(
         found = fetched(about, data_cache, cache) if data_cache else None
         return found or Raw(name, split, size, channels, root)
 
+    if loader != "ffcv":
+        refuse_large(name, split, size, channels, f"loader={loader}")
     if not data_cache:
         verify(find(name), root, cache)
     if loader == "ffcv":

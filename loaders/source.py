@@ -13,6 +13,7 @@ from loaders.order import Indices
 from loaders.resize import CHUNK, Counts, Images, resize
 
 PIECE = 1 << 25  # bytes of a chunk, at most
+MOST = 8 << 30  # bytes of a split that is held in memory, or put into a cluster's data cache
 Statistics = tuple[tuple[float, ...], tuple[float, ...]]  # mean and standard deviation of each channel
 _KNOWN: dict[tuple[object, ...], Statistics] = {}  # of training splits that this process has read
 
@@ -79,6 +80,19 @@ class Raw:
 
     def _key(self) -> tuple[object, ...]:
         return self.known.name, self.known.checksum, self.shape, self.root
+
+
+def refuse_large(name: str, split: str, size: int, channels: int, setting: str) -> None:
+    """DataError for a split that is too large to be held, by its declaration: nothing is read.
+
+    `setting` is what would have it held in memory, or put into a data cache.
+    """
+    if (have := find(name).size(split, channels, size)) > MOST:
+        raise DataError(
+            f"{setting}: the {split} split of {name} has {have / 2**30:.1f} GiB at {channels} x {size} x "
+            f"{size}, and {MOST >> 30} GiB are the most for that; take loader=ffcv on one machine, without "
+            "--address: it reads from disk"
+        )
 
 
 def held(source: Source) -> tuple[Images, Indices | None]:

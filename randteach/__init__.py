@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from loaders.datasets import DataSet as DataSet
     from loaders.datasets.readers import ImageFolder as ImageFolder
     from loaders.datasets.readers import Npz as Npz
+    from loaders.datasets.readers import NpzParts as NpzParts
     from loaders.datasets.readers import TorchVision as TorchVision
     from randteach import report as report
     from randteach.api import load as load

@@ -1,7 +1,6 @@
 """Do students of random teachers end with better features than their teachers?
 
-Students that start at their teacher, on several data sets: paper, Figure 1, Tables 1 and 3, so far without
-STL10 and TinyImageNet.
+Students that start at their teacher, on several data sets: paper, Figure 1, Tables 1 and 3.
 
     python sweeps/random_teachers.py --preset mini
     python sweeps/random_teachers.py                          # the paper's setting, for GPUs
@@ -26,7 +25,7 @@ MINI = rt.presets.MINIATURE | {
 
 PAPER = rt.presets.PAPER | {
     "alpha": 1e-10,
-    "data.name": ("cifar10", "cifar100"),
+    "data.name": ("cifar10", "cifar100", "stl10", "tiny_imagenet"),
 }
 
 

@@ -5,13 +5,33 @@ from pathlib import Path
 from loaders.catalogue import Catalogue
 from loaders.datasets.cifar import CIFAR10, CIFAR100
 from loaders.datasets.dataset import Chunk, DataSet
+from loaders.datasets.emnist import EMNIST
 from loaders.datasets.gaussian import GAUSSIAN
-from loaders.datasets.mnist import DIGITS, FASHION
+from loaders.datasets.mnist import DIGITS, FASHION, KUZUSHIJI
 from loaders.datasets.mnist5k import MNIST5K
+from loaders.datasets.stl10 import STL10, STL10_UNLABELED
+from loaders.datasets.svhn import SVHN
+from loaders.datasets.tiny_imagenet import TINY_IMAGENET
 
 __all__ = ["DATASETS", "Chunk", "DataSet", "find", "load"]
 
-DATASETS: Catalogue[DataSet] = Catalogue("data set", [FASHION, DIGITS, CIFAR10, CIFAR100, MNIST5K, GAUSSIAN])
+DATASETS: Catalogue[DataSet] = Catalogue(
+    "data set",
+    [
+        FASHION,
+        DIGITS,
+        KUZUSHIJI,
+        EMNIST,
+        SVHN,
+        CIFAR10,
+        CIFAR100,
+        STL10,
+        STL10_UNLABELED,
+        TINY_IMAGENET,
+        MNIST5K,
+        GAUSSIAN,
+    ],
+)
 
 
 def find(name: str, setting: str = "data.name") -> DataSet:

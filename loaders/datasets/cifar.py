@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from loaders.datasets.archive import FAILURES
 from loaders.datasets.dataset import Chunk, DataSet
 from loaders.errors import DataError
 
@@ -24,7 +25,7 @@ class _Cifar:
         kind = getattr(datasets, self.kind)
         try:
             found = kind(str(root), train=split == "train", download=True)
-        except (OSError, RuntimeError, EOFError) as error:
+        except FAILURES as error:
             raise DataError(
                 f"data.name={self.name}: {root / kind.base_folder} is missing or corrupt, and the set "
                 f"can't be downloaded ({error}); put {kind.filename} into {root}, or "

@@ -23,6 +23,15 @@ class Files(Protocol):
         """All files by their names; DataError where they are not there."""
 
 
+@runtime_checkable
+class Pinned(Files, Protocol):
+    """A reader whose files are pinned one by one, so that a damaged one can be named."""
+
+    @property
+    def pinned(self) -> Mapping[str, str]:
+        """The SHA-256 of each file by its name."""
+
+
 @dataclass(frozen=True)
 class DataSet:
     """A set's facts; `checksum` pins the official files and is part of every key.
@@ -82,6 +91,10 @@ class DataSet:
     def count(self, split: str) -> int:
         """Images of a split."""
         return self.train if split == "train" else self.test
+
+    def size(self, split: str, channels: int, size: int) -> int:
+        """Bytes of a split as networks see it, in so many channels of size x size pixels."""
+        return self.count(split) * channels * size**2
 
     def chunks(self, split: str, root: Path) -> Iterator[Chunk]:
         """Read a split in chunks; DataError if they differ from the declaration."""

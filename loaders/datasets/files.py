@@ -5,24 +5,36 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from loaders.datasets.dataset import DataSet, Files
+from loaders.datasets.dataset import DataSet, Files, Pinned
 from loaders.disk import replacing
 from loaders.errors import DataError
 
 DIGITS = 16
 
 
-def checksum(files: Mapping[str, Path]) -> str:
-    """A checksum of some files' names and contents; DataError where one can't be read."""
-    whole = hashlib.sha256()
-    for name, path in sorted(files.items()):
+def digests(files: Mapping[str, Path]) -> dict[str, str]:
+    """The SHA-256 of each file by its name; DataError where one can't be read."""
+    found = {}
+    for name, path in files.items():
         try:
             with open(path, "rb") as file:
-                content = hashlib.file_digest(file, "sha256").hexdigest()
+                found[name] = hashlib.file_digest(file, "sha256").hexdigest()
         except OSError as error:
             raise DataError(f"{path}: can't be read ({error.strerror})") from None
-        whole.update(f"{name}\0{content}\n".encode())
+    return found
+
+
+def joined(digests: Mapping[str, str]) -> str:
+    """The checksum of some files' names and digests."""
+    whole = hashlib.sha256()
+    for name, digest in sorted(digests.items()):
+        whole.update(f"{name}\0{digest}\n".encode())
     return f"sha256:{whole.hexdigest()[:DIGITS]}"
+
+
+def checksum(files: Mapping[str, Path]) -> str:
+    """A checksum of some files' names and contents; DataError where one can't be read."""
+    return joined(digests(files))
 
 
 def verify(known: DataSet, root: Path, cache: Path) -> None:
@@ -39,7 +51,15 @@ def verify(known: DataSet, root: Path, cache: Path) -> None:
     about = {"root": str(root), "files": stamps}
     if _read(note) == about:
         return
-    if (found := checksum(files)) != known.checksum:
+    own = digests(files)
+    if isinstance(reader, Pinned):
+        for name, digest in reader.pinned.items():
+            if own[name] != digest:
+                raise DataError(
+                    f"data.name={known.name}: {files[name]} is damaged: its SHA-256 is {own[name][:DIGITS]}, "
+                    f"declared is {digest[:DIGITS]}; delete it and fetch it anew"
+                )
+    if (found := joined(own)) != known.checksum:
         raise DataError(
             f"data.name={known.name}: its files have the checksum {found}, declared is {known.checksum}; put "
             f"back the files that were declared, or declare checksum={found!r} for results of their own"

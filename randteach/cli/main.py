@@ -100,6 +100,7 @@ def _sweep(sweep: Study, argv: Sequence[str]) -> int:
     missing = lacking(plan.jobs, store, again.artifacts)
     preview.show(console, plan, missing, store, again)
     have.check(missing)
+    machines.check_data(missing, axes, args.address)
     if args.dry_run:
         return 0
     if again and not args.yes:

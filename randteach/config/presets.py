@@ -53,6 +53,7 @@ PAPER: dict[str, Value | tuple[Value | tuple[Value, ...], ...]] = {
     "net.arch": ("resnet18", "vgg11"),
     "data.name": "cifar10",
     "data.like": "cifar10",
+    "data.size": 32,  # larger images are averaged to it
     "distill.epochs": 100,
 }
 

@@ -21,7 +21,14 @@ START = 1e-10  # the alpha of the paper's students that start at their teacher
 NEAR = 1e-6  # its numbers are looked for at this most
 
 
-TITLES = {"cifar10": "CIFAR10", "cifar100": "CIFAR100", "resnet18": "ResNet18", "vgg11": "VGG11"}
+TITLES = {
+    "cifar10": "CIFAR10",
+    "cifar100": "CIFAR100",
+    "stl10": "STL10",
+    "tiny_imagenet": "TinyImageNet",
+    "resnet18": "ResNet18",
+    "vgg11": "VGG11",
+}
 
 
 @dataclass(frozen=True)
@@ -39,10 +46,18 @@ NUMBERS = {
     ("cifar10", "vgg11", "linear"): Numbers(36.55, 51.98, 39.02),
     ("cifar100", "resnet18", "linear"): Numbers(11.58, 21.50, 14.07),
     ("cifar100", "vgg11", "linear"): Numbers(12.05, 26.62, 14.07),
+    ("stl10", "resnet18", "linear"): Numbers(24.24, 40.58, 31.51),
+    ("stl10", "vgg11", "linear"): Numbers(24.67, 46.20, 31.51),
+    ("tiny_imagenet", "resnet18", "linear"): Numbers(4.85, 10.40, 3.28),
+    ("tiny_imagenet", "vgg11", "linear"): Numbers(5.25, 12.88, 3.28),
     ("cifar10", "resnet18", "knn"): Numbers(37.65, 44.67, 33.61),
     ("cifar10", "vgg11", "knn"): Numbers(44.92, 51.32, 33.61),
     ("cifar100", "resnet18", "knn"): Numbers(13.77, 20.22, 14.87),
     ("cifar100", "vgg11", "knn"): Numbers(18.10, 23.53, 14.87),
+    ("stl10", "resnet18", "knn"): Numbers(31.71, 37.41, 28.94),
+    ("stl10", "vgg11", "knn"): Numbers(36.92, 43.58, 28.94),
+    ("tiny_imagenet", "resnet18", "knn"): Numbers(4.59, 7.11, 3.44),
+    ("tiny_imagenet", "vgg11", "knn"): Numbers(5.98, 9.23, 3.44),
 }
 SETS, ENCODERS = (tuple(dict.fromkeys(known[at] for known in NUMBERS)) for at in (0, 1))
 

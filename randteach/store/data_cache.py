@@ -30,10 +30,11 @@ class DataCache:
     def publish(self, wanted: Iterable[tuple[Samples, str]], root: Path) -> None:
         """Put the splits of some samples that the data cache lacks, from their raw files in `root`.
 
-        Raises DataError where a set can't be had whole, OSError where it can't be written.
+        Raises DataError where a set is too large or can't be had whole, OSError where it can't be written.
         """
         splits = {(samples.name, split, samples.size, samples.channels) for samples, split in wanted}
         for name, split, size, channels in sorted(splits):
+            loaders.refuse_large(name, split, size, channels, "--address")
             about = loaders.prepared_name(name, split, size, channels)
             if self.storage.exists(f"data/{prepared.index(about)}"):
                 continue

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from loaders import DATASETS
+from loaders.datasets import DataSet
 from randteach.cli import estimate, machines, options
 from randteach.cli import main as cli
 from randteach.config.overrides import Axes, parse
@@ -138,6 +139,12 @@ MISTAKES = [
     ("probe.data=gaussian", "probe.data=gaussian", "random inputs have no labels"),
     ("data.name=cifar10 data.channels=1", "data.channels=1: cifar10 (data.name)", "set data.channels=3"),
     ("probe.data=cifar10", "data.channels=1: cifar10 (probe.data)", "set data.channels=3"),
+    ("data.name=emnist probe.data=kmnist,stl10", "data.channels=1: stl10 (probe.data) has 3 channels"),
+    (
+        "data.name=stl10_unlabeled",
+        "probe.data=stl10_unlabeled: has no labels to probe with; set it to one of",
+    ),
+    ("probe.data=stl10_unlabeled", "probe.data=stl10_unlabeled: has no labels", "stl10, tiny_imagenet"),
     # Shapes, batches, lengths and places that can't work.
     ("net.arch=resnet18,vgg11 data.size=28", "data.size=28: vgg11", "set data.size=32"),
     ("data.train_size=129", "distill.batch_size=128: leaves one of 129 samples", "distill.drop_last=true"),
@@ -214,6 +221,23 @@ def test_a_store_of_a_newer_version(fails: Fails, tmp_path: Path) -> None:
     message = fails("--store", str(tmp_path / "kept"))
     assert f"--store {tmp_path / 'kept'}: was written by a newer randteach" in message
     assert not (tmp_path / "out").exists()
+
+
+def test_a_set_that_is_too_large_to_be_held(
+    fails: Fails, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    large = DataSet("my.large", "L", "-", "-", (3, 32, 32), 10, 6_002_688, 0, "v1", lambda *_: iter(()), True)
+    typed = ["data.name=my.large", "data.size=32", "probe.data=cifar10", "--dry-run"]
+    monkeypatch.setattr(connection, "cluster", lambda address: Cluster({Node(8): 1}))
+    with DATASETS.extended(large):
+        for loader in ("memory", "device"):
+            told = f"loader={loader}: the train split of my.large has 17.2 GiB at 3 x 32 x 32, and 8 GiB"
+            assert told in fails(f"loader={loader}", *typed)
+        assert "--address: the train split of my.large has 17.2 GiB" in fails("--address", "auto", *typed)
+        assert "my.large: has no test images" in fails("probe.data=my.large", *typed[:2])
+        assert "26 jobs" in dry_run(tmp_path, capsys, "--local", "loader=ffcv", "alpha=0,1", "seed=0", *typed)
+        assert dry_run(tmp_path, capsys, "--local", "loader=memory", "data.size=16", typed[0], typed[2])
+    assert not any(tmp_path.iterdir())
 
 
 def test_days_on_a_cpu_have_to_be_asked_for(

@@ -12,14 +12,14 @@ from urllib.error import URLError
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from torchvision.datasets import CIFAR10, CIFAR100, MNIST
+from torchvision.datasets import CIFAR10, CIFAR100, EMNIST, KMNIST, MNIST, STL10, SVHN
 
 from loaders import DATASETS, DataError
 from loaders.datasets import find, load, mnist, mnist5k
 from loaders.errors import UserError
 
 Set = dict[str, tuple[NDArray[np.uint8], NDArray[np.int64]]]  # split -> images_NCHW, labels_N
-CIFAR, IDX = ("cifar10", "cifar100"), ("mnist", "fashion_mnist")
+CIFAR, IDX = ("cifar10", "cifar100"), ("mnist", "fashion_mnist", "kmnist")
 OFFLINE = "no internet for tests"
 
 
@@ -71,19 +71,17 @@ def _make_cifar(name: str, root: Path, content: Set, monkeypatch: pytest.MonkeyP
 
 def _make_idx(name: str, root: Path, content: Set, monkeypatch: pytest.MonkeyPatch | None) -> None:
     """Two zeros, 8 for bytes, the number of dimensions, these as big-endian integers, the bytes."""
-    md5 = {}
+    pinned = {"mnist": mnist.MNIST, "fashion_mnist": mnist.FASHION_MNIST, "kmnist": mnist.KMNIST}[name]
     for split, prefix in (("train", "train"), ("test", "t10k")):
         images, labels = content[split]
         for file, array in (("images-idx3", images[:, 0]), ("labels-idx1", labels.astype(np.uint8))):
             header = bytes([0, 0, 8, array.ndim]) + np.array(array.shape, ">i4").tobytes()
             path = root / f"{prefix}-{file}-ubyte.gz"
             path.write_bytes(gzip.compress(header + array.tobytes()))
-            md5[path.name] = hashlib.md5(path.read_bytes()).hexdigest()
-            if monkeypatch is not None and name == "fashion_mnist":
+            if monkeypatch is not None:
                 sha256 = hashlib.sha256(header + array.tobytes()).hexdigest()
-                monkeypatch.setitem(mnist.FASHION_MNIST, path.stem, sha256)
-    if monkeypatch is not None and name == "mnist":
-        monkeypatch.setattr(MNIST, "resources", list(md5.items()))
+                md5 = hashlib.md5(path.read_bytes()).hexdigest()
+                monkeypatch.setitem(pinned, path.stem, sha256 if name == "fashion_mnist" else md5)
 
 
 def _archives(name: str, root: Path) -> Iterator[Path]:
@@ -102,7 +100,10 @@ def test_the_official_format_is_read_exactly(
         assert found_NCHW.flags.c_contiguous
 
 
-@pytest.mark.parametrize(("name", "folder"), [("mnist", "MNIST/raw"), ("fashion_mnist", "FashionMNIST/raw")])
+@pytest.mark.parametrize(
+    ("name", "folder"),
+    [("mnist", "MNIST/raw"), ("fashion_mnist", "FashionMNIST/raw"), ("kmnist", "KMNIST/raw")],
+)
 def test_torchvisions_folders_are_read(
     name: str, folder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -201,7 +202,13 @@ def test_an_unknown_name_gets_a_hint(name: str, near: str) -> None:
 def test_the_checksums_in_keys_are_those_that_are_checked() -> None:
     pinned = {
         "fashion_mnist": "sha256:" + mnist.FASHION_MNIST["train-images-idx3-ubyte"],
-        "mnist": "md5:" + dict(MNIST.resources)["train-images-idx3-ubyte.gz"],
+        "mnist": "md5:" + mnist.MNIST["train-images-idx3-ubyte"],
+        "kmnist": "md5:" + mnist.KMNIST["train-images-idx3-ubyte"],
+        "emnist": "md5:" + EMNIST.md5,
+        "svhn": "md5:" + SVHN.split_list["train"][2],
+        "stl10": "md5:" + STL10.tgz_md5,
+        "stl10_unlabeled": "md5:" + STL10.tgz_md5,
+        "tiny_imagenet": "md5:90528d7ca1a48142e341f4ef8d21d0de",
         "cifar10": "md5:" + CIFAR10.tgz_md5,
         "cifar100": "md5:" + CIFAR100.tgz_md5,
         "mnist5k": "sha256:" + mnist5k.SHA256,
@@ -209,6 +216,8 @@ def test_the_checksums_in_keys_are_those_that_are_checked() -> None:
     for name, checksum in pinned.items():
         assert checksum.startswith(DATASETS[name].checksum) and len(DATASETS[name].checksum) >= 20
     assert set(pinned) | {"gaussian"} == set(DATASETS)
+    for known, kind in ((mnist.MNIST, MNIST), (mnist.KMNIST, KMNIST)):
+        assert [(f"{file}.gz", md5) for file, md5 in known.items()] == kind.resources
 
 
 def test_mnist5k_is_split_by_class(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

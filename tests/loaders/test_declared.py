@@ -42,5 +42,8 @@ def test_random_inputs_have_no_files(tmp_path: Path) -> None:
 
 
 def test_all_sets_are_named_once() -> None:
-    assert list(DATASETS) == ["fashion_mnist", "mnist", "cifar10", "cifar100", "mnist5k", "gaussian"]
-    assert [item.noise for item in DATASETS.values()] == [False] * 5 + [True]
+    names = "fashion_mnist mnist kmnist emnist svhn cifar10 cifar100 stl10 stl10_unlabeled tiny_imagenet"
+    assert list(DATASETS) == [*names.split(), "mnist5k", "gaussian"]
+    assert [name for name, item in DATASETS.items() if item.noise] == ["gaussian"]
+    unlabelled = [name for name, item in DATASETS.items() if not item.labelled]
+    assert unlabelled == ["stl10_unlabeled", "gaussian"]

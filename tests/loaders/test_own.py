@@ -220,7 +220,7 @@ def test_files_are_checked_in_full_and_later_by_size_and_time(
     with DATASETS.extended(known):
         opened()
         with monkeypatch.context() as later:
-            later.setattr("loaders.datasets.files.checksum", None)
+            later.setattr("loaders.datasets.files.digests", None)
             opened()  # nothing has changed, and so nothing is summed
         one = path / "test" / "a" / "0.png"
         content = one.read_bytes()

@@ -1,6 +1,7 @@
 """The summary against numbers worked out by hand, an input a kind of mistake."""
 
 import io
+import itertools
 import math
 from typing import Any
 
@@ -240,6 +241,29 @@ def test_of_swept_settings_the_papers_value_has_its_numbers() -> None:
     shown = [paper.beside(found, row.cells) for row in summary.summarise(found)]
     assert shown == [None, paper.Numbers(35.50, 46.02, 39.02)]
     assert "(in brackets): head.out_dim=1024 (65536)." in " ".join(printed(found).split())
+
+
+@pytest.mark.parametrize(
+    ("dataset", "theirs"),
+    [("stl10", paper.Numbers(24.24, 40.58, 31.51)), ("tiny_imagenet", paper.Numbers(4.85, 10.40, 3.28))],
+)
+def test_the_papers_numbers_are_those_of_images_of_32_pixels(dataset: str, theirs: paper.Numbers) -> None:
+    rows = [student(0, 42.0, **(PAPER | {"dataset": dataset, "probed_on": dataset}))]
+    for size, numbers in ((32, theirs), (64, None)):
+        planned = settings(f"data.name={dataset}", f"data.size={size}")
+        found = Results(frame(rows), planned, STUDY.presets["paper"])
+        assert [paper.beside(found, row.cells) for row in summary.summarise(found)] == [numbers]
+    assert "data.size=64 (32)" in " ".join(printed(found).split())
+
+
+def test_tables_1_and_3_are_whole() -> None:
+    """The sums of their columns, as printed in the paper."""
+    assert set(paper.NUMBERS) == set(itertools.product(paper.SETS, paper.ENCODERS, ("linear", "knn")))
+    assert set(paper.TITLES) == {*paper.SETS, *paper.ENCODERS}
+    for measure, sums in (("linear", (154.69, 256.18, 175.76)), ("knn", (193.64, 237.07, 161.72))):
+        found = [known for (*_, own), known in paper.NUMBERS.items() if own == measure]
+        for name, total in zip(("teacher", "student", "input"), sums, strict=True):
+            assert sum(getattr(known, name) for known in found) == pytest.approx(total)
 
 
 def test_other_data_have_no_numbers_of_the_paper_and_no_word_on_them() -> None:

@@ -1,6 +1,7 @@
 """Data sets of a store: put once, fetched by machines without raw files, checked by digest."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,8 @@ import pytest
 import torch
 
 import loaders
-from loaders import DataError, Raw, open_images, open_split, prepared
+from loaders import DATASETS, DataError, Raw, open_images, open_split, prepared
+from loaders.datasets import Chunk, DataSet
 from loaders.resize import Images
 from loaders.source import held
 from randteach.specs import Samples
@@ -151,3 +153,14 @@ def read(name: str, data_cache: DataCache, folder: Path) -> None:
     source = prepared.fetched(name, data_cache, folder)
     assert source
     held(source)
+
+
+def test_a_large_split_is_put_into_no_data_cache(any_store: Store, tmp_path: Path) -> None:
+    def read(split: str, root: Path) -> Iterator[Chunk]:
+        raise AssertionError("is read")
+
+    known = DataSet("my.large", "L", "-", "-", (3, 32, 32), 10, 6_002_688, 0, "sha256:0", read, flips=True)
+    told = r"--address: the train split of my.large has 17\.2 GiB .*take loader=ffcv on one machine, without"
+    with DATASETS.extended(known), pytest.raises(DataError, match=told):
+        DataCache(any_store).publish([(Samples("my.large", "", 3, 32, 100), "train")], tmp_path)
+    assert list(any_store.storage.walk("data", 1)) == []

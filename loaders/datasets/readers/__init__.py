@@ -1,7 +1,8 @@
-"""Readers of data sets of one's own: a folder of images, arrays in an .npz, any set of torchvision."""
+"""Readers of data sets of one's own: images, arrays in an .npz or in many, any set of torchvision."""
 
 from loaders.datasets.readers.folder import ImageFolder
 from loaders.datasets.readers.npz import Npz
+from loaders.datasets.readers.npz_parts import NpzParts
 from loaders.datasets.readers.torchvision import TorchVision
 
-__all__ = ["ImageFolder", "Npz", "TorchVision"]
+__all__ = ["ImageFolder", "Npz", "NpzParts", "TorchVision"]

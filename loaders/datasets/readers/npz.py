@@ -1,6 +1,7 @@
 """Arrays in an .npz: x_train, y_train, x_test, y_test, or train_images, train_labels, and so on."""
 
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -33,18 +34,14 @@ class Npz:
     def __call__(self, split: str, root: Path) -> Iterator[Chunk]:
         """The images and labels of a split, in their order."""
         path = root / self.path
-        with _opened(path) as archive:
+        with opened(path) as archive:
             images = _member(archive, IMAGES, split)
             if images is None:
                 if split == "train":
                     raise DataError(f"{path}: has neither x_train nor train_images")
                 return
-            name = _member(archive, LABELS, split)
-            labels = None if name is None else _labels(np.concatenate(list(_rows(archive, name, path))), path)
-            at = 0
-            for part in _rows(archive, images, path):
-                yield _channels_first(part, path), None if labels is None else labels[at : at + len(part)]
-                at += len(part)
+            for part, labels in pairs(archive, images, _member(archive, LABELS, split), path):
+                yield _channels_first(part, path), labels
 
     def files(self, root: Path) -> Mapping[str, Path]:
         """The file."""
@@ -55,12 +52,34 @@ class Npz:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
+def opened(path: Path) -> Iterator[zipfile.ZipFile]:
+    """An .npz as the zip that it is; DataError where it can't be read."""
     try:
         with zipfile.ZipFile(path) as archive:
             yield archive
-    except (OSError, zipfile.BadZipFile, EOFError) as error:
+    except (OSError, zipfile.BadZipFile, EOFError, zlib.error) as error:
         raise DataError(f"{path}: is no .npz that can be read ({error})") from None
+
+
+def pairs(
+    archive: zipfile.ZipFile, images: str, labels: str | None, path: Path
+) -> Iterator[tuple[NDArray[Any], Indices | None]]:
+    """Images in pieces, as they are stored, and their labels; DataError where these are not as many."""
+    whole = None if labels is None else _whole(archive, labels, path)
+    at = 0
+    for part in _rows(archive, images, path):
+        at += len(part)
+        if whole is not None and at > len(whole):
+            break
+        yield part, None if whole is None else whole[at - len(part) : at]
+    if whole is not None and at != len(whole):
+        raise DataError(f"{path}: has {len(whole)} labels, and not as many images")
+
+
+def _whole(archive: zipfile.ZipFile, name: str, path: Path) -> Indices:
+    """All labels."""
+    rows = list(_rows(archive, name, path))
+    return _labels(np.concatenate(rows), path) if rows else np.empty(0, np.int64)
 
 
 def _member(archive: zipfile.ZipFile, forms: tuple[str, ...], split: str) -> str | None:

@@ -233,7 +233,8 @@ def _parser() -> argparse.ArgumentParser:
     about = "print the declaration of a data set of one's own, with its checksum"
     own = add("dataset", about, store=False).add_subparsers(dest="what", required=True, metavar="ACTION")
     one = own.add_parser("add", help=about, description=about, allow_abbrev=False)
-    one.add_argument("file", metavar="FOLDER", help="train/CLASS/*.png and test/CLASS/*.png, or an .npz")
+    images = "train/CLASS/*.png and test/CLASS/*.png, an .npz, or part0.npz and so on"
+    one.add_argument("file", metavar="FOLDER", help=images)
     one.add_argument("--size", type=count, help="height and width that its images are brought to")
     one.add_argument("--name", help="prefix and name (default: mylab.FOLDER)")
     return parser

@@ -1,4 +1,4 @@
-"""`randteach dataset add`: a folder of images, or an .npz, as a declaration to put into a sweep's file."""
+"""`randteach dataset add`: images, an .npz or its parts, as a declaration to put into a sweep's file."""
 
 import re
 from collections.abc import Iterator
@@ -10,14 +10,15 @@ from PIL import Image
 from rich.console import Console
 
 from loaders.datasets import DataSet
-from loaders.datasets.files import checksum
-from loaders.datasets.readers import ImageFolder, Npz
+from loaders.datasets.files import checksum, digests, joined
+from loaders.datasets.readers import ImageFolder, Npz, NpzParts
 from loaders.errors import DataError
 from loaders.resize import Counts
 from randteach.errors import UserError
 from randteach.identity import names
 
-Reader = ImageFolder | Npz
+Reader = ImageFolder | Npz | NpzParts
+PART = re.compile(r"part(\d+)\.npz")
 GREY = ("1", "L")  # Pillow's modes of images without colour
 
 
@@ -37,10 +38,11 @@ def add(path: Path, size: int | None, name: str | None, console: Console) -> int
     name = name or f"mylab.{_name(path)}"
     if not names.fits(names.OUTSIDE, name):
         raise UserError(f"--name {name}: takes a prefix of your own and a name, as in mylab.flowers")
-    reader: Reader = Npz(str(path)) if path.suffix == ".npz" else _folder(path, size)
-    if size and isinstance(reader, Npz):
+    reader = _reader(path, size)
+    if size and not isinstance(reader, ImageFolder):
         raise UserError(f"--size {size}: is for folders of images; leave it out, and set data.size in sweeps")
-    digest, found = checksum(reader.files(Path())), _read(reader)
+    digest = joined(reader.pinned) if isinstance(reader, NpzParts) else checksum(reader.files(Path()))
+    found = _read(reader)
     mean_std = {} if not found.mean else {"mean": found.mean, "std": found.std}
     square = {"square": "crop"} if found.shape[1] != found.shape[2] else {}
     declared = DataSet(
@@ -81,6 +83,17 @@ def text(known: DataSet) -> str:
 def _name(path: Path) -> str:
     plain = re.sub("[^a-z0-9_]+", "_", path.stem.lower()).strip("_0123456789")
     return plain[:40] or "images"
+
+
+def _reader(path: Path, size: int | None) -> Reader:
+    """The reader of what is there."""
+    if path.suffix == ".npz":
+        return Npz(str(path))
+    found = [int(part[1]) for file in path.glob("part*.npz") if (part := PART.fullmatch(file.name))]
+    if not found:
+        return _folder(path, size)
+    names = {f"part{number}.npz": "" for number in range(max(found) + 1)}
+    return NpzParts(str(path), digests(NpzParts(str(path), names).files(Path())))
 
 
 def _folder(path: Path, size: int | None) -> ImageFolder:

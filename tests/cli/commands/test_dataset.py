@@ -1,5 +1,6 @@
 """Data sets of one's own, from `randteach dataset add` to a study's table."""
 
+import hashlib
 import subprocess
 import sys
 from pathlib import Path
@@ -109,3 +110,27 @@ def test_what_can_not_be_declared_is_named(tmp_path: Path, capsys: pytest.Captur
     with pytest.raises(DataError, match="holds no images"):
         added(capsys, str(tmp_path / "nothing"))
     assert "train=301" in added(capsys, str(folder), "--size", "8")
+
+
+def test_parts_are_declared_and_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Distilled on in FFCV's files or in memory, and probed on another set, repeated in three channels."""
+    folder, draws = tmp_path / "cifar5m", np.random.default_rng(0)
+    folder.mkdir()
+    for number in range(11):  # the last one is behind the second, not behind the first
+        x = draws.integers(0, 256, (30, 32, 32, 3), np.uint8)
+        np.savez(folder / f"part{number}.npz", X=x, Y=np.arange(30) % 10)
+    declaration = added(capsys, str(folder))
+    assert "shape=(3, 32, 32),\n    classes=10,\n    train=330,\n    test=0,\n" in declaration
+    assert declaration.index("part9.npz") < declaration.index("part10.npz")
+    for number in range(11):
+        digest = hashlib.sha256((folder / f"part{number}.npz").read_bytes()).hexdigest()
+        assert f"'part{number}.npz': '{digest}'" in declaration
+    table = run(tmp_path, declaration, "mnist5k")
+    assert set(table[table.measure == "knn"].status) == {"ok"}
+    with pytest.raises(AssertionError, match=r"probe.data=mylab.cifar5m: has no test images"):
+        run(tmp_path, declaration)
+    with pytest.raises(UserError, match="--size 8: is for folders of images"):
+        added(capsys, str(folder), "--size", "8")
+    (folder / "part3.npz").unlink()
+    with pytest.raises(DataError, match=r"part3\.npz: is missing"):
+        added(capsys, str(folder))
