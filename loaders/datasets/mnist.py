@@ -62,7 +62,7 @@ class Idx:
         paths = [folder / (file + ending) for folder in folders for ending in (".gz", "")]
         path = next((path for path in paths if path.exists()), None)
         if path is None:
-            self._download(root, folders)
+            self._download(file, root, folders)
             path = paths[0]
         try:
             content = path.read_bytes()
@@ -72,15 +72,15 @@ class Idx:
         self.check(path, file, content, unpacked)
         return parsed(unpacked)
 
-    def _download(self, root: Path, looked: list[Path]) -> None:
+    def _download(self, file: str, root: Path, looked: list[Path]) -> None:
         from torchvision import datasets
 
         try:
             getattr(datasets, self.kind)(str(root), download=True)
         except FAILURES as error:
             raise DataError(
-                f"data.name={self.name}: its files are not in {', '.join(map(str, looked))}, and can't be "
-                f"downloaded ({error}); {self.hint}put them there, or name their folder with data.root"
+                f"data.name={self.name}: {file}.gz is not in {', '.join(map(str, looked))}, and can't be "
+                f"downloaded ({error}); {self.hint}put it there, or name its folder with data.root"
             ) from None
 
 

@@ -186,7 +186,8 @@ def test_a_missing_set_says_where_it_was_looked_for(name: str, tmp_path: Path) -
         load(name, "test", tmp_path)
     message = str(caught.value)
     assert message.startswith(f"data.name={name}: ")
-    for part in (str(tmp_path), "data.root", OFFLINE):
+    file = CIFAR10.filename if name == "cifar10" else CIFAR100.filename
+    for part in (str(tmp_path), "data.root", OFFLINE, file if name in CIFAR else "t10k-images-idx3-ubyte.gz"):
         assert part in message
     assert ("apt-get install dataset-fashion-mnist" in message) == (name == "fashion_mnist")
 
