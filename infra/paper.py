@@ -2,8 +2,9 @@
 
 python infra/paper.py [--preset PRESET] [--out OUT] [SWEEP ...]
 
-Without names these are all files in sweeps/. What is made already costs seconds: a run that was stopped, or was
-one of some sweeps, goes on with what is missing. Without a preset it is `paper` where there is a GPU, else `mini`.
+Without names these are all files in sweeps/. What is made already costs seconds: after a stop, or some
+of the sweeps, the same command goes on with what is missing. Without a preset it is `paper` where there is
+a GPU, else `mini`.
 """
 
 import argparse

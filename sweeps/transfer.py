@@ -1,7 +1,8 @@
 """Do students of random teachers have features that serve on other data than they were distilled on?
 
 Students that start at their teacher, each probed on all data sets: a full matrix of sources and targets
-(paper, Tables 2 and 4, which have the source TinyImageNet).
+(paper, Tables 2 and 4, which have the source TinyImageNet). Probed images are normalised by the statistics of
+their own set, or by those of the distilled one, as the authors ran it.
 
     python sweeps/transfer.py --preset mini
     python sweeps/transfer.py                                 # the paper's setting, for GPUs
@@ -17,20 +18,28 @@ except ModuleNotFoundError as error:
     raise SystemExit(f"error: {error}; `source .venv/bin/activate` first, which `make setup` makes") from None
 
 SETS = ("fashion_mnist", "mnist5k")
+STATISTICS = ("own", "distilled")
 
-SMOKE = rt.presets.SMOKE | {"alpha": 1e-10, "data.name": SETS, "probe.data": SETS}
+SMOKE = rt.presets.SMOKE | {
+    "alpha": 1e-10,
+    "data.name": SETS,
+    "probe.data": SETS,
+    "probe.normalise": STATISTICS,
+}
 
 MINI = rt.presets.MINIATURE | {
     "seed": (0, 1, 2, 3, 4),
     "alpha": 1e-10,
     "data.name": SETS,
     "probe.data": SETS,
+    "probe.normalise": STATISTICS,
 }
 
 PAPER = rt.presets.PAPER | {
     "alpha": 1e-10,
-    "data.name": ("cifar10", "cifar100"),
-    "probe.data": ("cifar10", "cifar100"),
+    "data.name": ("tiny_imagenet", "stl10_unlabeled", "cifar10", "cifar100", "stl10"),
+    "probe.data": ("cifar10", "cifar100", "stl10", "tiny_imagenet"),
+    "probe.normalise": STATISTICS,
 }
 
 

@@ -100,6 +100,12 @@ class Probe:
     """How features are judged: linear, linear on standardised features, nearest neighbours."""
 
     data: str | None = setting(None, "labelled set (null: the distilled one, or data.like)")
+    normalise: str = setting(
+        "own",
+        "whose mean and standard deviation normalise the probed images: their set's (the paper), or the "
+        "distilled set's (as run); random inputs have none",
+        choices=("own", "distilled"),
+    )
     at: list[int] = setting(
         [0], "epochs of the student that are probed, its last one always", low=0, key=False
     )

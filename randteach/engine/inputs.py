@@ -1,6 +1,7 @@
 """Open what a stage takes: samples by this machine's reader, weights and masks from the store."""
 
 from collections.abc import Callable, Iterator, Set
+from copy import copy
 from functools import partial
 
 import numpy as np
@@ -63,7 +64,9 @@ class JobInputs(Inputs):
         data = open_samples(samples, split, self.context, self.device)
         return data, indices_of(data, samples)
 
-    def labelled(self, samples: Samples, test_count: int) -> tuple[Split, Split, dict[str, np.ndarray]]:
+    def labelled(
+        self, samples: Samples, test_count: int, normalised_by: Samples | None
+    ) -> tuple[Split, Split, dict[str, np.ndarray]]:
         """A labelled set's two splits, and which samples are "train", "val" and "test"."""
         train = open_samples(samples, "train", self.context, self.device)
         test = open_samples(samples, "test", self.context, self.device)
@@ -73,6 +76,9 @@ class JobInputs(Inputs):
             "val": held_out(train.labels, samples.holdout),
             "test": balanced(test.labels, test_count),
         }
+        if normalised_by:
+            source = open_samples(normalised_by, "train", self.context, self.device)
+            train, test = _with_statistics(train, source), _with_statistics(test, source)
         return train, test, indices
 
     def held(self, samples: Samples, split: str, count: int) -> Held:
@@ -143,6 +149,13 @@ class JobInputs(Inputs):
         artifact = Artifact(snapshot.kind, snapshot.key, snapshot.step)
         self.context.store.read(artifact, "config.json")
         return self.context.store.weights(artifact, name)
+
+
+def _with_statistics(data: Split, source: Split) -> Split:
+    """A split whose images are normalised as those of another one."""
+    changed = copy(data)
+    changed.mean, changed.std = source.mean, source.std
+    return changed
 
 
 def _named(part: str, tensors: Tensors) -> dict[str, torch.Tensor]:

@@ -9,7 +9,7 @@ from randteach import identity
 from randteach.identity.artifact import Artifact
 from randteach.jobs.job import Job
 from randteach.jobs.point import Point
-from randteach.jobs.resolve import distilled, probed, snapshots
+from randteach.jobs.resolve import distilled, normaliser, probed, snapshots
 from randteach.specs import (
     DistillSpec,
     Draw,
@@ -106,7 +106,14 @@ def probe_jobs(config: Point, reference: Reference, parent: Job | None = None) -
     """The probe of a draw, of raw pixels, or of a snapshot of the job `parent`, and measures beside it."""
     probe = probe_spec(config, reference)
     specs = [
-        MeasureSpec(reference, probe.samples, probe.test_count, measure.record, measure.revision)
+        MeasureSpec(
+            reference,
+            probe.samples,
+            probe.test_count,
+            measure.record,
+            measure.revision,
+            probe.normalised_by,
+        )
         for measure in MEASURES.values()
     ]
     labels: dict[str, Any] = {"role": "input"}
@@ -122,6 +129,8 @@ def probe_jobs(config: Point, reference: Reference, parent: Job | None = None) -
     if not isinstance(reference, Pixels):
         labels |= {"arch": config.net.arch, "width": config.net.width}
     labels["probed_on"] = config.probe.data
+    if probe.normalised_by:
+        labels["dataset"] = probe.normalised_by.name
     first = Job("probe", probe, {}, made_of(reference), (1,), labels)
     return [first, *(replace(first, kind="measure", spec=spec) for spec in specs)]
 
@@ -138,6 +147,7 @@ def probe_spec(config: Point, reference: Reference) -> ProbeSpec:
         weight_decay=config.probe.weight_decay,
         neighbours=config.probe.neighbours,
         seed=config.seeds.probe,
+        normalised_by=normaliser(config),
     )
 
 

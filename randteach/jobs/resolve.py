@@ -73,6 +73,14 @@ def probed(config: Point) -> Samples:
     )
 
 
+def normaliser(config: Point) -> Samples | None:
+    """The set whose statistics normalise a resolved point's probed images, if it is another one."""
+    data, known = config.data, DATASETS[config.data.name]
+    if config.probe.normalise == "own" or known.noise or config.probe.data == data.name:
+        return None
+    return Samples(data.name, known.checksum, data.channels, data.size, known.train)
+
+
 def _known(setting: str, name: str) -> DataSet:
     return DATASETS.find(name, setting)
 

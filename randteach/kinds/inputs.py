@@ -24,8 +24,13 @@ class Inputs(Protocol):
     def samples(self, samples: Samples, split: str = "train") -> tuple[Split, np.ndarray]:
         """The split that samples are taken from, and which of its samples they are."""
 
-    def labelled(self, samples: Samples, test_count: int) -> tuple[Split, Split, dict[str, np.ndarray]]:
-        """A labelled set's two splits, and which samples are "train", "val" and "test"."""
+    def labelled(
+        self, samples: Samples, test_count: int, normalised_by: Samples | None
+    ) -> tuple[Split, Split, dict[str, np.ndarray]]:
+        """A labelled set's two splits, and which samples are "train", "val" and "test".
+
+        `normalised_by` is the set whose mean and standard deviation they have, where not their own.
+        """
 
     def held(self, samples: Samples, split: str, count: int) -> Held:
         """So many samples of a split on the device; a worker keeps them for the next job."""

@@ -12,7 +12,7 @@ def _run(spec: MeasureSpec, inputs: Inputs, recorder: Recorder) -> None:
     from randteach.stages.measure import measure
 
     encoder = inputs.encoder(spec.reference, spec.samples.size)
-    train, test, indices = inputs.labelled(spec.samples, spec.test_count)
+    train, test, indices = inputs.labelled(spec.samples, spec.test_count, spec.normalised_by)
     inputs.ready()
     measure(spec, encoder, train, test, indices, inputs.device, recorder)
 

@@ -10,7 +10,7 @@ def _run(spec: ProbeSpec, inputs: Inputs, recorder: Recorder) -> None:
     from randteach.stages.probe import probe
 
     encoder = inputs.encoder(spec.reference, spec.samples.size)
-    train, test, indices = inputs.labelled(spec.samples, spec.test_count)
+    train, test, indices = inputs.labelled(spec.samples, spec.test_count, spec.normalised_by)
     inputs.ready()
     probe(spec, encoder, train, test, indices, inputs.device, recorder)
 

@@ -41,6 +41,7 @@ NAMES = {
     "head.bottleneck_dim": "bottleneck {}",
     "head.out_dim": "{} outputs",
     "data.train_size": "n = {}",
+    "probe.normalise": "{} statistics",
 }
 DOTS = (("teacher", TEACHER, "white"), ("student", INK, INK))
 Cells = Mapping[str, Any]
@@ -99,7 +100,7 @@ def _name(own: Cells) -> str:
     for name, value in named.items():
         if name in ("dataset", "probed_on"):
             parts.append(titled(value))
-        else:
+        elif value is not None:  # else it does not apply
             form = NAMES.get(name, name.rpartition(".")[2] + "={}")
             parts.append(form.format(label(value)))
     return ", ".join(parts)

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar
 
 from randteach.specs.origins import PROBED, From
-from randteach.specs.reference import Reads, Reference, Samples, calibration
+from randteach.specs.reference import Reads, Reference, Samples, calibration, probed
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,9 @@ class MeasureSpec:
     test_count: Annotated[int, From("probe.test_size")]
     measure: Any
     revision: int = field(default=1, metadata={"absent": 1})
+    normalised_by: Annotated[Samples | None, From(name="data.name")] = field(
+        default=None, metadata={"absent": None}
+    )
 
     @property
     def name(self) -> str:
@@ -47,4 +50,4 @@ class MeasureSpec:
     @property
     def reads(self) -> Reads:
         """The samples that the stage reads."""
-        return {(self.samples, "train"), (self.samples, "test")} | calibration(self.reference)
+        return probed(self.samples, self.normalised_by) | calibration(self.reference)

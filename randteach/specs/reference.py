@@ -103,3 +103,9 @@ def calibration(*references: Reference) -> Reads:
     """The samples that references need beside their weights."""
     draws = (r for r in references if isinstance(r, Draw))
     return {(draw.calibrated_on, "train") for draw in draws if draw.calibrated_on}
+
+
+def probed(samples: Samples, normalised_by: Samples | None) -> Reads:
+    """The samples that a probe reads: its set's, and those whose statistics normalise them."""
+    own = {(samples, "train"), (samples, "test")}
+    return own | ({(normalised_by, "train")} if normalised_by else set())

@@ -29,7 +29,8 @@ net.arch net.width net.norm head.hidden_dims head.bottleneck_dim head.out_dim he
 data.name data.size data.channels data.train_size data.like data.sigma data.augment data.root
 distill.epochs distill.steps distill.batch_size distill.drop_last distill.lr distill.beta1 distill.beta2
 distill.weight_decay distill.loss distill.teacher_temperature distill.student_temperature distill.teacher_norm
-probe.data probe.at probe.train_size probe.test_size probe.val_fraction probe.epochs probe.batch_size probe.lr
+probe.data probe.normalise probe.at probe.train_size probe.test_size probe.val_fraction
+probe.epochs probe.batch_size probe.lr
 probe.weight_decay probe.neighbours
 downstream rounds
 train.epochs train.batch_size train.lr train.momentum train.weight_decay train.milestones train.decay

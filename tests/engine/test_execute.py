@@ -301,7 +301,7 @@ def test_a_measure_is_taken_of_the_probes_samples(tmp_path: Path) -> None:
     seen: list[Any] = []
     context = replace(context, emit=seen.append)
     execute(measured, context)
-    train, test, indices = opened(probed, context).labelled(probed.spec.samples, 100)
+    train, test, indices = opened(probed, context).labelled(probed.spec.samples, 100, None)
     features = embedded(partial(torch.flatten, start_dim=1), train, test, indices, CPU)
     assert [len(labels) for labels in features.labels.values()] == [200, 50, 100]
     expected = logistic(Logistic(), features, list)
@@ -325,3 +325,27 @@ def test_a_measure_that_does_not_converge_has_a_status_and_no_number(tmp_path: P
     [row] = frame.to_dict("records")
     assert (row["measure"], row["status"], row["role"]) == ("logistic", "not converged", "input")
     assert math.isnan(row["value"])
+
+
+@pytest.mark.parametrize("loader", ["memory", pytest.param("ffcv", marks=needs_ffcv)])
+def test_probed_images_are_normalised_by_the_distilled_sets_statistics(tmp_path: Path, loader: str) -> None:
+    context = context_at(tmp_path, loader=loader)
+    means = {}
+    for how in ("own", "distilled"):
+        student, *probes = jobs("probe.data=fashion_mnist", f"probe.normalise={how}")
+        assert len({job.spec.normalised_by for job in probes}) == 1
+        teacher, raw = probes[1:]
+        assert teacher.labels.get("dataset") == raw.labels.get("dataset") == {"distilled": "mnist5k"}.get(how)
+        assert all((one, "train") in raw.spec.reads for one in [raw.spec.normalised_by] if one)
+        about = (raw.spec.samples, raw.spec.test_count, raw.spec.normalised_by)
+        train, test, _ = opened(raw, context).labelled(*about)
+        assert (train.mean, train.std) == (test.mean, test.std)
+        means[how] = (train.mean, train.std)
+    source = inputs.open_samples(student.spec.samples, "train", context)
+    target = inputs.open_samples(raw.spec.samples, "train", context)  # as it was before
+    assert means == {"own": (target.mean, target.std), "distilled": (source.mean, source.std)}
+
+
+def test_where_a_set_is_probed_on_itself_there_is_one_normalisation() -> None:
+    keys = [[job.key for job in jobs(f"probe.normalise={how}")] for how in ("own", "distilled")]
+    assert keys[0] == keys[1]

@@ -11,6 +11,7 @@ from randteach.jobs.study import Study
 
 ALL = [name for name in settings() if not name.startswith(effect.ALWAYS)]
 NOISE = ("data.sigma", "seeds.noise")  # no random inputs
+ONE_SET = ("probe.normalise",)  # distilled and probed on the same
 UNPROBED = ("probe.batch_size", "probe.epochs", "probe.lr", "probe.neighbours", "probe.weight_decay")
 UNPROBED += ("seeds.probe",)
 # What decides nothing with the preset mini: whole sections that a sweep has no jobs for, and single settings.
@@ -44,7 +45,7 @@ def test_what_a_sweep_has_no_jobs_for_decides_nothing(name: str) -> None:
         for one in ALL
         if one in USELESS[name] or one.startswith(tuple(n for n in USELESS[name] if n[-1] == "."))
     }
-    assert useless(name) == expected | set(NOISE)
+    assert useless(name) == expected | {*NOISE, *ONE_SET}
 
 
 @pytest.mark.parametrize(
@@ -57,6 +58,7 @@ def test_what_a_sweep_has_no_jobs_for_decides_nothing(name: str) -> None:
         ("downstream=[connect]", {"connect.children", "train.lr"}),
         ("data.name=gaussian", {"data.sigma", "seeds.noise"}),
         ("data.augment=flip_crop", {"seeds.augment"}),
+        ("probe.data=mnist5k", {"probe.normalise"}),
     ],
 )
 def test_what_another_setting_brings_in_decides(pair: str, decide: set[str]) -> None:
