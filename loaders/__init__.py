@@ -11,7 +11,7 @@ from loaders.datasets import DATASETS, find
 from loaders.datasets.files import verify
 from loaders.errors import DataError, LoaderError
 from loaders.memory import MemorySplit
-from loaders.noise import gaussian
+from loaders.noise import changed, drawn
 from loaders.prepared import DataCache, fetched
 from loaders.protocol import Batch, Reader, Split
 from loaders.source import Raw, Source, held, refuse_large
@@ -25,6 +25,7 @@ __all__ = [
     "Raw",
     "Reader",
     "Split",
+    "changed",
     "ffcv_available",
     "open_images",
     "open_split",
@@ -60,9 +61,9 @@ def open_split(
     has is taken from there, without raw data. Raises UserError for an unknown set, DataError where a set is
     missing, corrupt, or too large for the reader.
     """
-    if find(name).noise:
-        assert count is not None, "random inputs have as many samples as one asks for"
-        return gaussian(count, channels, size, sigma, seed, device)
+    if noise := find(name).noise:
+        assert count is not None and not noise.of_images, "random inputs: as many as one asks for"
+        return drawn(name, noise, count, channels, size, sigma, seed, device)
     return open_images(name, split, size, channels, loader, root, cache, device, data_cache)
 
 

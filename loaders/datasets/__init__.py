@@ -6,9 +6,9 @@ from loaders.catalogue import Catalogue
 from loaders.datasets.cifar import CIFAR10, CIFAR100
 from loaders.datasets.dataset import Chunk, DataSet
 from loaders.datasets.emnist import EMNIST
-from loaders.datasets.gaussian import GAUSSIAN
 from loaders.datasets.mnist import DIGITS, FASHION, KUZUSHIJI
 from loaders.datasets.mnist5k import MNIST5K
+from loaders.datasets.noise import NOISES
 from loaders.datasets.stl10 import STL10, STL10_UNLABELED
 from loaders.datasets.svhn import SVHN
 from loaders.datasets.tiny_imagenet import TINY_IMAGENET
@@ -29,7 +29,7 @@ DATASETS: Catalogue[DataSet] = Catalogue(
         STL10_UNLABELED,
         TINY_IMAGENET,
         MNIST5K,
-        GAUSSIAN,
+        *NOISES,
     ],
 )
 

@@ -8,6 +8,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 
 from loaders.errors import DataError
+from loaders.noise import Noise
 from loaders.order import Indices
 from loaders.resize import SQUARES, Images
 
@@ -53,16 +54,19 @@ class DataSet:
     train: int
     test: int
     checksum: str
-    read: Read | None  # None for random inputs, which are drawn
+    read: Read | None  # None for random inputs
     flips: bool
     mean: tuple[float, ...] = ()
     std: tuple[float, ...] = ()
     square: str = ""
     revision: int = 1
+    noise: Noise | None = None  # how random inputs are made
 
     @property
     def wrong(self) -> str:
         """Say why the declaration can't be right; empty if it can."""
+        if (self.read is None) != (self.noise is not None):
+            return "read=, noise=: takes one of them"
         if not self.noise and min(self.shape) < 1:
             return f"shape={self.shape}: takes channels, height and width"
         if self.shape[1] != self.shape[2] and self.square not in SQUARES:
@@ -72,11 +76,6 @@ class DataSet:
         if len(self.mean) != len(self.std) or len(self.mean) not in (0, self.shape[0]):
             return f"mean={self.mean}, std={self.std}: take a number a channel"
         return f"revision={self.revision}: takes a whole number from 1" if self.revision < 1 else ""
-
-    @property
-    def noise(self) -> bool:
-        """Whether its inputs are drawn at random."""
-        return self.read is None
 
     @property
     def labelled(self) -> bool:

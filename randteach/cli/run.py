@@ -12,7 +12,7 @@ from randteach.cli import closing
 from randteach.engine import local
 from randteach.engine.context import Context
 from randteach.engine.events import Ended, Event, FoundDamaged, Refused
-from randteach.engine.inputs import open_samples
+from randteach.engine.inputs import prepare_data, read
 from randteach.engine.progress import Progress
 from randteach.engine.queue import POSTPONED, Queue
 from randteach.engine.ray import tune, worker
@@ -24,7 +24,6 @@ from randteach.jobs import recorded
 from randteach.jobs.job import Job
 from randteach.jobs.study import Plan, Study
 from randteach.report import results, table
-from randteach.specs import Samples
 from randteach.store import plans, work
 from randteach.store.data_cache import DataCache
 from randteach.store.missing import missing as lacking
@@ -64,18 +63,6 @@ def run(sweep: Study, plan: Plan, missing: Sequence[Job], request: Request, cons
     context = Context(request.store, request.root, data, request.loader, study=plan.study, data_cache=shared)
     prepare_data(missing, context)  # before anything is written
     return Run(sweep, plan, request, console, context).run(missing)
-
-
-def prepare_data(missing: Sequence[Job], context: Context) -> None:
-    """Prepare every data set that the missing jobs read, before anything starts."""
-    for samples, split in _read(missing):
-        open_samples(samples, split, context)
-
-
-def _read(jobs: Sequence[Job]) -> set[tuple[Samples, str]]:
-    """The splits that jobs read from data sets."""
-    found = {item for job in jobs for item in job.spec.reads}
-    return {(samples, split) for samples, split in found if samples.sigma is None}
 
 
 class Run:
@@ -142,7 +129,7 @@ class Run:
         prepare_data(missing, context)
         if isinstance(context.data_cache, DataCache):
             with self.store.writing():
-                context.data_cache.publish(_read(missing), context.root)
+                context.data_cache.publish(read(missing), context.root)
         self.progress.expect(missing)
         self.session.show = self.progress.snapshot
         claims = work.Claims(self.store, token, Sessions(self.store))

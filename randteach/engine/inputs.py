@@ -1,13 +1,13 @@
 """Open what a stage takes: samples by this machine's reader, weights and masks from the store."""
 
-from collections.abc import Callable, Iterator, Set
+from collections.abc import Callable, Iterable, Iterator, Set
 from copy import copy
 from functools import partial
 
 import numpy as np
 import torch
 
-from loaders import Split, open_split
+from loaders import DATASETS, Split, changed, open_split
 from loaders.order import balanced, held_out
 from randteach import nets
 from randteach.engine.context import Context
@@ -18,6 +18,7 @@ from randteach.jobs.job import Job
 from randteach.kinds.inputs import Inputs
 from randteach.nets.pruning import Masks, unpack
 from randteach.specs import Draw, Network, Pixels, Reference, Samples, Snapshot
+from randteach.specs.reference import Reads
 from randteach.stages.embed import drawn_encoder, inputs, to_device
 from randteach.stages.evaluate import Inputs as Held
 from randteach.stages.recorder import State, Tensors
@@ -28,6 +29,12 @@ HELD = 4  # splits' samples that a worker keeps on its device between jobs
 
 def open_samples(samples: Samples, split: str, context: Context, device: torch.device = CPU) -> Split:
     """The split that samples are taken from, by this machine's reader."""
+    noise = DATASETS[samples.name].noise
+    if noise and samples.of:
+        data = open_samples(samples.of, split, context)
+        indices = indices_of(data, samples.of)
+        held_by = str(device) if context.loader == "device" else "cpu"
+        return changed(samples.name, noise, data, indices, samples.seed or 0, held_by)
     return open_split(
         samples.name,
         split,
@@ -37,16 +44,29 @@ def open_samples(samples: Samples, split: str, context: Context, device: torch.d
         root=context.root,
         cache=context.cache,
         device=str(device) if context.loader == "device" else "cpu",
-        count=samples.count if samples.sigma is not None else None,
+        count=samples.count if noise else None,
         sigma=1.0 if samples.sigma is None else samples.sigma,
         seed=samples.seed or 0,
         data_cache=context.data_cache,
     )
 
 
+def read(jobs: Iterable[Job]) -> Reads:
+    """The splits of images that jobs read."""
+    found = {item for job in jobs for item in job.spec.reads}
+    found |= {(samples.of, split) for samples, split in found if samples.of}
+    return {(samples, split) for samples, split in found if not DATASETS[samples.name].noise}
+
+
+def prepare_data(jobs: Iterable[Job], context: Context) -> None:
+    """Prepare every data set that jobs read, before anything starts."""
+    for samples, split in read(jobs):
+        open_samples(samples, split, context)
+
+
 def indices_of(data: Split, samples: Samples) -> np.ndarray:
     """Which of a split's samples are used: nested, and class-balanced where they have labels."""
-    if samples.sigma is not None:
+    if DATASETS[samples.name].noise:
         return np.arange(samples.count)
     labels = np.zeros(data.count, np.int64) if data.labels is None else data.labels
     return balanced(labels, samples.count, samples.holdout)

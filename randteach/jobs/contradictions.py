@@ -38,14 +38,15 @@ def check(axes: Axes) -> None:
 
 def _check_noise(axes: Axes) -> None:
     names = _values(axes, "data.name")
-    if all(name in DATASETS and not DATASETS[name].noise for name in names):
-        noise = next(name for name, item in DATASETS.items() if item.noise)
-        names_of_noise = ("data.sigma", "seeds.noise")
-        wrong = [(name, value) for name in names_of_noise for value in _typed(axes, name)]
-        wrong += [("data.like", value) for value in _typed(axes, "data.like") if value not in names]
-        for name, value in wrong:
-            hint = f"belongs to data.name={noise}, and here data.name={_shown(names)}; leave it out"
-            raise UserError(f"{name}={label(value)}: {hint}")
+    if not all(name in DATASETS for name in names):
+        return
+    noises = {name: item.noise for name, item in DATASETS.items() if item.noise}
+    scaled = [name for name, noise in noises.items() if not noise.of_images]
+    for name, owners in (("data.sigma", scaled), ("seeds.noise", noises), ("data.like", noises)):
+        for value in _typed(axes, name):
+            if not set(names) & {*owners, *([value] if name == "data.like" else [])}:
+                belongs = f"belongs to data.name={' or '.join(owners)}, and here data.name={_shown(names)}"
+                raise UserError(f"{name}={label(value)}: {belongs}; leave it out")
 
 
 def _check_norms(axes: Axes) -> None:

@@ -30,17 +30,32 @@ def resolve(config: Config, typed: frozenset[str] = frozenset()) -> Point:
 
 def distilled(config: Point) -> Samples:
     """The samples that a resolved point's student learns from."""
-    data, known = config.data, DATASETS[config.data.name]
-    shared = config.probe.data == data.name
+    noise = DATASETS[config.data.name].noise
+    if not noise:
+        return _images(config, config.data.name)
+    data = config.data
     return Samples(
         name=data.name,
-        checksum=known.checksum,
+        checksum=DATASETS[data.name].checksum,
         channels=data.channels,
         size=data.size,
         count=data.train_size,
-        holdout=held_out(config) if shared else 0,
-        sigma=data.sigma if known.noise else None,
-        seed=config.seeds.noise if known.noise else None,
+        sigma=None if noise.of_images else data.sigma,
+        seed=config.seeds.noise,
+        of=_images(config, data.like) if noise.of_images else None,
+    )
+
+
+def _images(config: Point, name: str) -> Samples:
+    """The images that a student learns from, or that its inputs are made from."""
+    data = config.data
+    return Samples(
+        name=name,
+        checksum=DATASETS[name].checksum,
+        channels=data.channels,
+        size=data.size,
+        count=data.train_size,
+        holdout=held_out(config) if config.probe.data == name else 0,
     )
 
 
@@ -132,14 +147,15 @@ def _probe_sizes(config: Config, typed: frozenset[str]) -> Config:
 
 
 def _train_size(config: Config, typed: frozenset[str]) -> Config:
-    data, known = config.data, DATASETS[config.data.name]
-    if known.noise:
-        count = data.train_size or DATASETS[str(data.like)].train
+    data, noise = config.data, DATASETS[config.data.name].noise
+    images = str(data.like) if noise else data.name
+    most = DATASETS[images].train
+    if noise and not noise.of_images:
+        count = data.train_size or most
     else:
-        most = known.train
-        if config.probe.data == data.name:
-            most -= holdout(data.name, config.probe.train_size or 0, config.probe.val_fraction)
-        count = _size("data.train_size", data.train_size, most, data.name, typed)
+        if config.probe.data == images:
+            most -= holdout(images, config.probe.train_size or 0, config.probe.val_fraction)
+        count = _size("data.train_size", data.train_size, most, images, typed)
     return replace(config, data=replace(data, train_size=count))
 
 

@@ -106,7 +106,7 @@ def show(results: Results) -> list[Grid]:
 def _draw(
     panel: Axes, lines: Mapping[str, Line], places: Mapping[Any, float], styles: Mapping[str, Any]
 ) -> None:
-    shared = len({line.teacher.draws for line in lines.values()}) == 1
+    shared = len({tuple(sorted(line.teacher.draws)) for line in lines.values()}) == 1
     for arm, line in lines.items():
         if not shared:
             band(

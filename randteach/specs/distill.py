@@ -26,6 +26,7 @@ class DistillSpec:
             count="data.train_size",
             sigma="data.sigma",
             seed="seeds.noise",
+            **{"of.name": "data.like"},
         ),
     ]
     augment: Annotated[str, From("data.augment")]

@@ -30,7 +30,10 @@ ONE_NOISE = "random inputs had no seed: all seeds learnt from one draw of them"
 
 @dataclass(frozen=True)
 class Samples:
-    """Inputs of one data set, as the network sees them: uint8 (channels, size, size), or seeded noise."""
+    """Inputs of one data set, as the network sees them: uint8 (channels, size, size), or seeded noise.
+
+    `of` are the images that random inputs are made from.
+    """
 
     name: str
     checksum: str
@@ -40,6 +43,7 @@ class Samples:
     holdout: int = 0
     sigma: float | None = None
     seed: int | None = field(default=None, metadata={"absent": None, "why": ONE_NOISE})
+    of: "Samples | None" = field(default=None, metadata={"absent": None})
     revision: int = declared()
 
     def __post_init__(self) -> None:

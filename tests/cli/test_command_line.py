@@ -165,8 +165,10 @@ MISTAKES = [
     ("tickets.alphas=[0]", "tickets.alphas=0: no student has this alpha", "alpha=1e-10,0.3,0.6,0.8,1"),
     ("alpha=0,1 connect.alphas=[1,0.5]", "connect.alphas=0.5: no student has this alpha", "alpha=0,1"),
     ("train.epochs=4,8 train.milestones=[4,9]", "train.milestones=9: lies beyond train.epochs=8"),
-    ("data.sigma=2", "data.sigma=2: belongs to data.name=gaussian, and here data.name=fashion_mnist"),
-    ("seeds.noise=1", "seeds.noise=1: belongs to data.name=gaussian, and here data.name=fashion_mnist"),
+    ("data.sigma=2", "data.sigma=2: belongs to data.name=gaussian or pink or patches, and here data.name="),
+    ("data.name=phase data.sigma=2", "data.sigma=2: belongs to", "and here data.name=phase; leave it out"),
+    ("data.name=phase data.train_size=60001", "data.train_size=60001: fashion_mnist has 60000 such samples"),
+    ("seeds.noise=1", "seeds.noise=1: belongs to data.name=gaussian or", "and here data.name=fashion_mnist"),
     ("data.name=mnist,mnist5k data.sigma=1", "data.sigma=1: belongs to data.name=gaussian", "mnist,mnist5k"),
     ("data.like=cifar10", "data.like=cifar10: belongs to data.name=gaussian"),
     (

@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch import nn
 
-from loaders import ffcv_available
+from loaders import DATASETS, changed, ffcv_available
 from loaders.order import balanced, held_out
 from randteach import identity
 from randteach.config.overrides import parse
@@ -349,3 +349,20 @@ def test_probed_images_are_normalised_by_the_distilled_sets_statistics(tmp_path:
 def test_where_a_set_is_probed_on_itself_there_is_one_normalisation() -> None:
     keys = [[job.key for job in jobs(f"probe.normalise={how}")] for how in ("own", "distilled")]
     assert keys[0] == keys[1]
+
+
+@pytest.mark.parametrize("name", ["shuffled_all", "phase"])
+@pytest.mark.parametrize("loader", ["memory", pytest.param("ffcv", marks=needs_ffcv)])
+def test_a_student_learns_from_inputs_made_of_images(tmp_path: Path, loader: str, name: str) -> None:
+    """By whatever reader, from the images that a student of the set itself would learn from."""
+    context = context_at(tmp_path, loader=loader)
+    student = jobs(f"data.name={name}", "data.like=mnist5k")[0]
+    images = jobs()[0].spec.samples
+    assert student.spec.samples.of == images
+    assert inputs.read([student]) == {(images, "train")}
+    data, indices = opened(student, context).samples(student.spec.samples)
+    plain = inputs.open_samples(images, "train", context_at(tmp_path))
+    expected = changed(name, DATASETS[name].noise, plain, inputs.indices_of(plain, images), 0)
+    assert indices.tolist() == list(range(300)) and torch.equal(data.images, expected.images)
+    execute(student, context)
+    assert context.store.has(student.artifacts[-1])

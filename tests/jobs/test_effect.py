@@ -57,6 +57,7 @@ def test_what_a_sweep_has_no_jobs_for_decides_nothing(name: str) -> None:
         ),
         ("downstream=[connect]", {"connect.children", "train.lr"}),
         ("data.name=gaussian", {"data.sigma", "seeds.noise"}),
+        ("data.name=shuffled_each", {"seeds.noise"}),
         ("data.augment=flip_crop", {"seeds.augment"}),
         ("probe.data=mnist5k", {"probe.normalise"}),
     ],

@@ -26,7 +26,8 @@ BASE = (
 SWEPT = {
     "seed": "0,1", "seeds.teacher": "0,1", "seeds.student": "0,1", "seeds.order": "null,5",
     "seeds.augment": "0,1", "seeds.train": "0,1", "seeds.probe": "0,1", "data.augment": "none,flip_crop",
-    "data.train_size": "500,1000", "data.name": "mnist5k,fashion_mnist,gaussian", "data.sigma": "1,2",
+    "data.train_size": "500,1000", "data.name": "mnist5k,fashion_mnist,gaussian,phase",
+    "data.sigma": "1,2",
     "probe.normalise": "own,distilled", "probe.data": "mnist5k,mnist",
     "probe.train_size": "1000,2000", "probe.val_fraction": "0,0.1",
     "probe.lr": "1e-7,5e-7", "data.size": "16,32", "data.channels": "1,3", "net.width": "4,8",

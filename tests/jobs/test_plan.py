@@ -1,5 +1,6 @@
 """Plans: which jobs the points of a study come to, in which order, and which of them a store lacks."""
 
+import dataclasses
 import importlib
 import json
 import os
@@ -232,6 +233,22 @@ def test_sizes_of_a_preset_are_ceilings_and_typed_ones_exact() -> None:
             point("data.name=mnist5k", name)
     noise = point("data.name=gaussian", "data.train_size=150000")  # there is always more of it
     assert distilled(noise) == Samples("gaussian", "v1", 1, 16, 150_000, 0, 1.0, seed=0)
+
+
+def test_inputs_made_from_images_know_these() -> None:
+    """The images are those that a student of the set itself would learn from, which decide the key."""
+    for name in ("shuffled_all", "phase"):
+        made = point(f"data.name={name}", "data.like=mnist5k", "data.train_size=500", "seeds.noise=3")
+        own = distilled(point("data.name=mnist5k", "data.train_size=500"))
+        assert distilled(made) == Samples(name, "v1", 1, 16, 500, 0, None, seed=3, of=own)
+        assert made.probe.data == "mnist5k"
+    held = point("data.name=phase", "data.like=mnist5k", "probe.val_fraction=0.1")
+    assert (distilled(held).of, distilled(held).count) == (distilled(replace_name(held)), 3600)
+
+
+def replace_name(held: Config) -> Config:
+    """The same point with the images themselves."""
+    return dataclasses.replace(held, data=dataclasses.replace(held.data, name=held.data.like))
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ def read(split: str, root: Path) -> Iterator[Chunk]:
         yield images[at : at + 4], np.arange(6)[at : at + 4] % 2
 
 
+NOISES = ["gaussian", "pink", "patches", "shuffled_all", "shuffled_each", "phase"]
 OWN = DataSet("squares", "Squares", "drawn", "-", (1, 4, 4), 2, 6, 6, "sha256:0", read, flips=True)
 
 
@@ -43,7 +44,7 @@ def test_random_inputs_have_no_files(tmp_path: Path) -> None:
 
 def test_all_sets_are_named_once() -> None:
     names = "fashion_mnist mnist kmnist emnist svhn cifar10 cifar100 stl10 stl10_unlabeled tiny_imagenet"
-    assert list(DATASETS) == [*names.split(), "mnist5k", "gaussian"]
-    assert [name for name, item in DATASETS.items() if item.noise] == ["gaussian"]
+    assert list(DATASETS) == [*names.split(), "mnist5k", *NOISES]
+    assert [name for name, item in DATASETS.items() if item.noise] == NOISES
     unlabelled = [name for name, item in DATASETS.items() if not item.labelled]
-    assert unlabelled == ["stl10_unlabeled", "gaussian"]
+    assert unlabelled == ["stl10_unlabeled", *NOISES]
