@@ -21,12 +21,12 @@ SMOKE = rt.presets.SMOKE | {"alpha": (1e-10, 1.0), "probe.at": [0]}
 
 MINI = rt.presets.MINIATURE | {
     "seed": (0, 1),
-    "alpha": (1e-10, 0.3, 0.6, 0.8, 1.0),
+    "alpha": rt.presets.FEW_ALPHAS,
     "probe.at": [0, 1, 2, 5, 10],
 }
 
 PAPER = rt.presets.PAPER | {
-    "alpha": (1e-10, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0),
+    "alpha": rt.presets.ALPHAS,
     "probe.at": [0, 1, 2, 5, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100],
 }
 

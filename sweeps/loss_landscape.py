@@ -1,7 +1,7 @@
 """What does the loss look like around a random teacher and the students that started near to it and far?
 
 The plane through the teacher (T), the student that started at it (S1) and one that started at a fresh draw
-(S2): distillation loss, probes and norm of each point: paper, Figures 5 and 13 to 16. With one student it
+(S2): distillation loss, probes and norm of each point: paper, Figures 5, 13 and 14. With one student it
 is the line from the teacher to it.
 
     python sweeps/loss_landscape.py --preset mini             # Fashion-MNIST, minutes on two CPU cores

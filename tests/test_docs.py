@@ -25,6 +25,9 @@ STARTS = re.findall(r"^\$S (.+?)\s+#", STUDIES, re.MULTILINE)
 PAGES = sorted(path.stem for path in Path("sweeps").glob("*.py") if path.stem != "init_distance")
 
 
+NOT_RUN = "has not been run yet"  # on the page of a sweep of which no miniature was made
+
+
 def _page(name: str) -> str:
     return Path(f"docs/{name}.md").read_text()
 
@@ -84,12 +87,15 @@ def test_each_sweep_has_a_page_with_its_question_and_its_figure() -> None:
     for page in PAGES:
         text = _page(page)
         question = importlib.import_module(f"sweeps.{page}").STUDY.question
-        assert question in " ".join(text.split()) and f"({page}.png)" in text
-        assert f"docs/{page}.md" in README and Path(f"docs/{page}.png").exists()
-    assert len(SWEEPS) == 4 + 3 + 5 + 3 + 2 + 2 + 3
+        assert question in " ".join(text.split()) and f"docs/{page}.md" in README
+        drawn = f"({page}.png)" in text
+        assert drawn == Path(f"docs/{page}.png").exists() == (NOT_RUN not in text)
+    assert len(SWEEPS) == 4 + 3 + 5 + 3 + 2 + 2 + 3 + 2 + 4
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if "<!-- tables" in _page(page)])
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if "<!-- tables" in _page(page) and NOT_RUN not in _page(page)]
+)
 def test_numbers_that_a_page_tells_stand_in_its_tables(page: str) -> None:
     """`infra/pages.py` writes the tables; a sentence can't keep a number that they no longer have."""
     _, _, rest = _page(page).partition("<!-- tables of the study -->\n```\n")

@@ -63,8 +63,24 @@ class Plane:
     alphas: list[float] = setting(
         [1e-10, 1.0], "the students, by alpha: two, or one for a line", low=0, high=1
     )
+    of: str = setting(
+        "outputs",
+        "what is weighted and compared: encoder and head by their outputs, or the encoder by its embedding",
+        choices=("outputs", "embedding"),
+        absent="outputs",
+    )
     resolution: int = setting(25, "points a side", low=2, key=False)
-    margin: float = setting(0.5, "room around the networks, as a share of their box", low=0.0)
+    around: str = setting(
+        "networks",
+        "what the grid lies around: all networks, or the teacher",
+        choices=("networks", "teacher"),
+        absent="networks",
+    )
+    margin: float = setting(
+        0.5,
+        "room around the networks, as a share of their box; around the teacher, of its way to student one",
+        low=0.0,
+    )
     coordinates: str = setting(
         "oblique", "axes: along the students, or orthonormal", choices=("oblique", "orthonormal")
     )

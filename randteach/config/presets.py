@@ -57,6 +57,10 @@ PAPER: dict[str, Value | tuple[Value | tuple[Value, ...], ...]] = {
     "distill.epochs": 100,
 }
 
+# Init distances from nearly 0, as the paper's authors ran it, to 1.
+FEW_ALPHAS = (1e-10, 0.3, 0.6, 0.8, 1.0)
+ALPHAS = (1e-10, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+
 
 def texts(preset: Preset) -> dict[str, str]:
     """A preset as it would be typed; texts stay as they are.

@@ -5,7 +5,7 @@ from typing import Any
 
 from randteach.kinds.inputs import Inputs
 from randteach.kinds.kind import Kind, Number
-from randteach.kinds.opening import both, with_head
+from randteach.kinds.opening import both, with_head, without_head
 from randteach.kinds.probe import PROBE
 from randteach.specs import Draw, PlaneSpec
 from randteach.stages.recorder import Recorder
@@ -16,7 +16,12 @@ def _run(spec: PlaneSpec, inputs: Inputs, recorder: Recorder) -> None:
     from randteach.stages.teacher import frozen
 
     samples, size = spec.probe.samples, spec.probe.samples.size
-    corners = [with_head(corner, spec.head, size, inputs) for corner in spec.corners]
+    corners = [
+        without_head(corner, size, inputs)
+        if spec.compared == "embedding"
+        else with_head(corner, spec.head, size, inputs)
+        for corner in spec.corners
+    ]
     train, test = both(samples, spec.probe.test_count, inputs)
     calibrated = inputs.calibration(spec.teacher)
     drawn = isinstance(spec.teacher, Draw)

@@ -33,6 +33,11 @@ INIT_DISTANCE = _report(
     "init_distance",
     "Test accuracy against init distance, at the last epoch and along training.",
 )
+OPTIMISATION = _report(
+    "optimisation",
+    "optimisation",
+    "KL from the teacher and distance from the start along training, and at its end against init distance.",
+)
 PLANE = _report(
     "plane", "landscape", "Loss and features on the plane through the teacher and two of its students."
 )
@@ -42,7 +47,7 @@ RESTART = _report(
 TICKETS = _report(
     "tickets", "tickets", "Test accuracy against the share of weights kept, tickets and controls."
 )
-REPORTS = {one.name: one for one in (ARMS, CONNECT, INIT_DISTANCE, PLANE, RESTART, TICKETS)}
+REPORTS = {one.name: one for one in (ARMS, CONNECT, INIT_DISTANCE, OPTIMISATION, PLANE, RESTART, TICKETS)}
 
 
 def along(setting: str) -> Report:

@@ -1,7 +1,7 @@
-"""Loss planes: contours over the plane through three networks, or curves along a line (Figure 5)."""
+"""Planes through three networks as contours, lines through two as curves (paper, Figures 5, 13 to 16)."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from matplotlib.colors import LogNorm
 from randteach.config.labels import label
 from randteach.report.grid import Grid
 from randteach.report.results import Results
-from randteach.report.rows import NETWORK, Row, panels, repeats, settings, several, where, within
+from randteach.report.rows import NETWORK, Row, order, panels, repeats, settings, several, where, within
 from randteach.report.statistics import lost
 from randteach.report.style import INK, networks, page, save
 from randteach.report.summary import number
@@ -25,6 +25,11 @@ TITLES = {
     ("linear_std", "test"): "linear probe, standardised (%)",
     ("knn", "test"): "kNN probe (%)",
     ("norm", None): "norm of the weights",
+}
+OF_EMBEDDINGS = {
+    ("kl", "train"): "KL of embeddings, train (nats)",
+    ("kl", "test"): "KL of embeddings, test (nats)",
+    ("norm", None): "norm of the encoder",
 }
 CORNERS = "corners"
 LEVELS = 12
@@ -82,7 +87,13 @@ def contents(results: Results) -> list[Plane]:
             title = networks(list(shown), list(shown.values()))
             title += "".join(f"; {count} jobs of points {note}" for note, count in missing.items())
             found.append(Plane(shown, title, rows, missing))
-    return found
+    return sorted(found, key=lambda plane: order(tuple(plane.cells.values())))
+
+
+def titles(results: Results) -> dict[tuple[str, str | None], str]:
+    """Of the panels, by measure and split; where both kinds of planes are swept, a plane's own says which."""
+    alone = list(results.settings.get("plane.of", ())) == ["embedding"]
+    return TITLES | OF_EMBEDDINGS if alone else TITLES
 
 
 def draw(results: Results, folder: Path, name: str = "figure") -> None:
@@ -95,7 +106,7 @@ def draw(results: Results, folder: Path, name: str = "figure") -> None:
         for part, plane in zip(parts[:, 0], found, strict=True):
             part.suptitle(plane.title, fontsize=10, fontweight="bold")
             row: Any = part.subplots(1, len(TITLES), squeeze=False)[0]
-            for panel, ((measure, split), title) in zip(row, TITLES.items(), strict=True):
+            for panel, ((measure, split), title) in zip(row, titles(results).items(), strict=True):
                 panel.set_title(title, fontsize=9)
                 (_curve if plane.flat else _map)(panel, plane, measure, split)
             if not plane.flat:
@@ -103,9 +114,16 @@ def draw(results: Results, folder: Path, name: str = "figure") -> None:
         save(figure, folder, name)
 
 
-def _mark(panel: Axes, corners: Iterable[tuple[float, float]], color: str) -> None:
-    """The networks by their names, each at its (x, y)."""
+def _mark(
+    panel: Axes,
+    corners: Iterable[tuple[float, float]],
+    color: str,
+    shown: Callable[[float, float], bool] = lambda x, y: True,
+) -> None:
+    """The networks by their names, each at its (x, y), those that are to be shown."""
     for name, place in zip(("T", "S1", "S2"), corners, strict=False):
+        if not shown(*place):
+            continue
         panel.plot(*place, "o", color="white", markeredgecolor=INK, markersize=6)
         style: dict[str, Any] = {"xytext": (5, 5), "textcoords": "offset points", "weight": "bold"}
         panel.annotate(name, place, color=color, **style)
@@ -118,7 +136,13 @@ def _map(panel: Axes, plane: Plane, measure: str, split: str | None) -> None:
     if min(grid.shape) > 1 and np.nanmin(grid) < np.nanmax(grid):
         _contours(panel, xs, ys, grid, measure)
     panel.set_xlabel("from T towards S1")
-    _mark(panel, plane.corners(measure, split), "white")
+    _mark(panel, plane.corners(measure, split), "white", lambda x, y: _near(x, xs) and _near(y, ys))
+
+
+def _near(at: float, axis: np.ndarray) -> bool:
+    """Whether a place lies within a grid's values on an axis, or no more than a step outside."""
+    step = np.diff(axis).max(initial=0.0)
+    return not step or bool(axis[0] - step <= at <= axis[-1] + step)
 
 
 def _contours(panel: Axes, xs: np.ndarray, ys: np.ndarray, grid: np.ndarray, measure: str) -> None:
@@ -132,7 +156,7 @@ def _contours(panel: Axes, xs: np.ndarray, ys: np.ndarray, grid: np.ndarray, mea
     bar = panel.figure.colorbar(filled, ax=panel, shrink=0.8)
     if measure == "kl":
         ticks = [float(value) for value in np.logspace(low, high, 4)]
-        bar.set_ticks(ticks, labels=[f"{value:.2g}" for value in ticks])
+        bar.set_ticks(ticks, labels=[f"{value:.3g}" for value in ticks])
 
 
 def _curve(panel: Axes, plane: Plane, measure: str, split: str | None) -> None:
@@ -151,7 +175,7 @@ def show(results: Results) -> list[Grid]:
     if not found:
         return []
     extra = several([plane.cells for plane in found], found[0].cells)
-    heads = [*extra, "point", *TITLES.values()]
+    heads = [*extra, "point", *titles(results).values()]
     shown = Grid("The networks of the plane, and its best points", heads, len(extra) + 1, BEST)
     for plane in found:
         cells = [label(plane.cells.get(name)) for name in extra]

@@ -1,6 +1,6 @@
 """Planes through networks: what decides the losses at their points."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from randteach import nets
@@ -16,6 +16,7 @@ class PlaneSpec:
 
     `row` and `columns` are places in the plane's box, from 0 to 1; without a row the points are the
     networks themselves. `probe` is the probe of each point, which takes the place of its reference.
+    Where embeddings are `compared`, not outputs, the plane is of encoders, and the head decides nothing.
     """
 
     corners: tuple[Network, ...]
@@ -35,6 +36,8 @@ class PlaneSpec:
     norm: Annotated[str, From("plane.norm")]
     row: float | None
     columns: tuple[float, ...]
+    compared: Annotated[str, From("plane.of")] = field(default="outputs", metadata={"absent": "outputs"})
+    around: Annotated[str, From("plane.around")] = field(default="networks", metadata={"absent": "networks"})
     statistics: str = corrected("float32", REESTIMATED)
 
     def __post_init__(self) -> None:

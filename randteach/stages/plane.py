@@ -31,16 +31,20 @@ def plane(
 ) -> None:
     """At each point: KL(teacher || point) in nats on both splits, its probes, and its weights' L2 norm.
 
-    `corners` hold `encoder.` and `head.`. Raises ValueError where three of them lie on one line.
+    KL is that of the outputs by their temperatures, or of the embeddings, softmax being taken of either.
+    `corners` hold `encoder.`, and `head.` where outputs are compared. Raises ValueError where three of them
+    lie on one line.
     """
     net, size = spec.corners[0].net, spec.probe.samples.size
     encoder = nets.build(net, spec.corners[0].channels, size)
-    head = nets.Head(spec.head, nets.embedding_dim(net, size))
-    model = to_device(nn.ModuleDict({"encoder": encoder, "head": head}), device).requires_grad_(False)
+    head = nets.Head(spec.head, nets.embedding_dim(net, size)) if spec.compared == "outputs" else None
+    parts = {"encoder": encoder} | ({"head": head} if head else {})
+    model = to_device(nn.ModuleDict(parts), device).requires_grad_(False)
     blend = nets.Blend(model, corners)
     shape = geometry(blend.parameters_KP, spec.coordinates)
     splits = {"train": train, "test": test}
-    told = {name: [teacher.features(x_BCHW) for x_BCHW in samples] for name, samples in splits.items()}
+    answer = teacher.features if head else teacher.encoder
+    told = {name: [answer(x_BCHW) for x_BCHW in samples] for name, samples in splits.items()}
     rows: list[Row] = []
     for x, y in places(spec, shape):
         record.pause()
@@ -60,7 +64,7 @@ def plane(
 def _point(
     spec: PlaneSpec,
     encoder: nn.Module,
-    head: nets.Head,
+    head: nets.Head | None,
     teacher: Frozen,
     told: dict[str, list[torch.Tensor]],
     splits: dict[str, Inputs],
@@ -68,14 +72,15 @@ def _point(
 ) -> list[Row]:
     """Rows of "train" and "test", whose embeddings are made once for KL and probes."""
     features, kl = {}, {}
-    prototypes = head.prototypes()
+    prototypes_KF = head.prototypes() if head else None
     for split, samples in splits.items():
         parts, total = [], torch.zeros((), dtype=torch.float64, device=samples.device)
-        for x_BCHW, told_BF in zip(samples, told[split], strict=True):
-            parts.append(encoder(x_BCHW))
-            ours_BK = head.logits(head.features(parts[-1]), prototypes) / spec.student_temperature
-            theirs_BK = teacher.head.logits(told_BF, teacher.prototypes_KF) / spec.teacher_temperature
-            total += divergence(ours_BK, theirs_BK)
+        for x_BCHW, theirs in zip(samples, told[split], strict=True):
+            parts.append(ours := encoder(x_BCHW))
+            if head:
+                ours = head.logits(head.features(ours), prototypes_KF) / spec.student_temperature
+                theirs = teacher.head.logits(theirs, teacher.prototypes_KF) / spec.teacher_temperature
+            total += divergence(ours, theirs)
         features[split], kl[split] = torch.cat(parts), float(total) / len(samples)
     probed: Row = {"split": "test", "linear": math.nan, "linear_std": math.nan, "knn": math.nan}
     if all(bool(own.isfinite().all()) for own in features.values()):
@@ -102,8 +107,11 @@ class Geometry:
             a, b = x, y
         return (1 - a - b, a, b)[: len(self.corners)]
 
-    def box(self, margin: float) -> tuple[tuple[float, float], ...]:
-        """(lowest, highest) of each coordinate: the networks with room around them."""
+    def box(self, margin: float, around: str = "networks") -> tuple[tuple[float, float], ...]:
+        """(lowest, highest) of each coordinate: the networks, or the teacher, with room around them."""
+        if around == "teacher":
+            reach = margin * self.corners[1][0]
+            return (-reach, reach), (-reach, reach)
         axes = list(zip(*self.corners, strict=True))
         sides = [(min(axis), max(axis)) for axis in axes]
         return tuple((low - margin * (high - low), high + margin * (high - low)) for low, high in sides)
@@ -135,7 +143,7 @@ def places(spec: PlaneSpec, shape: Geometry) -> list[tuple[float, float]]:
     """Coordinates of the points that a job evaluates: some of a row, or the networks themselves."""
     if spec.row is None:
         return list(shape.corners)
-    (left, right), *rest = shape.box(spec.margin)
+    (left, right), *rest = shape.box(spec.margin, spec.around)
     low, high = rest[0] if len(shape.corners) == 3 else (0.0, 0.0)
     y = low + (high - low) * spec.row
     return [(left + (right - left) * column, y) for column in spec.columns]

@@ -37,7 +37,8 @@ train.epochs train.batch_size train.lr train.momentum train.weight_decay train.m
 train.augment train.padding
 tickets.fraction tickets.scope tickets.rewind tickets.momentum tickets.controls tickets.at tickets.alphas
 connect.children connect.points connect.train_size connect.test_size connect.at connect.alphas
-plane.alphas plane.resolution plane.margin plane.coordinates plane.norm plane.train_size plane.test_size
+plane.alphas plane.of plane.resolution plane.around plane.margin plane.coordinates plane.norm
+plane.train_size plane.test_size
 loader checkpoint_every
 resources.distill.cpus resources.distill.gpus resources.probe.cpus resources.probe.gpus
 resources.train.cpus resources.train.gpus resources.connect.cpus resources.connect.gpus

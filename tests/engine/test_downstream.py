@@ -35,7 +35,7 @@ from randteach.store.lookup import Lookup, made
 from randteach.store.store import Store
 from tests.studies import SMALL
 
-SWEEPS = ("lottery_tickets", "mode_connectivity", "loss_landscape", "restart")
+SWEEPS = ("lottery_tickets", "mode_connectivity", "loss_landscape", "embedding_plane", "restart")
 TINY = [
     *SMALL,
     "data.name=mnist5k",

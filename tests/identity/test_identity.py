@@ -88,7 +88,13 @@ PINNED_TRIALS = {
     ),
 }
 # Among these points every setting of a key decides something.
-BASES = (("probe.data=mnist5k",), (), ("data.name=gaussian",), ("data.augment=flip_crop",), ("data.size=32",))
+BASES = (
+    ("probe.data=mnist5k",),
+    (),
+    ("data.name=gaussian",),
+    ("data.augment=flip_crop",),
+    ("data.size=32", "plane.coordinates=orthonormal"),
+)
 Name = tuple[str, str, int | None, str]
 
 

@@ -36,6 +36,7 @@ SWEPT = {
     "head.hidden_dims": "[8],[9]", "train.augment": "none,flip_crop", "train.lr": "0.1,0.2",
     "tickets.fraction": "0.2,0.3", "tickets.scope": "weights,all", "tickets.momentum": "zero,restored",
     "connect.points": "3,4", "connect.test_size": "null,50", "plane.norm": "reestimated,batch",
+    "plane.of": "outputs,embedding",
     "plane.alphas": "[1e-10,1],[0.3,1],[0.3]", "variance_preserving": "true,false", "alpha": "1e-10,0.3",
 }  # fmt: skip
 FIXED = (
@@ -142,6 +143,7 @@ NAMED = [
     ("init_distance", ["seed=0,1", "seeds.teacher=7,8"]),
     ("init_distance", ["data.name=mnist5k,gaussian", "distill.teacher_norm=identity,calibrated"]),
     ("loss_landscape", ["plane.alphas=[1e-10,1],[0.3,1]", "plane.norm=reestimated,batch"]),
+    ("loss_landscape", ["plane.of=outputs,embedding", "plane.margin=0.5,1"]),
 ]
 
 

@@ -83,6 +83,16 @@ def test_the_mini_study(mini: Plan) -> None:
     assert [job.labels["seed"] for job in teachers] == [0, 1]
 
 
+@pytest.mark.parametrize("preset", ["smoke", "mini", "paper"])
+def test_distance_over_time_looks_at_the_main_studys_students(preset: str) -> None:
+    """All that the main study makes of its students' ends is there; the miniature has further teachers."""
+    other = importlib.import_module("sweeps.distance_over_time").STUDY
+    ours = study.expand(other, overrides.parse(other.presets[preset], []))
+    theirs = study.expand(STUDY, overrides.parse(STUDY.presets[preset], ["probe.at=[]"]))
+    made = [{artifact for job in one.jobs for artifact in job.artifacts} for one in (ours, theirs)]
+    assert made[0] > made[1] if preset == "mini" else made[0] == made[1]
+
+
 @pytest.mark.parametrize("name", ["init_distance", "restart"])
 def test_a_measure_stands_beside_each_probe(name: str) -> None:
     sweep = importlib.import_module(f"sweeps.{name}").STUDY

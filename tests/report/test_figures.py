@@ -185,6 +185,39 @@ def test_landscape(number: int, drawn: Draw) -> None:
                 assert [text.xy for text in panel.texts] == [(0, 0), (1, 0), (0, 1)]
 
 
+@pytest.mark.parametrize(
+    ("of", "title"),
+    [
+        (["embedding"], "KL of embeddings, test (nats)"),
+        (["outputs"], "KL from the teacher, test (nats)"),
+        (["outputs", "embedding"], "KL from the teacher, test (nats)"),
+    ],
+)
+def test_a_grid_around_the_teacher(
+    of: list[str], title: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Its axes end where it does: S2 is far outside, S1 a step."""
+    base: Row = {
+        "probed_on": "fashion_mnist",
+        "dataset": "fashion_mnist",
+        **tables.NET,
+        "draw": "d0",
+        "seed": 0,
+    }
+    base |= {"at": 10.0, "bn": "reestimated"}
+    places = [("0", x, y) for x in (-2.0, 0.0, 2.0) for y in (-2.0, 0.0, 2.0)]
+    places += [("corners", 0.0, 0.0), ("corners", 4.0, 0.0), ("corners", 0.0, 30.0)]
+    rows = [
+        tables.number("plane", "student", "kl", 1 + x * x + y * y, place=place, x=x, y=y, **base)
+        for place, x, y in places
+    ]
+    drawn: list[Figure] = []
+    monkeypatch.setattr(plane, "save", lambda figure, folder, name: drawn.append(figure))
+    plane.draw(Results(tables.frame(rows), {"plane.of": of}, {}), tmp_path)
+    (panel,) = (panel for panel in drawn[0].axes if panel.get_title() == title)
+    assert [text.get_text() for text in panel.texts] == ["T", "S1"] and panel.get_ylim() == (-2, 2)
+
+
 def test_ends_of_bars_by_hand(drawn: Draw) -> None:
     """Of two teachers the range, beside a diverged student of a third draw at another alpha."""
     rows = [teacher(0, 40.0), teacher(1, 50.0), student(0, 60.0), student(1, 66.0)]

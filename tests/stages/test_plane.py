@@ -1,6 +1,10 @@
-"""Planes: coordinates by hand, networks that are themselves at their own place, and grids that refine."""
+"""Planes: coordinates by hand, networks that are themselves at their own place, and grids that refine.
+
+Of encoders and heads by their outputs, and of encoders alone by their embeddings.
+"""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +19,7 @@ from randteach.jobs.downstream.plane import grid
 from randteach.specs import Draw, PlaneSpec, ProbeSpec, Samples
 from randteach.stages.evaluate import Inputs
 from randteach.stages.losses import distillation_loss
-from randteach.stages.plane import geometry, places, plane
+from randteach.stages.plane import Geometry, geometry, places, plane
 from randteach.stages.probe import probe
 from randteach.stages.recorder import Recorder, Result, Row
 from randteach.stages.teacher import Frozen, frozen
@@ -57,7 +61,12 @@ def spec(count: int = 3, row: float | None = None, **changes: Any) -> PlaneSpec:
 def rows(about: PlaneSpec) -> list[Row]:
     teacher = frozen(about.teacher, HEAD, 16, CPU)
     record, train, test = Kept(), inputs("train", 300), inputs("test", 200)
-    corners = [drawn(corner.role) for corner in about.corners if isinstance(corner, Draw)]
+    parts = ("encoder.",) if about.compared == "embedding" else ("encoder.", "head.")
+    corners = [
+        {name: value for name, value in drawn(corner.role).items() if name.startswith(parts)}
+        for corner in about.corners
+        if isinstance(corner, Draw)
+    ]
     plane(about, corners, teacher, train, test, CPU, record)
     return record.rows
 
@@ -81,6 +90,31 @@ def own_numbers(role: str) -> dict[str, float]:
     indices["val"] = indices["test"][:0]
     probe(spec().probe, network.encoder, data["train"], data["test"], indices, CPU, record)
     return {"kl": kl / 200, **{n: v for n, v in record.rows[0].items() if n != "split"}}
+
+
+def embedded(*weights: float) -> torch.Tensor:
+    """Embeddings of the test images by a weighted sum of the three encoders, as float64."""
+    encoder = nets.draw_encoder(NET, 1, 16, "teacher", 0).eval().requires_grad_(False)
+    networks = [drawn(role) for role in ("teacher", "one", "two")]
+    for name, own in encoder.named_parameters():
+        parts = zip(weights, networks, strict=True)
+        terms = [w * network[f"encoder.{name}"].double() for w, network in parts]
+        own.copy_(terms[0] + terms[1] + terms[2])
+    return torch.cat([encoder(x_BCHW) for x_BCHW in inputs("test", 200)]).double()
+
+
+def direct(ours_ND: torch.Tensor, theirs_ND: torch.Tensor) -> float:
+    """The mean of sum p log (p / q), p the teacher's."""
+    p, q = theirs_ND.softmax(1), ours_ND.softmax(1)
+    return float((p * (p / q).log()).sum(1).mean())
+
+
+def apart(one: str, other: str) -> float:
+    """The distance of two encoders' parameters."""
+    networks = (drawn(one), drawn(other))
+    names = [f"encoder.{n}" for n, _ in nets.build(NET, 1, 16).named_parameters()]
+    parts = (networks[0][name].double() - networks[1][name].double() for name in names)
+    return math.sqrt(math.fsum(float(part.square().sum()) for part in parts))
 
 
 def test_coordinates_of_a_triangle_by_hand() -> None:
@@ -137,6 +171,38 @@ def test_networks_have_their_own_numbers(coordinates: str) -> None:
             assert value(grid_rows, name, 1, 0) == value(found, name, 1, 0)
 
 
+def test_a_plane_of_encoders_compares_embeddings() -> None:
+    """Against sums in float64; lengths, angles and norms are those of the encoders alone."""
+    about = spec(coordinates="orthonormal", compared="embedding", margin=0.0)
+    found = rows(about)
+    teacher, one, two = ((r["x"], r["y"]) for r in found if "norm" in r)
+    assert teacher == (0, 0) and one == (pytest.approx(apart("teacher", "one"), rel=1e-6), 0)
+    assert math.hypot(*two) == pytest.approx(apart("teacher", "two"), rel=1e-6)
+    assert math.dist(one, two) == pytest.approx(apart("one", "two"), rel=1e-6)
+    assert value(found, "kl", *teacher) == value(found, "kl", *teacher, "train") == 0
+    theirs = embedded(1, 0, 0)
+    for place, weights in ((one, (0, 1, 0)), (two, (0, 0, 1))):
+        assert value(found, "kl", *place) == pytest.approx(direct(embedded(*weights), theirs), rel=1e-4)
+    for place, role in ((teacher, "teacher"), (one, "one"), (two, "two")):
+        own = own_numbers(role)
+        assert [value(found, name, *place) for name in ("linear", "knn")] == [own["linear"], own["knn"]]
+    # Half of the height up and half of the box along it.
+    (left, right), (low, high) = geometry_of(about).box(0.0)
+    x, y = (left + right) / 2, (low + high) / 2
+    (point,) = (r for r in rows(replace(about, row=0.5, columns=(0.5,))) if r.get("split") == "test")
+    assert (point["x"], point["y"]) == (x, y)
+    weights = geometry_of(about).weights(x, y)
+    assert point["kl"] == pytest.approx(direct(embedded(*weights), theirs), rel=1e-4)
+
+
+def geometry_of(about: PlaneSpec) -> Geometry:
+    """The plane's geometry, of the encoders' parameters."""
+    names = [f"encoder.{n}" for n, _ in nets.build(NET, 1, 16).named_parameters()]
+    networks = [drawn(corner.role) for corner in about.corners if isinstance(corner, Draw)]
+    flat = [torch.cat([network[n].double().flatten() for n in names]) for network in networks]
+    return geometry(torch.stack(flat), about.coordinates)
+
+
 def test_the_norm_is_that_of_the_parameters() -> None:
     model = torch.nn.ModuleDict({"encoder": nets.build(NET, 1, 16), "head": nets.Head(HEAD, 32)})
     named, teacher, one = [n for n, _ in model.named_parameters()], drawn("teacher"), drawn("one")
@@ -172,6 +238,14 @@ def test_points_lie_in_the_box() -> None:
     about = spec(coordinates="orthonormal", row=0.5, columns=(0.0, 1.0))
     assert places(about, shape) == [(-2.5, 2), (7.5, 2)]
     assert places(spec(coordinates="orthonormal"), shape) == list(shape.corners)
+    # Around the teacher as far as twice its 5 to the first student.
+    about = spec(coordinates="orthonormal", row=0.75, columns=(0.0, 0.5, 1.0), around="teacher", margin=2.0)
+    assert places(about, shape) == [(-10, 5), (0, 5), (10, 5)]
+    line = geometry(POINTS[:2], "orthonormal")
+    assert places(spec(2, row=0.0, columns=(0.0, 1.0), around="teacher", margin=0.5), line) == [
+        (-0.5, 0),
+        (0.5, 0),
+    ]
 
 
 @pytest.mark.parametrize(("coarse", "fine"), [(13, 25), (9, 17), (5, 9), (11, 21), (7, 13), (5, 33)])

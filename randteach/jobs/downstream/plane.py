@@ -22,7 +22,8 @@ def plane_jobs(config: Point) -> Iterator[Job]:
         raise UserError(
             f"plane.alphas={settings.alphas}: a plane takes two students of different alpha, a line one"
         )
-    students = [distill_job(replace(config, alpha=alpha), head=True) for alpha in settings.alphas]
+    head = settings.of == "outputs"
+    students = [distill_job(replace(config, alpha=alpha), head=head) for alpha in settings.alphas]
     if not max(students[0].steps):
         raise UserError("distill.epochs=0: untrained students span no plane; train them")
     yield from students
@@ -32,6 +33,7 @@ def plane_jobs(config: Point) -> Iterator[Job]:
             f"plane.train_size={settings.train_size}: kNN takes "
             f"probe.neighbours={config.probe.neighbours} of them; give at least that many"
         )
+    _check_box(config)
     samples = replace(probed(config), count=settings.train_size)
     probe = replace(probe_spec(config, teacher), samples=samples, test_count=settings.test_size)
     labels = {name: value for name, value in students[0].labels.items() if name not in ("alpha", "round")}
@@ -50,9 +52,23 @@ def plane_jobs(config: Point) -> Iterator[Job]:
             norm=settings.norm,
             row=part.row,
             columns=part.columns,
+            compared=settings.of,
+            around=settings.around,
         )
-        parents = made_of(*corners, head=True)
+        parents = made_of(*corners, head=head)
         yield Job("plane", spec, {}, parents, (3,), labels | {"place": part.place})
+
+
+def _check_box(config: Point) -> None:
+    """UserError where a grid around the teacher has no size, or no one scale."""
+    settings = config.plane
+    if settings.around == "teacher" and settings.coordinates == "oblique" and len(settings.alphas) == 2:
+        raise UserError(
+            "plane.around=teacher: oblique axes have a scale each, and so no square around it; "
+            "set plane.coordinates=orthonormal"
+        )
+    if settings.around == "teacher" and not settings.margin:
+        raise UserError("plane.margin=0: with plane.around=teacher all points are the teacher; give more")
 
 
 class Part(NamedTuple):

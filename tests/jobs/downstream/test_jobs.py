@@ -22,9 +22,16 @@ from randteach.jobs.study import Plan, expand
 from randteach.nets.pruning import kept, prunable
 from randteach.specs import Draw, MaskSpec, PlaneSpec, Snapshot, TrainSpec
 
-TICKETS, CONNECT, PLANE, RESTART, DISTANCE = (
-    importlib.import_module(f"sweeps.{name}").STUDY
-    for name in ("lottery_tickets", "mode_connectivity", "loss_landscape", "restart", "init_distance")
+SWEEPS = (
+    "lottery_tickets",
+    "mode_connectivity",
+    "loss_landscape",
+    "embedding_plane",
+    "restart",
+    "init_distance",
+)
+TICKETS, CONNECT, PLANE, EMBEDDING, RESTART, DISTANCE = (
+    importlib.import_module(f"sweeps.{name}").STUDY for name in SWEEPS
 )
 
 
@@ -212,6 +219,13 @@ MISTAKES = [
     (PLANE, "plane.alphas=[0,0.5,1]", "a plane takes two students of different alpha, a line one"),
     (PLANE, "plane.train_size=10", "plane.train_size=10: kNN takes probe.neighbours=20 of them"),
     (PLANE, "distill.epochs=0", "untrained students span no plane"),
+    (PLANE, "plane.around=teacher", "plane.around=teacher: oblique axes have a scale each"),
+    (
+        EMBEDDING,
+        "plane.around:plane.margin=teacher:0",
+        "plane.margin=0: with plane.around=teacher all points are the teacher",
+    ),
+    (PLANE, "plane.of=head", "plane.of=head: allowed are outputs, embedding"),
     (RESTART, "rounds=0", "rounds=0: allowed are numbers from 1"),
 ]
 
@@ -228,6 +242,22 @@ def test_children_of_different_networks_have_no_line() -> None:
     one, other = (train_job(c, Draw("teacher", 0, c.net, 1), {"role": "teacher"}) for c in (config, wider))
     with pytest.raises(UserError, match="children of different networks"):
         connect_job(config, one, other, {})
+
+
+def test_a_plane_of_encoders_needs_no_heads_and_shares_the_students_of_other_planes() -> None:
+    plan, other = planned(EMBEDDING, "seed=0"), planned(PLANE, "seed=0")
+    assert {j.key for j in plan.jobs if j.kind == "distill"} == {
+        j.key for j in other.jobs if j.kind == "distill"
+    }
+    planes = [job for job in plan.jobs if job.kind == "plane"]
+    assert {parent.kind for job in planes for parent in job.parents} == {"distill"}
+    assert not any(job.states for job in plan.jobs)
+    boxes = {(job.spec.compared, job.spec.around, job.spec.margin) for job in planes}  # type: ignore[union-attr]
+    assert boxes == {("embedding", "networks", 0.5), ("embedding", "teacher", 2.0)}
+    # What both planes are asked for is one plan: the students come with their heads.
+    both = planned(PLANE, "seed=0", "plane.of=outputs,embedding")
+    assert {j.key for j in other.jobs} < {j.key for j in both.jobs}
+    assert all(job.states for job in both.jobs if job.kind == "distill")
 
 
 def test_planes_have_settings_of_their_own() -> None:
