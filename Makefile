@@ -11,7 +11,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 CLUSTER ?= infra/cluster.yaml
 
-.PHONY: help setup demo test test-cluster test-all token tunnel format lint type-check map pages bench ui clean
+.PHONY: help setup demo test test-cluster test-all token tunnel format lint type-check map pages paper bench ui clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +47,9 @@ type-check: $(SETUP) ## Check types
 
 map: $(SETUP) ## Draw which folder imports which, into out/map.svg (REV=... draws another revision)
 	@$(VENV)/python infra/map.py $(REV) out/map$(if $(REV),-$(REV)).svg && echo out/map$(if $(REV),-$(REV)).svg
+
+paper: $(SETUP) ## Run every sweep, and write the page of all (ARGS="--preset mini transfer restart" chooses)
+	@$(VENV)/python infra/paper.py $(ARGS)
 
 pages: $(SETUP) ## Write tables and figures of studies in out/ into their pages (ARGS="out transfer")
 	@$(VENV)/python infra/pages.py $(ARGS)

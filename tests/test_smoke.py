@@ -29,6 +29,27 @@ def test_ray_and_local_make_one_table(sweep: str, tmp_path: Path) -> None:
     assert (tmp_path / "local" / f"{sweep}_smoke" / "figure.png").stat().st_size > 10_000
 
 
+def paper(*args: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run([sys.executable, "infra/paper.py", *args], capture_output=True, text=True)
+
+
+def test_a_sweep_that_is_not_there_is_refused_before_any_runs() -> None:
+    done = paper("--preset", "smoke", "transfer", "transfers")
+    assert done.returncode == 2 and "no such sweep: transfers; there are architectures" in done.stderr
+    assert "transfer, preset" not in done.stdout
+
+
+@pytest.mark.slow
+def test_sweeps_by_one_command_end_in_their_page(tmp_path: Path) -> None:
+    """The second start finds all that the first one made."""
+    first = paper("--preset", "smoke", "--out", str(tmp_path), "transfer", "restart")
+    assert first.returncode == 0, first.stdout + first.stderr
+    page = (tmp_path / "report.html").read_text()
+    assert all(f"{name}_smoke" in page for name in ("transfer", "restart"))
+    again = paper("--preset", "smoke", "--out", str(tmp_path), "transfer", "restart")
+    assert again.returncode == 0 and again.stdout.count("0 made") == 2
+
+
 def test_a_sweep_is_no_library(tmp_path: Path) -> None:
     """Pandas looks for a module `bottleneck`, and takes a sweep of this name for it."""
     text = Path("sweeps/random_teachers.py").read_text()

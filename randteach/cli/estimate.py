@@ -7,6 +7,7 @@ from contextlib import suppress
 from statistics import mean
 
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 from randteach import nets
 from randteach.errors import Damaged
@@ -20,6 +21,7 @@ from randteach.store.store import Store
 
 SMALL = 4 << 10  # rows, config and provenance of an artifact
 LOOKED_AT = 100  # past artifacts of a kind
+RATE = 25e12  # operations a second that fp32 may reach on an H100: assumed, about a third of its peak
 
 
 def storage(jobs: Iterable[Job]) -> int:
@@ -117,6 +119,32 @@ def _one_step(cost: Cost, threads: int) -> float:
         loss.backward()
         seconds = time.monotonic() - began
     return seconds
+
+
+def operations(jobs: Iterable[Job]) -> float:
+    """Count the floating-point operations of all forward and backward passes of trainings, as torch does."""
+    counted: dict[str, float] = {}
+    total = 0.0
+    for job in jobs:
+        cost = _cost(job)
+        if cost and cost.batch:
+            shape = repr((cost.net, cost.head, cost.channels, cost.size))
+            if shape not in counted:
+                counted[shape] = _of_a_sample(cost)
+            total += counted[shape] * cost.batch * max(job.steps)
+    return total
+
+
+def _of_a_sample(cost: Cost) -> float:
+    """Operations of a training for one sample, without computing any."""
+    with torch.device("meta"):
+        encoder = nets.build(cost.net, cost.channels, cost.size)
+        dim = nets.embedding_dim(cost.net, cost.size)
+        own = nets.Head(cost.head, dim) if cost.head else torch.nn.Linear(dim, 2)
+        x_BCHW = torch.zeros(2, cost.channels, cost.size, cost.size)  # BatchNorm takes two
+    with FlopCounterMode(display=False) as counter:
+        own(encoder(x_BCHW)).sum().backward()
+    return counter.get_total_flops() / len(x_BCHW)
 
 
 def size(count: float) -> str:

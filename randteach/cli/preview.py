@@ -15,6 +15,8 @@ from randteach.store import moved, remake
 from randteach.store.remake import Remake
 from randteach.store.store import Store
 
+LARGE = 1e16  # operations from which on a GPU is what counts
+
 
 def show(console: Console, plan: Plan, missing: Sequence[Job], store: Store, again: Remake) -> None:
     """Print it; `again` is what is set aside first."""
@@ -26,6 +28,9 @@ def show(console: Console, plan: Plan, missing: Sequence[Job], store: Store, aga
         seconds = estimate.past_seconds(plan.jobs, missing, store, again.artifacts)
         spent = f"about {duration(seconds)} of one worker" if seconds else "time unknown, no past jobs"
         console.print(f"  {estimate.size(estimate.storage(missing))} to store; {spent}")
+        if not seconds and (work := estimate.operations(missing)) > LARGE:
+            hours = f"{work / estimate.RATE / 3600:.1f} GPU hours at {estimate.RATE / 1e12:.0f} TFLOP/s"
+            console.print(f"  trainings: {work / 1e15:,.0f} PFLOP, {hours} (assumed, not measured)")
     for line in (*_other_code(plan, store, again), *_older(plan, missing, store), *_flipped(missing)):
         console.print(f"  {line}")
 

@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from randteach.config.labels import label
 from randteach.jobs.study import COLUMNS
 from randteach.kinds import measured, measures
-from randteach.report import features, paper
+from randteach.report import features, paper, printed
 from randteach.report.results import Results
 from randteach.report.rows import NETWORK, cells, settings, several
 from randteach.report.statistics import Estimate, sample
@@ -54,7 +54,7 @@ class Arm:
 
     name: str
     rows: Mapping[str, Row]
-    stars: Mapping[str, paper.Numbers]  # the paper's
+    stars: Mapping[str, printed.Numbers]  # the paper's
 
     @property
     def notes(self) -> str:
@@ -153,7 +153,7 @@ def common(found: Sequence[Cells]) -> str:
     return text
 
 
-def _draw(panel: Axes, at: float, row: Row, stars: paper.Numbers | None) -> None:
+def _draw(panel: Axes, at: float, row: Row, stars: printed.Numbers | None) -> None:
     if row.student.n and row.teacher.n:
         panel.plot([row.teacher.mean, row.student.mean], [at, at], color="#bbbbbb", linewidth=1, zorder=1)
     for name, color, face in DOTS:

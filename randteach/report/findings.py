@@ -37,7 +37,9 @@ class Finding:
 
 def findings(claim: Claim, studies: Mapping[str, Results]) -> list[Finding]:
     """For each arm a line in the paper's setting, and one in each other; "not run" where there is none."""
-    results = {name: own for name, own in studies.items() if is_of(name, claim.sweep)}
+    results = {
+        name: own for name, own in studies.items() if any(is_of(name, sweep) for sweep in claim.sweeps)
+    }
     lines = []
     for arm in claim.arms:
         found = [one for name, own in results.items() for one in _found(claim, arm, name, own)]
@@ -62,7 +64,7 @@ def arm_title(claim: Claim, arm: str) -> str:
 
 
 def _found(claim: Claim, arm: str, study: str, results: Results) -> Iterator[Finding]:
-    axes = [*NETWORK, *settings(results.rows)]
+    axes = [name for name in (*NETWORK, *settings(results.rows)) if name not in claim.varies]
     made = [row for row in results.rows if row["role"] != "input" and _gives(claim, row["kind"])]
     for values in panels(made, axes):
         sides = claim.sides(within(results.rows, axes, values), arm)
@@ -103,19 +105,25 @@ def _only(found: Mapping[Any, Estimate]) -> Estimate:
 
 def _unlike(claim: Claim, results: Results, named: Mapping[str, Any], ours: Sequence[Row]) -> str:
     """What in a setting is not as in the paper's, (the paper's) in brackets; nothing where all is."""
-    dataset, arch = named.get("dataset"), named.get("arch")
-    row = {**named, "alpha": claim.alpha, "dataset": dataset, "arch": arch}
+    row = {**dict.fromkeys(NETWORK), **named}
     if "alpha" in ours[0]:  # a teacher has none
         row["alpha"] = ours[0]["alpha"]
-    theirs = replace(results, paper=presets.PAPER | {"alpha": claim.alpha})
+    theirs = replace(results, paper={**presets.PAPER, **claim.setting})
     try:
-        apart = paper.differences(theirs, row, claim.kind)
+        apart = paper.differences(theirs, {**claim.setting, **row}, claim.kind)
     except (UserError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
         return "settings that this version can't compare with the paper's"
-    told = [f"{name}={paper.text(here)} ({paper.text(there)})" for name, (here, there) in apart.items()]
-    if dataset != named.get("probed_on"):
-        told.insert(0, f"probe.data={named.get('probed_on')} ({dataset})")
-    for name, value, known in (("data.name", dataset, paper.SETS), ("net.arch", arch, paper.ENCODERS)):
+    told = [
+        f"{name}={paper.text(here)} ({paper.text(there)})"
+        for name, (here, there) in apart.items()
+        if name not in claim.varies
+    ]
+    sources, targets, networks_ = (dict.fromkeys(key[at] for key in claim.known) for at in (0, 1, 2))
+    for name, value, known in (
+        ("data.name", row["dataset"], sources),
+        ("probe.data", row["probed_on"], targets),
+        ("net.arch", row["arch"], networks_),
+    ):
         if value not in known:
             told.insert(0, f"{name}={value} ({' or '.join(known)})")
     return "; ".join(told)

@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 
 from randteach.config.labels import label
 from randteach.kinds import measured, measures
-from randteach.report import features, paper
+from randteach.report import features, paper, printed
 from randteach.report.results import Results
 from randteach.report.rows import NETWORK, Cells, owners, panels, settings, where, within
 from randteach.report.statistics import Estimate, estimates, nested, sample
@@ -47,7 +47,7 @@ class Panel:
     along: Mapping[float, Mapping[float, Estimate]]  # by alpha, then by epoch
     teacher: Estimate = field(default_factory=Estimate)
     pixels: Estimate = field(default_factory=Estimate)
-    stars: Mapping[float, paper.Numbers] = field(default_factory=dict)  # the paper's, by alpha
+    stars: Mapping[float, printed.Numbers] = field(default_factory=dict)  # the paper's, by alpha
 
 
 def contents(results: Results) -> Iterator[tuple[str, list[Panel]]]:

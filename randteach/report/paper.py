@@ -1,7 +1,7 @@
 """The paper's numbers (test accuracy in %), to stand beside ours where the setting is the paper's."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from randteach.config.labels import label
@@ -14,61 +14,12 @@ from randteach.jobs.fields import named
 from randteach.jobs.point import Point
 from randteach.jobs.resolve import resolve
 from randteach.jobs.study import COLUMNS
+from randteach.report.printed import NUMBERS, Numbers
 from randteach.report.results import Results
 from randteach.specs import Pixels
 
 START = 1e-10  # the alpha of the paper's students that start at their teacher
 NEAR = 1e-6  # its numbers are looked for at this most
-
-
-TITLES = {
-    "cifar10": "CIFAR10",
-    "cifar100": "CIFAR100",
-    "stl10": "STL10",
-    "tiny_imagenet": "TinyImageNet",
-    "resnet18": "ResNet18",
-    "vgg11": "VGG11",
-}
-
-
-@dataclass(frozen=True)
-class Numbers:
-    """Accuracy of teacher, student and raw pixels."""
-
-    teacher: float
-    student: float
-    input: float
-
-
-# Tables 1 and 3: distilled and probed on the same set.
-NUMBERS = {
-    ("cifar10", "resnet18", "linear"): Numbers(35.50, 46.02, 39.02),
-    ("cifar10", "vgg11", "linear"): Numbers(36.55, 51.98, 39.02),
-    ("cifar100", "resnet18", "linear"): Numbers(11.58, 21.50, 14.07),
-    ("cifar100", "vgg11", "linear"): Numbers(12.05, 26.62, 14.07),
-    ("stl10", "resnet18", "linear"): Numbers(24.24, 40.58, 31.51),
-    ("stl10", "vgg11", "linear"): Numbers(24.67, 46.20, 31.51),
-    ("tiny_imagenet", "resnet18", "linear"): Numbers(4.85, 10.40, 3.28),
-    ("tiny_imagenet", "vgg11", "linear"): Numbers(5.25, 12.88, 3.28),
-    ("cifar10", "resnet18", "knn"): Numbers(37.65, 44.67, 33.61),
-    ("cifar10", "vgg11", "knn"): Numbers(44.92, 51.32, 33.61),
-    ("cifar100", "resnet18", "knn"): Numbers(13.77, 20.22, 14.87),
-    ("cifar100", "vgg11", "knn"): Numbers(18.10, 23.53, 14.87),
-    ("stl10", "resnet18", "knn"): Numbers(31.71, 37.41, 28.94),
-    ("stl10", "vgg11", "knn"): Numbers(36.92, 43.58, 28.94),
-    ("tiny_imagenet", "resnet18", "knn"): Numbers(4.59, 7.11, 3.44),
-    ("tiny_imagenet", "vgg11", "knn"): Numbers(5.98, 9.23, 3.44),
-}
-SETS, ENCODERS = (tuple(dict.fromkeys(known[at] for known in NUMBERS)) for at in (0, 1))
-
-
-def listed(measure: str) -> list[str]:
-    """All numbers of a measure, teacher and student: "CIFAR10, ResNet18: 35.50 → 46.02"."""
-    return [
-        f"{TITLES[dataset]}, {TITLES[arch]}: {theirs.teacher:.2f} → {theirs.student:.2f}"
-        for (dataset, arch, own), theirs in NUMBERS.items()
-        if own == measure
-    ]
 
 
 def beside(results: Results, row: Mapping[str, Any]) -> Numbers | None:
@@ -77,9 +28,9 @@ def beside(results: Results, row: Mapping[str, Any]) -> Numbers | None:
 
 
 def _numbers(row: Mapping[str, Any]) -> Numbers | None:
-    if row["dataset"] != row["probed_on"] or row["alpha"] > NEAR:
+    if row["alpha"] > NEAR:
         return None
-    return NUMBERS.get((row["dataset"], row["arch"], row["measure"]))
+    return NUMBERS.get((row["dataset"], row["probed_on"], row["arch"], row["measure"]))
 
 
 def differences(results: Results, row: Mapping[str, Any], kind: str = "probe") -> dict[str, tuple[Any, Any]]:
@@ -90,7 +41,7 @@ def differences(results: Results, row: Mapping[str, Any], kind: str = "probe") -
     ours = _decides(_point(results.settings, row), kind)
     axes = parse(results.paper, ()).values
     first = {name: values[0] for name, values in axes.items()}
-    networks = {"data.name": row["dataset"], "net.arch": row["arch"]}
+    networks = {"data.name": row["dataset"], "probe.data": row["probed_on"], "net.arch": row["arch"]}
     theirs = _decides(with_values(Config(), first | networks), kind)
     return {
         name: (ours.get(name), theirs.get(name))

@@ -143,3 +143,15 @@ def test_a_measured_step_is_one_of_the_job(monkeypatch: pytest.MonkeyPatch) -> N
 )
 def test_sizes_for_people(count: float, text: str) -> None:
     assert estimate.size(count) == text
+
+
+def test_operations_are_those_of_all_products() -> None:
+    """Layers 16-8-8-8 and a head 8-4-3-5: forward, gradients of weights, and of inputs but the first."""
+    student = plan(
+        *SMALL,
+        *("net.arch=mlp", "net.width=1", "data.size=4", "head.hidden_dims=[4]", "head.bottleneck_dim=3"),
+        *("head.out_dim=5", "distill.epochs=3", "probe.at=[0]"),
+    )[0]
+    products = 16 * 8 + 8 * 8 + 8 * 8 + 8 * 4 + 4 * 3 + 3 * 5
+    assert max(student.steps) == 6
+    assert estimate.operations([student]) == 6 * 16 * 2 * (3 * products - 16 * 8)

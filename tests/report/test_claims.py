@@ -22,7 +22,7 @@ MINI = expand(STUDY, overrides.parse(STUDY.presets["mini"], [])).settings
 def judged(name: str, rows: list[Row], settings: Any = MINI, study: str = "") -> list[Finding]:
     claim = BY_NAME[name]
     results = Results(frame(rows), settings, {})
-    return findings.findings(claim, {study or claim.sweep: results})
+    return findings.findings(claim, {study or claim.sweeps[-1]: results})
 
 
 def in_miniature(name: str, arm: str, rows: list[Row]) -> Finding:
@@ -64,7 +64,7 @@ def test_a_miniature_gives_no_verdict_on_the_papers_setting() -> None:
     found = judged("student-beats-teacher", pairs(5.0, 6.0, 7.0))
     (paper,) = [one for one in found if one.in_paper and one.arm == "linear"]
     assert paper.verdict == NOT_RUN
-    assert "CIFAR10, ResNet18: 35.50 → 46.02" in BY_NAME["student-beats-teacher"].said("linear")
+    assert "CIFAR-10, resnet18: 35.50 → 46.02" in BY_NAME["student-beats-teacher"].said("linear")
 
 
 @pytest.mark.parametrize(("typed", "in_paper"), [([], True), (["distill.epochs=99"], False)])
@@ -220,3 +220,57 @@ def test_claims_say_all_that_they_rest_on() -> None:
         assert isinstance(claim, Claim) and claim.sentence.endswith(".") and claim.where and claim.compared
         assert len(findings.findings(claim, {})) == 2 * len(claim.arms)
         assert {one.verdict for one in findings.findings(claim, {})} == {NOT_RUN}
+
+
+def heads(values: dict[tuple[str, int, int], float], **more: Any) -> list[Row]:
+    """Students of three teachers by bottleneck, its width and outputs: their accuracies."""
+    names = ("head.bottleneck", "head.bottleneck_dim", "head.out_dim")
+    return [
+        student(seed, value + 0.1 * seed, alpha=1e-10, **dict(zip(names, head, strict=True)), **more)
+        for head, value in values.items()
+        for seed in range(3)
+    ]
+
+
+AS_RUN = "-/lb/fn/-/l/-"
+
+
+def test_outputs_are_compared_with_the_width_of_their_bottleneck() -> None:
+    values = {(AS_RUN, 64, out): value for out, value in ((2, 40), (16, 50), (64, 60), (256, 65), (1024, 66))}
+    values |= {(AS_RUN, 16, out): value for out, value in ((2, 45), (64, 70), (1024, 60))}
+    values |= {("-/-/-/-/l/-", 64, 1024): 30.0}  # which has nothing to be compared with
+    few = [one for one in judged("many-outputs", heads(values)) if one.arm == "linear" and not one.in_paper]
+    # 1,024 outputs against 16 of 64, and against 2 of 16: averaged teacher by teacher.
+    (found,) = few
+    assert (found.verdict, found.difference.mean) == (SEEN, pytest.approx((66 - 50 + 60 - 45) / 2))
+    (found,) = [
+        one for one in judged("not-most-outputs", heads(values)) if one.arm == "linear" and not one.in_paper
+    ]
+    # Against 256 of 64, and against 64 of 16.
+    assert (found.verdict, found.difference.mean) == (CONTRADICTED, pytest.approx((66 - 65 + 60 - 70) / 2))
+
+
+def test_bottlenecks_without_a_normalisation() -> None:
+    values = {(AS_RUN, 64, 1024): 70.0, ("wn/lb/-/wn/l/-", 64, 1024): 60.0, ("-/-/-/-/l/-", 64, 1024): 10.0}
+    found = in_miniature("feature-norm", "linear", heads(values))
+    assert (found.verdict, found.difference.mean) == (SEEN, pytest.approx(10))
+
+
+def test_norm_layers_are_judged_one_by_one() -> None:
+    rows = [
+        row
+        for norm, gain in (("batch", 9.0), ("instance", 5.0), ("none", -5.0))
+        for row in pairs(gain, gain + 0.1, gain + 0.2, **{"net.norm": norm})
+    ]
+    verdicts = {one.arm: one.verdict for one in judged("norm-layers", rows) if not one.in_paper}
+    assert verdicts == {"instance": SEEN, "none": CONTRADICTED, "group": NOT_RUN, "layer": NOT_RUN}
+
+
+def test_students_are_compared_with_teachers_elsewhere_by_their_source() -> None:
+    rows = pairs(5.0, 5.1, 5.2)
+    rows += [student(seed, 48.0 + seed, alpha=1e-10, dataset="mnist5k") for seed in range(3)]
+    found = in_miniature("transfer", "linear", rows)
+    assert (found.verdict, found.difference.mean) == (CONTRADICTED, pytest.approx(-2))
+    assert "distilled on 5,000 of MNIST, probed on Fashion-MNIST" in found.setting
+    own = in_miniature("student-beats-teacher", "linear", rows)
+    assert (own.verdict, own.difference.mean) == (SEEN, pytest.approx(5.1))

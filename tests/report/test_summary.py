@@ -1,7 +1,6 @@
 """The summary against numbers worked out by hand, an input a kind of mistake."""
 
 import io
-import itertools
 import math
 from typing import Any
 
@@ -10,7 +9,7 @@ from rich.console import Console
 
 from randteach.config import overrides
 from randteach.jobs.study import expand
-from randteach.report import features, init_distance, paper, summary
+from randteach.report import features, init_distance, paper, printed, summary
 from randteach.report.results import Results
 from randteach.report.statistics import estimates, half_width
 from sweeps.init_distance import STUDY
@@ -28,14 +27,14 @@ def only(*rows: Row) -> summary.Row:
     return found
 
 
-def printed(found: Results) -> str:
+def terminal(found: Results) -> str:
     out = io.StringIO()
     Console(file=out, width=200).print(*summary.show(found))
     return out.getvalue()
 
 
 def row_of(found: Results, first: str) -> str:
-    (line,) = [line for line in printed(found).splitlines() if line.split()[:1] == [first]]
+    (line,) = [line for line in terminal(found).splitlines() if line.split()[:1] == [first]]
     return " ".join(line.split())
 
 
@@ -68,7 +67,7 @@ def test_the_unit_is_the_teacher_and_its_repeats_are_averaged_first() -> None:
     found = only(*rows)
     assert (found.gain.n, found.gain.runs, sorted(found.gain.draws)) == (3, 6, [2, 5, 8])
     assert found.gain.high - 5 == pytest.approx(4.302653 * 3 / math.sqrt(3), rel=1e-6)
-    assert "n = 3 teachers x 2 orders" in printed(results(*rows))
+    assert "n = 3 teachers x 2 orders" in terminal(results(*rows))
     (title, _), *_ = init_distance.contents(results(*rows))
     assert "(n = 3 teachers x 2 orders; bars: 95 % interval of the mean)" in title
 
@@ -79,7 +78,7 @@ def test_repeats_of_one_teacher_are_no_interval_but_a_range_that_is_named() -> N
     found = only(*rows)
     assert (found.gain.n, found.gain.mean, found.gain.low, found.gain.high) == (1, 5, 2, 9)
     assert found.gain.bar == "lowest to highest repeat of one teacher"
-    text = printed(results(*rows))
+    text = terminal(results(*rows))
     assert "2.0 … 9.0 (repeats)" in text and "n = 1 teacher x 3 orders" in text and "±" not in text
     assert "of one teacher lowest … highest of its repeats" in text
 
@@ -138,7 +137,7 @@ def test_a_diverged_student_is_told_beside_n_and_never_by_an_earlier_epoch() -> 
     found = only(*diverging())
     assert found.student.count == "1 of 2, 1 diverged"
     assert (found.student.mean, found.gain.mean, found.best["test"].mean) == (60, 10, 60)
-    assert "1 of 2, 1 diverged" in printed(results(*diverging()))
+    assert "1 of 2, 1 diverged" in terminal(results(*diverging()))
     both = [row for row in diverging() if row.get("draw") == "d1"]
     alone = only(*both)
     assert (alone.student.count, alone.teacher.mean) == ("0 of 1, 1 diverged", 40)
@@ -191,7 +190,7 @@ def test_the_logistic_measure_stands_behind_the_others() -> None:
 
 def test_alphas_near_zero_are_rows_of_their_own() -> None:
     rows = [teacher(0, 50.0), student(0, 51.0, alpha=0.0), student(0, 53.0, alpha=1e-10)]
-    text = printed(results(*rows))
+    text = terminal(results(*rows))
     assert [line.split()[1:2] for line in text.splitlines() if line.split()[:1] == ["linear"]] == [
         ["0"],
         ["1e-10"],
@@ -230,7 +229,7 @@ def settings(*pairs: str) -> Any:
 def test_the_papers_numbers_stand_beside_its_setting_alone(pairs: tuple[str, ...], told: str) -> None:
     rows = [student(0, 42.0, **PAPER), teacher(0, 30.0, probed_on="cifar10", width=64)]
     found = Results(frame(rows), settings(*pairs), STUDY.presets["paper"])
-    text, ((_, (panel,)),) = " ".join(printed(found).split()), init_distance.contents(found)
+    text, ((_, (panel,)),) = " ".join(terminal(found).split()), init_distance.contents(found)
     assert ("35.5" in text and "46.0" in text) == (not told) == bool(panel.stars)
     assert told in text and ("The paper's numbers are for another setting" in text) == bool(told)
 
@@ -239,37 +238,48 @@ def test_of_swept_settings_the_papers_value_has_its_numbers() -> None:
     rows = [student(0, 42.0, **PAPER, **{"head.out_dim": value}) for value in (1024, 65536)]
     found = Results(frame(rows), settings("head.out_dim=1024,65536"), STUDY.presets["paper"])
     shown = [paper.beside(found, row.cells) for row in summary.summarise(found)]
-    assert shown == [None, paper.Numbers(35.50, 46.02, 39.02)]
-    assert "(in brackets): head.out_dim=1024 (65536)." in " ".join(printed(found).split())
+    assert shown == [None, printed.Numbers(35.50, 46.02, 39.02)]
+    assert "(in brackets): head.out_dim=1024 (65536)." in " ".join(terminal(found).split())
 
 
 @pytest.mark.parametrize(
     ("dataset", "theirs"),
-    [("stl10", paper.Numbers(24.24, 40.58, 31.51)), ("tiny_imagenet", paper.Numbers(4.85, 10.40, 3.28))],
+    [("stl10", printed.Numbers(24.24, 40.58, 31.51)), ("tiny_imagenet", printed.Numbers(4.85, 10.40, 3.28))],
 )
-def test_the_papers_numbers_are_those_of_images_of_32_pixels(dataset: str, theirs: paper.Numbers) -> None:
+def test_the_papers_numbers_are_those_of_images_of_32_pixels(dataset: str, theirs: printed.Numbers) -> None:
     rows = [student(0, 42.0, **(PAPER | {"dataset": dataset, "probed_on": dataset}))]
     for size, numbers in ((32, theirs), (64, None)):
         planned = settings(f"data.name={dataset}", f"data.size={size}")
         found = Results(frame(rows), planned, STUDY.presets["paper"])
         assert [paper.beside(found, row.cells) for row in summary.summarise(found)] == [numbers]
-    assert "data.size=64 (32)" in " ".join(printed(found).split())
+    assert "data.size=64 (32)" in " ".join(terminal(found).split())
 
 
-def test_tables_1_and_3_are_whole() -> None:
-    """The sums of their columns, as printed in the paper."""
-    assert set(paper.NUMBERS) == set(itertools.product(paper.SETS, paper.ENCODERS, ("linear", "knn")))
-    assert set(paper.TITLES) == {*paper.SETS, *paper.ENCODERS}
-    for measure, sums in (("linear", (154.69, 256.18, 175.76)), ("knn", (193.64, 237.07, 161.72))):
-        found = [known for (*_, own), known in paper.NUMBERS.items() if own == measure]
-        for name, total in zip(("teacher", "student", "input"), sums, strict=True):
-            assert sum(getattr(known, name) for known in found) == pytest.approx(total)
+def test_the_papers_tables_are_whole() -> None:
+    """The sums of their columns, as printed in the paper; teachers of Tables 2 and 4 are those of 1 and 3."""
+    sums = {
+        (id(printed.OWN), "linear"): (154.69, 256.18, 175.76),
+        (id(printed.OWN), "knn"): (193.64, 237.07, 161.72),
+        (id(printed.TRANSFERRED), "linear"): (144.59, 235.88, 169.20),
+        (id(printed.TRANSFERRED), "knn"): (183.07, 220.48, 154.84),
+        (id(printed.ARCHITECTURES), "linear"): (415.60, 535.57, 507.26),
+    }
+    assert {len(known) for known in (printed.OWN, printed.TRANSFERRED)} == {16, 12}
+    for table in (printed.OWN, printed.TRANSFERRED, printed.ARCHITECTURES):
+        for measure in ("linear", "knn"):
+            found = [known for (*_, own), known in table.items() if own == measure]
+            totals = [
+                sum(getattr(known, name) for known in found) for name in ("teacher", "student", "input")
+            ]
+            assert totals == pytest.approx(sums.get((id(table), measure), (0, 0, 0)))
+    both = printed.OWN.keys() & printed.ARCHITECTURES.keys()
+    assert {printed.OWN[key] == printed.ARCHITECTURES[key] for key in both} == {True} and len(both) == 2
 
 
 def test_other_data_have_no_numbers_of_the_paper_and_no_word_on_them() -> None:
     rows = [student(0, 42.0), student(0, 44.0, **(PAPER | {"alpha": 0.3}))]
     found = Results(frame(rows), settings("head.out_dim=1024"), STUDY.presets["paper"])
-    assert "paper" not in printed(found)
+    assert "paper" not in terminal(found)
 
 
 def test_rows_of_one_draw_in_two_settings_do_not_meet() -> None:
