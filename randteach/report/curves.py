@@ -17,7 +17,7 @@ from randteach.report.grid import Grid
 from randteach.report.results import Results
 from randteach.report.rows import owners, settings
 from randteach.report.statistics import Estimate, estimates, nested, sample
-from randteach.report.style import INPUT, TEACHER, band, barred, bars_of, graded, page, save
+from randteach.report.style import INK, INPUT, TEACHER, band, barred, bars_of, graded, page, save
 from randteach.report.summary import AXES
 
 EPOCH = "epoch"
@@ -26,6 +26,7 @@ TITLES = {
     "head.out_dim": "outputs of the head",
     "data.train_size": "samples",
 }
+BARS: Any = {"elinewidth": 0.7, "capthick": 0.7}
 WIDE = 16  # values that span more than so many times the smallest stand on a logarithmic axis
 
 
@@ -92,7 +93,9 @@ def draw(results: Results, folder: Path, name: str, setting: str) -> None:
         n = sample(students, ["measure", *AXES, *settings(results.rows)])
         figure.suptitle(f"Students{common(students)} ({n}{bars})", fontsize=10, fontweight="bold")
         handles = [Line2D([], [], label=arm, **styles[arm]) for arm in arms if arm]
-        handles += [Line2D([], [], color=TEACHER, linestyle="--", label="teacher")]
+        shared = all(map(_shared, found.values()))
+        whose = "teacher" if shared else "teachers, in the colours of their students"
+        handles += [Line2D([], [], color=TEACHER if shared else INK, linestyle="--", label=whose)]
         handles += [Line2D([], [], color=INPUT, linestyle=":", label="raw pixels")]
         figure.legend(handles=handles, loc="outside lower center", ncols=4, fontsize=8)
         save(figure, folder, name)
@@ -106,7 +109,7 @@ def show(results: Results) -> list[Grid]:
 def _draw(
     panel: Axes, lines: Mapping[str, Line], places: Mapping[Any, float], styles: Mapping[str, Any]
 ) -> None:
-    shared = len({tuple(sorted(line.teacher.draws)) for line in lines.values()}) == 1
+    shared = _shared(lines)
     for arm, line in lines.items():
         if not shared:
             band(
@@ -116,11 +119,21 @@ def _draw(
                 "--",
                 width=1,
             )
-        barred(panel, {places[at]: line.points[at] for at in sorted(line.points, key=_order)}, **styles[arm])
+        barred(
+            panel,
+            {places[at]: line.points[at] for at in sorted(line.points, key=_order)},
+            **styles[arm],
+            **BARS,
+        )
     first = next(iter(lines.values()))
     if shared:
         band(panel, first.teacher, TEACHER, "--", width=1.2)
     band(panel, first.pixels, INPUT, ":", width=1.2)
+
+
+def _shared(lines: Mapping[str, Line]) -> bool:
+    """Whether all lines are compared with the same teachers."""
+    return len({tuple(sorted(line.teacher.draws)) for line in lines.values()}) == 1
 
 
 def _scale(panel: Axes, places: Mapping[Any, float], numbers: bool) -> None:
