@@ -63,7 +63,8 @@ def between_alphas(rows: Sequence[Row], measure: str, one: float, other: float) 
 def between_bottlenecks(rows: Sequence[Row], measure: str, one: str, other: str) -> Sides:
     """Students of one teacher with two bottlenecks, as wide and with as many outputs."""
     found = students(rows, measure)
-    return Sides(where(found, **{HEAD: one}), where(found, **{HEAD: other}), (HEAD,))
+    ours, theirs = where(found, **{HEAD: one}), where(found, **{HEAD: other})
+    return Sides(ours if theirs else [], theirs, (HEAD,))
 
 
 def over_few_outputs(rows: Sequence[Row], measure: str) -> Sides:

@@ -252,6 +252,7 @@ def test_outputs_are_compared_with_the_width_of_their_bottleneck() -> None:
 
 def test_bottlenecks_without_a_normalisation() -> None:
     values = {(AS_RUN, 64, 1024): 70.0, ("wn/lb/-/wn/l/-", 64, 1024): 60.0, ("-/-/-/-/l/-", 64, 1024): 10.0}
+    values |= {(AS_RUN, 64, out): 66.0 for out in (2, 16)}  # which have no other bottleneck beside them
     found = in_miniature("feature-norm", "linear", heads(values))
     assert (found.verdict, found.difference.mean) == (SEEN, pytest.approx(10))
 
