@@ -9,7 +9,7 @@ from randteach.config import presets
 from randteach.errors import UserError
 from randteach.kinds import of_features
 from randteach.report import connect, paper
-from randteach.report.claims import Claim
+from randteach.report.claim import Claim
 from randteach.report.results import Results
 from randteach.report.rows import NETWORK, Row, owners, panels, settings, within
 from randteach.report.statistics import Estimate, estimates, gains, interval
@@ -105,9 +105,8 @@ def _only(found: Mapping[Any, Estimate]) -> Estimate:
 
 def _unlike(claim: Claim, results: Results, named: Mapping[str, Any], ours: Sequence[Row]) -> str:
     """What in a setting is not as in the paper's, (the paper's) in brackets; nothing where all is."""
-    row = {**dict.fromkeys(NETWORK), **named}
-    if "alpha" in ours[0]:  # a teacher has none
-        row["alpha"] = ours[0]["alpha"]
+    own = {name: ours[0][name] for name in ("alpha", *claim.varies) if name in ours[0]}  # a teacher has none
+    row = {**dict.fromkeys(NETWORK), **named, **own}
     theirs = replace(results, paper={**presets.PAPER, **claim.setting})
     try:
         apart = paper.differences(theirs, {**claim.setting, **row}, claim.kind)

@@ -9,6 +9,8 @@ from randteach.report.rows import OWN, Row, where
 MANY, FEW = "half or more of the weights kept", "a quarter or less kept"
 HEAD, OUTPUTS, WIDTH = "head.bottleneck", "head.out_dim", "head.bottleneck_dim"
 NORM = "net.norm"
+COUNT = "data.train_size"
+INPUTS = ("dataset", COUNT)
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,31 @@ def over_teacher_elsewhere(rows: Sequence[Row], measure: str) -> Sides:
 def over_teacher_with_norm(rows: Sequence[Row], norm: str) -> Sides:
     """Students with these norm layers and their teachers, by the linear probe."""
     return over_teacher(where(rows, **{NORM: norm}), "linear")
+
+
+def _of_images(rows: Sequence[Row], measure: str, best: Callable[[set[int]], int]) -> list[Row]:
+    """Students of the probed set's own images, with the most or the fewest that were swept."""
+    own = [row for row in students(rows, measure) if row.get("dataset") == row["probed_on"] and COUNT in row]
+    return where(own, **{COUNT: best({row[COUNT] for row in own})}) if own else []
+
+
+def over_noise(rows: Sequence[Row], measure: str) -> Sides:
+    """Students of the most images, and of as much Gaussian noise."""
+    ours = _of_images(rows, measure, max)
+    theirs = where(students(rows, measure), dataset="gaussian")
+    return Sides(ours, [row for row in theirs if row.get(COUNT) in {own[COUNT] for own in ours}], INPUTS)
+
+
+def over_fewer_samples(rows: Sequence[Row], measure: str) -> Sides:
+    """Students of the most images and of the fewest."""
+    ours, theirs = (_of_images(rows, measure, best) for best in (max, min))
+    return Sides(ours if ours != theirs else [], theirs, INPUTS)
+
+
+def few_over_teacher(rows: Sequence[Row], measure: str) -> Sides:
+    """Students of the fewest images and their teachers."""
+    teachers = where(features.tested(rows, "teacher"), measure=measure)
+    return Sides(_of_images(rows, measure, min), teachers, (*OWN, *INPUTS))
 
 
 def between_alphas(rows: Sequence[Row], measure: str, one: float, other: float) -> Sides:

@@ -7,9 +7,11 @@ import pytest
 from randteach.config import overrides
 from randteach.jobs.study import expand
 from randteach.report import findings
-from randteach.report.claims import CLAIMS, FEW, MANY, MEASURES, Claim
+from randteach.report.claim import MEASURES, Claim
+from randteach.report.claims import CLAIMS
 from randteach.report.findings import Finding
 from randteach.report.results import Results
+from randteach.report.sides import FEW, MANY
 from randteach.report.verdicts import CONTRADICTED, NOT_RUN, SEEN, UNDECIDED
 from sweeps.init_distance import STUDY
 from tests.report.tables import frame, number, pixels, student, teacher
@@ -275,3 +277,16 @@ def test_students_are_compared_with_teachers_elsewhere_by_their_source() -> None
     assert "distilled on 5,000 of MNIST, probed on Fashion-MNIST" in found.setting
     own = in_miniature("student-beats-teacher", "linear", rows)
     assert (own.verdict, own.difference.mean) == (SEEN, pytest.approx(5.1))
+
+
+def test_images_are_compared_with_noise_and_with_fewer() -> None:
+    values = {("fashion_mnist", 500): 60.0, ("fashion_mnist", 10000): 65.0, ("gaussian", 500): 20.0}
+    values |= {("gaussian", 10000): 30.0, ("phase", 10000): 62.0}
+    rows = [teacher(seed, 55.0) for seed in range(3)]
+    for (name, count), value in values.items():
+        more = {"dataset": name, "data.train_size": count}
+        rows += [student(seed, value + 0.1 * seed, alpha=1e-10, **more) for seed in range(3)]
+    for claim, gain in (("random-inputs", 35.0), ("more-samples", 5.0), ("few-samples", 5.1)):
+        found = in_miniature(claim, "linear", rows)
+        assert (found.verdict, found.difference.mean, found.difference.n) == (SEEN, pytest.approx(gain), 3)
+        assert "data.train_size" not in found.unlike and "data.name=fashion_mnist (cifar10" in found.unlike

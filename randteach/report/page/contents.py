@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from randteach.errors import Unreadable
-from randteach.report.claims import CLAIMS, Claim
+from randteach.report.claim import Claim
+from randteach.report.claims import CLAIMS
 from randteach.report.findings import Finding, findings
 from randteach.report.page.figures import Shown, shown
 from randteach.report.statistics import Estimate
