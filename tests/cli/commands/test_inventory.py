@@ -82,7 +82,8 @@ def test_every_filter_is_a_setting_that_a_record_keeps(store: Store) -> None:
         "plane.",
         "seeds.train",
         "seeds.noise",
-    )  # tests/engine/test_downstream.py
+        "data.like",
+    )  # tests/engine/test_downstream.py, and random inputs
     assert found <= FILTERS and {name for name in FILTERS - found if not name.startswith(trials)} == set()
 
 
