@@ -45,7 +45,7 @@ def _of(kind: str, things: Iterable[Any]) -> str:
 
 def _unit(thing: Any) -> Unit:
     """Where something from outside is declared: at its own name, or within another declaration."""
-    modules = [module for name, module in sys.modules.items() if name.startswith(MODULE)]
+    modules = [module for name, module in sys.modules.copy().items() if name.startswith(MODULE)]
     for module in modules:
         for name, value in vars(module).items():
             if value is thing:
