@@ -2,12 +2,11 @@
 
 import time
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from statistics import mean
 
 import torch
-from torch.utils.flop_counter import FlopCounterMode
 
 from randteach import nets
 from randteach.errors import Damaged
@@ -91,15 +90,20 @@ def _length(artifacts: Sequence[Artifact]) -> int:
 
 def measured_seconds(jobs: Sequence[Job], threads: int) -> float:
     """Seconds of all trainings' steps on this machine's CPU, from one timed step of each shape."""
-    timed: dict[str, float] = {}
+    return _of_all_steps(jobs, lambda cost: _one_step(cost, threads))
+
+
+def _of_all_steps(jobs: Iterable[Job], of_a_step: Callable[[Cost], float]) -> float:
+    """Sum what a step costs over all trainings, found once for each shape."""
+    known: dict[str, float] = {}
     total = 0.0
     for job in jobs:
         cost = _cost(job)
         if cost and cost.batch:
             shape = repr((cost.net, cost.head, cost.channels, cost.size, cost.batch))
-            if shape not in timed:
-                timed[shape] = _one_step(cost, threads)
-            total += timed[shape] * max(job.steps)
+            if shape not in known:
+                known[shape] = of_a_step(cost)
+            total += known[shape] * max(job.steps)
     return total
 
 
@@ -123,20 +127,13 @@ def _one_step(cost: Cost, threads: int) -> float:
 
 def operations(jobs: Iterable[Job]) -> float:
     """Count the floating-point operations of all forward and backward passes of trainings, as torch does."""
-    counted: dict[str, float] = {}
-    total = 0.0
-    for job in jobs:
-        cost = _cost(job)
-        if cost and cost.batch:
-            shape = repr((cost.net, cost.head, cost.channels, cost.size))
-            if shape not in counted:
-                counted[shape] = _of_a_sample(cost)
-            total += counted[shape] * cost.batch * max(job.steps)
-    return total
+    return _of_all_steps(jobs, lambda cost: cost.batch * _of_a_sample(cost))
 
 
 def _of_a_sample(cost: Cost) -> float:
     """Operations of a training for one sample, without computing any."""
+    from torch.utils.flop_counter import FlopCounterMode  # few plans are counted
+
     with torch.device("meta"):
         encoder = nets.build(cost.net, cost.channels, cost.size)
         dim = nets.embedding_dim(cost.net, cost.size)

@@ -58,11 +58,11 @@ def fill_in(axes: Axes, have: "Cluster", console: Console) -> Axes:
 def check_data(missing: Sequence[Job], axes: Axes, address: str | None) -> None:
     """Raise DataError if a split that the missing jobs read is too large for reader or cluster."""
     from loaders import refuse_large
+    from randteach.engine.inputs import read
 
     (loader,) = axes.values["loader"]
     held = [f"loader={loader}"] * (loader != "ffcv") + ["--address"] * bool(address)
-    read = {item for job in missing for item in job.spec.reads}
-    splits = {(one.name, split, one.size, one.channels) for one, split in read}
+    splits = {(one.name, split, one.size, one.channels) for one, split in read(missing)}
     for name, split, size, channels in sorted(splits):
         for setting in held:
             refuse_large(name, split, size, channels, setting)

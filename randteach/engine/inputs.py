@@ -29,12 +29,10 @@ HELD = 4  # splits' samples that a worker keeps on its device between jobs
 
 def open_samples(samples: Samples, split: str, context: Context, device: torch.device = CPU) -> Split:
     """The split that samples are taken from, by this machine's reader."""
-    noise = DATASETS[samples.name].noise
+    noise, holds = DATASETS[samples.name].noise, str(device) if context.loader == "device" else "cpu"
     if noise and samples.of:
         data = open_samples(samples.of, split, context)
-        indices = indices_of(data, samples.of)
-        held_by = str(device) if context.loader == "device" else "cpu"
-        return changed(samples.name, noise, data, indices, samples.seed or 0, held_by)
+        return changed(samples.name, noise, data, indices_of(data, samples.of), samples.seed or 0, holds)
     return open_split(
         samples.name,
         split,
@@ -43,7 +41,7 @@ def open_samples(samples: Samples, split: str, context: Context, device: torch.d
         loader=context.loader,
         root=context.root,
         cache=context.cache,
-        device=str(device) if context.loader == "device" else "cpu",
+        device=holds,
         count=samples.count if noise else None,
         sigma=1.0 if samples.sigma is None else samples.sigma,
         seed=samples.seed or 0,
@@ -173,9 +171,9 @@ class JobInputs(Inputs):
 
 def _with_statistics(data: Split, source: Split) -> Split:
     """A split whose images are normalised as those of another one."""
-    changed = copy(data)
-    changed.mean, changed.std = source.mean, source.std
-    return changed
+    own = copy(data)
+    own.mean, own.std = source.mean, source.std
+    return own
 
 
 def _named(part: str, tensors: Tensors) -> dict[str, torch.Tensor]:

@@ -44,7 +44,7 @@ def _check_noise(axes: Axes) -> None:
     scaled = [name for name, noise in noises.items() if not noise.of_images]
     for name, owners in (("data.sigma", scaled), ("seeds.noise", noises), ("data.like", noises)):
         for value in _typed(axes, name):
-            if not set(names) & {*owners, *([value] if name == "data.like" else [])}:
+            if not set(names) & {*owners, value}:  # a set is like itself
                 belongs = f"belongs to data.name={' or '.join(owners)}, and here data.name={_shown(names)}"
                 raise UserError(f"{name}={label(value)}: {belongs}; leave it out")
 

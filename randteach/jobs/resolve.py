@@ -30,24 +30,16 @@ def resolve(config: Config, typed: frozenset[str] = frozenset()) -> Point:
 
 def distilled(config: Point) -> Samples:
     """The samples that a resolved point's student learns from."""
-    noise = DATASETS[config.data.name].noise
+    data, noise = config.data, DATASETS[config.data.name].noise
+    own = _samples(config, data.name)
     if not noise:
-        return _images(config, config.data.name)
-    data = config.data
-    return Samples(
-        name=data.name,
-        checksum=DATASETS[data.name].checksum,
-        channels=data.channels,
-        size=data.size,
-        count=data.train_size,
-        sigma=None if noise.of_images else data.sigma,
-        seed=config.seeds.noise,
-        of=_images(config, data.like) if noise.of_images else None,
-    )
+        return own
+    sigma, of = (None, _samples(config, data.like)) if noise.of_images else (data.sigma, None)
+    return replace(own, sigma=sigma, seed=config.seeds.noise, of=of)
 
 
-def _images(config: Point, name: str) -> Samples:
-    """The images that a student learns from, or that its inputs are made from."""
+def _samples(config: Point, name: str) -> Samples:
+    """What a student learns from, or what its inputs are made from."""
     data = config.data
     return Samples(
         name=name,

@@ -15,7 +15,7 @@ from randteach.report import features
 from randteach.report.arms import by_arm, common
 from randteach.report.grid import Grid
 from randteach.report.results import Results
-from randteach.report.rows import owners, settings
+from randteach.report.rows import order, owners, settings
 from randteach.report.statistics import Estimate, estimates, nested, sample
 from randteach.report.style import INK, INPUT, TEACHER, band, barred, bars_of, graded, page, save
 from randteach.report.summary import AXES
@@ -75,7 +75,7 @@ def draw(results: Results, folder: Path, name: str, setting: str) -> None:
     if not found:
         return
     lines = [line for own in found.values() for line in own.values()]
-    values = sorted({at for line in lines for at in line.points}, key=_order)
+    values = sorted({at for line in lines for at in line.points}, key=lambda at: order((at,)))
     numbers = all(isinstance(value, int | float) for value in values)
     places = {value: float(value) if numbers else float(at) for at, value in enumerate(values)}
     arms = list(dict.fromkeys(name for own in found.values() for name in own))
@@ -111,20 +111,10 @@ def _draw(
 ) -> None:
     shared = _shared(lines)
     for arm, line in lines.items():
-        if not shared:
-            band(
-                panel,
-                Estimate(line.teacher.mean, draws=line.teacher.draws),
-                styles[arm]["color"],
-                "--",
-                width=1,
-            )
-        barred(
-            panel,
-            {places[at]: line.points[at] for at in sorted(line.points, key=_order)},
-            **styles[arm],
-            **BARS,
-        )
+        if line.teacher.n and not shared:
+            panel.axhline(line.teacher.mean, color=styles[arm]["color"], linestyle="--", linewidth=1)
+        points = {place: line.points[at] for at, place in places.items() if at in line.points}
+        barred(panel, points, **styles[arm], **BARS)
     first = next(iter(lines.values()))
     if shared:
         band(panel, first.teacher, TEACHER, "--", width=1.2)
@@ -147,7 +137,3 @@ def _scale(panel: Axes, places: Mapping[Any, float], numbers: bool) -> None:
         )
     elif not numbers:
         panel.set_xticks(list(places.values()), [label(value) for value in places])
-
-
-def _order(value: Any) -> tuple[int, Any]:
-    return (0, value) if isinstance(value, int | float) else (1, str(value))

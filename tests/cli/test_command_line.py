@@ -237,6 +237,8 @@ def test_a_set_that_is_too_large_to_be_held(
         for loader in ("memory", "device"):
             told = f"loader={loader}: the train split of my.large has 17.2 GiB at 3 x 32 x 32, and 8 GiB"
             assert told in fails(f"loader={loader}", *typed)
+            made = ["data.name=phase", "data.like=my.large", *typed[1:]]  # of its images
+            assert told in fails(f"loader={loader}", *made)
         assert "--address: the train split of my.large has 17.2 GiB" in fails("--address", "auto", *typed)
         assert "my.large: has no test images" in fails("probe.data=my.large", *typed[:2])
         assert "26 jobs" in dry_run(tmp_path, capsys, "--local", "loader=ffcv", "alpha=0,1", "seed=0", *typed)
