@@ -12,7 +12,7 @@ from randteach.jobs.build import distill_job, probe_spec
 from randteach.jobs.downstream.train import drawn, train_job
 from randteach.jobs.fields import named
 from randteach.jobs.point import Point
-from randteach.jobs.resolve import resolve
+from randteach.jobs.resolve import normaliser, resolve
 from randteach.jobs.study import COLUMNS
 from randteach.report.printed import NUMBERS, Numbers
 from randteach.report.results import Results
@@ -89,6 +89,7 @@ def _decides(config: Config, kind: str) -> dict[str, Any]:
         **named("probe", canonical(probe_spec(point, Pixels()))),
         "distill.epochs": max(student.steps.values()),
         "probe.val_fraction": point.probe.val_fraction,
+        "probe.normalise": "distilled" if normaliser(point) else "own",
         **_below(point, kind),
     }
 

@@ -40,16 +40,20 @@ def students(rows: Sequence[Row], measure: str, alpha: float = 0.0) -> list[Row]
     return where(found, alpha=alpha) if alpha else near(found)
 
 
+def _teachers(rows: Sequence[Row], measure: str) -> list[Row]:
+    return where(features.tested(rows, "teacher"), measure=measure)
+
+
 def over_teacher(rows: Sequence[Row], measure: str, alpha: float = 0.0) -> Sides:
     """Students and their own teachers, probed on the set that the students learned from."""
     own = [row for row in students(rows, measure, alpha) if row.get("dataset") == row["probed_on"]]
-    return Sides(own, where(features.tested(rows, "teacher"), measure=measure))
+    return Sides(own, _teachers(rows, measure))
 
 
 def over_teacher_elsewhere(rows: Sequence[Row], measure: str) -> Sides:
     """Students and their own teachers, probed on another set of images."""
     other = [row for row in students(rows, measure) if row.get("dataset") != row["probed_on"]]
-    return Sides(other, where(features.tested(rows, "teacher"), measure=measure))
+    return Sides(other, _teachers(rows, measure))
 
 
 def over_teacher_with_norm(rows: Sequence[Row], norm: str) -> Sides:
@@ -78,8 +82,7 @@ def over_fewer_samples(rows: Sequence[Row], measure: str) -> Sides:
 
 def few_over_teacher(rows: Sequence[Row], measure: str) -> Sides:
     """Students of the fewest images and their teachers."""
-    teachers = where(features.tested(rows, "teacher"), measure=measure)
-    return Sides(_of_images(rows, measure, min), teachers, (*OWN, *INPUTS))
+    return Sides(_of_images(rows, measure, min), _teachers(rows, measure))
 
 
 def between_alphas(rows: Sequence[Row], measure: str, one: float, other: float) -> Sides:
@@ -105,18 +108,13 @@ def over_more_outputs(rows: Sequence[Row], measure: str) -> Sides:
 
 
 def _over_outputs(rows: Sequence[Row], measure: str, fits: Callable[[int, int], bool]) -> Sides:
-    """The most outputs against those nearest to the width of all that fit, width by width."""
+    """The most outputs against those nearest to the bottleneck's width, which is one, of all that fit."""
     found = [row for row in students(rows, measure) if OUTPUTS in row and WIDTH in row]
-    ours, theirs = list[Row](), list[Row]()
-    for width in {row[WIDTH] for row in found}:
-        own = where(found, **{WIDTH: width})
-        most = max(row[OUTPUTS] for row in own)
-        fewer = {row[OUTPUTS] for row in own if row[OUTPUTS] < most and fits(row[OUTPUTS], width)}
-        if fewer:
-            nearest = min(fewer, key=lambda count: abs(count - width))
-            ours += where(own, **{OUTPUTS: most})
-            theirs += where(own, **{OUTPUTS: nearest})
-    return Sides(ours, theirs, (OUTPUTS,))
+    most = max((row[OUTPUTS] for row in found), default=0)
+    fewer = [row for row in found if row[OUTPUTS] < most and fits(row[OUTPUTS], row[WIDTH])]
+    nearest = min((row[OUTPUTS] - row[WIDTH] for row in fewer), key=abs, default=None)
+    theirs = [row for row in fewer if row[OUTPUTS] - row[WIDTH] == nearest]
+    return Sides(where(found, **{OUTPUTS: most}) if theirs else [], theirs, (OUTPUTS,))
 
 
 def over_teachers_tickets(rows: Sequence[Row], arm: str) -> Sides:
