@@ -29,7 +29,7 @@ SMOKE = rt.presets.SMOKE | {
 }
 
 MINI = rt.presets.MINIATURE | {
-    "seed": (0, 1),
+    "seed": (0, 1, 2),
     "alpha": 1e-10,
     "train.epochs": 8,
     "train.milestones": [4, 6],

@@ -21,7 +21,7 @@ except ModuleNotFoundError as error:
 SMOKE = rt.presets.SMOKE | {"alpha": 1e-10, "rounds": 2}
 
 MINI = rt.presets.MINIATURE | {
-    "seed": (0, 1),
+    "seed": (0, 1, 2),
     "alpha": (1e-10, 0.6),
     "rounds": 3,
 }
