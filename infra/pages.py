@@ -8,6 +8,7 @@ import re
 import sys
 from pathlib import Path
 
+from PIL import Image
 from rich.console import Console
 
 import randteach.report
@@ -16,6 +17,7 @@ from randteach.report.stored import stored
 from randteach.store.store import Store
 
 DOCS = Path("docs")
+WIDEST = 2000  # pixels of a figure
 # What a page has between these is written by this file.
 BLOCK = re.compile(r"(<!-- tables of the study -->\n).*?(<!-- end -->)", re.DOTALL)
 
@@ -36,6 +38,15 @@ def main(out: Path, names: list[str]) -> None:
             file = name if not number else f"{name}_{report.name}"
             report.draw(study.results, DOCS, file)
             (DOCS / f"{file}.pdf").unlink(missing_ok=True)
+            shrink(DOCS / f"{file}.png")
+
+
+def shrink(path: Path) -> None:
+    """A figure as wide as a page needs, in 256 colours: every version of it stays in the repository."""
+    with Image.open(path) as drawn:
+        image = drawn.convert("RGB")
+    image.thumbnail((WIDEST, 4 * WIDEST))
+    image.quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
 
 
 def tables(reports: list[randteach.report.Report], results: Results) -> str:
