@@ -34,6 +34,7 @@ class Claim:
     arms: tuple[str, ...] = MEASURES
     setting: Mapping[str, Value] = field(default_factory=lambda: STARTED)
     varies: tuple[str, ...] = ()
+    form: str = ".1f"  # of its numbers
     known: Collection[printed.Key] = tuple(printed.OWN)
     paper: Mapping[str, str] = field(default_factory=dict)  # its numbers, by arm
 

@@ -96,7 +96,8 @@ def _found(claim: Claim, arm: str, study: str, results: Results) -> Iterator[Fin
 
 
 def _gives(claim: Claim, kind: str) -> bool:
-    return of_features(kind) if claim.kind == "probe" else kind == claim.kind
+    """Whether jobs of a kind name settings that a claim is judged in; students have those of their probes."""
+    return of_features(kind) if claim.kind in ("probe", "distill") else kind == claim.kind
 
 
 def _only(found: Mapping[Any, Estimate]) -> Estimate:

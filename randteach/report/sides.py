@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from randteach.report import features, paper, tickets
-from randteach.report.rows import OWN, Row, where
+from randteach.report.rows import OWN, Row, last, where
 
 MANY, FEW = "half or more of the weights kept", "a quarter or less kept"
 HEAD, OUTPUTS, WIDTH = "head.bottleneck", "head.out_dim", "head.bottleneck_dim"
@@ -88,6 +88,13 @@ def few_over_teacher(rows: Sequence[Row], measure: str) -> Sides:
 def between_alphas(rows: Sequence[Row], measure: str, one: float, other: float) -> Sides:
     """Students of one teacher, fresh draw and order that start at two distances."""
     return Sides(students(rows, measure, one), students(rows, measure, other), ("alpha",))
+
+
+def ends_between_alphas(rows: Sequence[Row], measure: str, one: float, other: float) -> Sides:
+    """Students in training at their last epoch, of one teacher, draw and order, at two distances."""
+    ends = where(last(where(rows, kind="distill", measure=measure)), round=None)
+    ours, theirs = (where(ends, alpha=alpha) if alpha else near(ends) for alpha in (one, other))
+    return Sides(ours, theirs, ("alpha",))
 
 
 def between_bottlenecks(rows: Sequence[Row], measure: str, one: str, other: str) -> Sides:

@@ -287,3 +287,20 @@ def test_images_are_compared_with_noise_and_with_fewer() -> None:
         found = in_miniature(claim, "linear", rows)
         assert (found.verdict, found.difference.mean, found.difference.n) == (SEEN, pytest.approx(gain), 3)
         assert "data.train_size" not in found.unlike and "data.name=fashion_mnist (cifar10" in found.unlike
+
+
+def test_what_students_are_trained_to_near_and_far() -> None:
+    """KL at the last epoch, paired by teacher; a claim on it tells more digits than one on accuracies."""
+    rows = pairs(5.0, 6.0, 7.0) + [student(seed, 50.0, alpha=1.0) for seed in range(3)]
+    for seed in range(3):
+        for alpha, kl in ((1e-10, 2e-6), (1.0, 3e-6)):
+            for epoch in (5, 10):
+                base = student(seed, 1.0, epoch, alpha=alpha)
+                about = {name: base[name] for name in ("dataset", "arch", "width", "draw", "teacher", "step")}
+                value = kl * (10 / epoch) + 1e-8 * seed * (alpha == 1)
+                more = {**about, "alpha": alpha, "seed": seed, "epoch": float(epoch)}
+                rows.append(number("distill", "student", "kl", value, **more) | {"split": None})
+    found = in_miniature("far-is-harder", "kl", rows)
+    assert (found.verdict, found.difference.n) == (SEEN, 3)
+    assert found.difference.mean == pytest.approx(1.01e-6)
+    assert (found.ours.mean, found.theirs.mean) == (pytest.approx(3.01e-6), pytest.approx(2e-6))

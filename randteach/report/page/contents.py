@@ -89,7 +89,7 @@ def _argued(claim: Claim, sections: Sequence[Section]) -> Argued:
     marks = {about: chr(ord("a") + at) if at < 26 else str(at) for at, about in enumerate(settings)}
     arms: dict[str, list[Line]] = {}
     for one in found:
-        arms.setdefault(one.arm, []).append(_line(one, marks.get((one.setting, one.unlike), "")))
+        arms.setdefault(one.arm, []).append(_line(one, claim.form, marks.get((one.setting, one.unlike), "")))
     counts = {
         in_paper: _counts([one.verdict for one in found if one.in_paper == in_paper])
         for in_paper in (True, False)
@@ -119,8 +119,8 @@ def _counts(verdicts: Sequence[str]) -> dict[str, int]:
     return {verdict: counts[verdict] for verdict in VERDICTS if counts[verdict]}
 
 
-def _line(one: Finding, mark: str) -> Line:
-    low, high = (minus(number(end, "+.1f")) for end in (one.low, one.high))
+def _line(one: Finding, form: str, mark: str) -> Line:
+    low, high = (minus(number(end, f"+{form}")) for end in (one.low, one.high))
     return Line(
         one.verdict,
         one.in_paper,
@@ -128,16 +128,16 @@ def _line(one: Finding, mark: str) -> Line:
         mark,
         one.study,
         one.difference.count if one.study else "",
-        _mean(one.ours),
-        _mean(one.theirs),
-        minus(number(one.difference.mean, "+.1f")) if one.difference.n else "",
+        _mean(one.ours, form),
+        _mean(one.theirs, form),
+        minus(number(one.difference.mean, f"+{form}")) if one.difference.n else "",
         f"{low} … {high}" if one.difference.n > 1 else "",
         one.note,
     )
 
 
-def _mean(point: Estimate) -> str:
-    return minus(number(point.mean)) if point.n else ""
+def _mean(point: Estimate, form: str) -> str:
+    return minus(number(point.mean, form)) if point.n else ""
 
 
 def minus(text: str) -> str:
