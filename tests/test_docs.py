@@ -90,7 +90,7 @@ def test_each_sweep_has_a_page_with_its_question_and_its_figure() -> None:
         assert question in " ".join(text.split()) and f"docs/{page}.md" in README
         drawn = f"({page}.png)" in text
         assert drawn == Path(f"docs/{page}.png").exists() == (NOT_RUN not in text)
-    assert len(SWEEPS) == 4 + 3 + 5 + 3 + 2 + 2 + 3 + 2 + 4 + 3 + 3 + 3
+    assert len(SWEEPS) == 4 + 3 + 5 + 3 + 2 + 2 + 3 + 2 + 4 + 3 + 3 + 3 + 3
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from rich.console import Console
 from randteach.cli import estimate
 from randteach.config.overrides import Axes
 from randteach.engine.progress import duration
+from randteach.environment import numerics
 from randteach.errors import UserError
 from randteach.jobs.job import Job
 from randteach.kinds import KINDS
@@ -66,6 +67,20 @@ def check_data(missing: Sequence[Job], axes: Axes, address: str | None) -> None:
     for name, split, size, channels in sorted(splits):
         for setting in held:
             refuse_large(name, split, size, channels, setting)
+
+
+def check_precision(missing: Sequence[Job], address: str | None, console: Console) -> None:
+    """Raise UserError for TF32 without a GPU, and say where bfloat16 will be slow."""
+    asked = {(job.kind, getattr(job.spec, "precision", "fp32"), job.slot.gpus > 0) for job in missing}
+    for kind, precision, gpu in sorted(asked):
+        if precision == "tf32" and not gpu:
+            raise UserError(
+                f"{kind}.precision=tf32: only GPUs have it, and resources.{kind}.gpus is 0; give fp32 or bf16"
+            )
+        if precision == "bf16" and not gpu and not address and not numerics.bf16_units():
+            console.print(
+                f"{kind}.precision=bf16: without AVX512_BF16 and AMX this CPU is slower than in fp32"
+            )
 
 
 def check_room(missing: Sequence[Job], store: Store) -> None:

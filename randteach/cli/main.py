@@ -103,6 +103,7 @@ def _sweep(sweep: Study, argv: Sequence[str]) -> int:
     machines.check_data(missing, axes, args.address)
     if args.dry_run:
         return 0
+    machines.check_precision(missing, args.address, console)
     if again and not args.yes:
         raise UserError(f"{again.text}, which `aside/` in the store keeps; add --yes to have it done")
     if args.preset == "paper" and not args.yes and not args.address:

@@ -4,6 +4,11 @@ from dataclasses import dataclass
 
 from randteach.config.setting import chosen, setting
 
+PRECISIONS = ("fp32", "tf32", "bf16")
+PRECISION = (
+    "products of float32 numbers, of TF32 ones (GPUs), or of bfloat16 ones (GPUs, CPUs that have them)"
+)
+
 
 @dataclass
 class Train:
@@ -18,6 +23,7 @@ class Train:
     decay: float = setting(0.1, "what the rate is multiplied by at each of them", low=0.0, high=1)
     augment: str = setting("flip_crop", "augmentation")
     padding: int = setting(4, "flip_crop: pixels of zero padding", low=0)
+    precision: str = setting("fp32", PRECISION, choices=PRECISIONS, absent="fp32")
 
 
 @dataclass

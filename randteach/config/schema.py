@@ -6,7 +6,7 @@ from functools import cache
 from operator import attrgetter
 from typing import Any, get_type_hints
 
-from randteach.config.downstream import Connect, Plane, Tickets, Train
+from randteach.config.downstream import PRECISION, PRECISIONS, Connect, Plane, Tickets, Train
 from randteach.config.setting import Setting, seed, setting
 from randteach.errors import UserError
 
@@ -93,6 +93,7 @@ class Distill:
         "the teacher's BatchNorm: mean 0 and variance 1, statistics of all samples, or the batch's",
         choices=("identity", "calibrated", "batch"),
     )
+    precision: str = setting("fp32", PRECISION, choices=PRECISIONS, absent="fp32")
 
 
 @dataclass

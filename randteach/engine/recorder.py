@@ -39,7 +39,8 @@ class JobRecorder:
 
     def start(self) -> None:
         """The job begins: the process is set up as its slot says."""
-        self.device, self.exact = numerics.set_up(self.job.slot.cpus, self.job.slot.gpus)
+        precision = getattr(self.job.spec, "precision", "fp32")  # probes and lines have float32 alone
+        self.device, self.exact = numerics.set_up(self.job.slot.cpus, self.job.slot.gpus, precision)
         self.attempt.say(f"{self.job.entry.title} on {platform.node()}, {self.device}")
 
     def begin(self, step: int = 0, before: str = "") -> None:

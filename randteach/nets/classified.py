@@ -3,6 +3,8 @@
 import torch
 from torch import nn
 
+from randteach.nets.precision import float32
+
 
 class Classified(nn.Module):
     """x_BCHW -> logits_BC: an encoder and a linear classifier on its embedding."""
@@ -12,6 +14,8 @@ class Classified(nn.Module):
         self.encoder, self.classifier = encoder, classifier
 
     def forward(self, x_BCHW: torch.Tensor) -> torch.Tensor:
-        """Classify a batch."""
-        logits_BC: torch.Tensor = self.classifier(self.encoder(x_BCHW))
+        """Classify a batch; in float32 from the embedding on."""
+        embedding_BD = self.encoder(x_BCHW)
+        with float32(embedding_BD):
+            logits_BC: torch.Tensor = self.classifier(embedding_BD.float())
         return logits_BC

@@ -8,10 +8,15 @@ from torch import nn
 
 from randteach.config.schema import Head as HeadConfig
 from randteach.nets import bottleneck
+from randteach.nets.precision import float32
 
 
 class Head(nn.Module):
-    """embedding_BD -> features_BF (bottleneck, of norm 1 unless told otherwise) -> logits_BK."""
+    """embedding_BD -> features_BF (bottleneck, of norm 1 unless told otherwise) -> logits_BK.
+
+    Under autocast the hidden layers alone are computed in bfloat16: outputs near to the teacher's differ by
+    less than it can tell.
+    """
 
     def __init__(self, config: HeadConfig, embedding_dim: int) -> None:
         super().__init__()
@@ -32,8 +37,11 @@ class Head(nn.Module):
 
     def features(self, embedding_BD: torch.Tensor) -> torch.Tensor:
         """The bottleneck: all that the last layer sees of a sample."""
-        features_BF: torch.Tensor = self.layers(embedding_BD)
-        return F.normalize(features_BF, dim=1) if self.parts[0].feature_norm else features_BF
+        hidden = len(self.layers) - self.parts[0].there
+        hidden_BD = self.layers[:hidden](embedding_BD)
+        with float32(hidden_BD):
+            features_BF: torch.Tensor = self.layers[hidden:](hidden_BD.float())
+            return F.normalize(features_BF, dim=1) if self.parts[0].feature_norm else features_BF
 
     def prototypes(self) -> torch.Tensor | None:
         """The last layer's weight_KF as it is used, if there is one."""
@@ -44,12 +52,13 @@ class Head(nn.Module):
 
     def logits(self, features_BF: torch.Tensor, prototypes_KF: torch.Tensor | None) -> torch.Tensor:
         """The outputs that student and teacher are compared on, in memory of their own."""
-        if self.last is None or prototypes_KF is None:
-            logits_BK = features_BF.clone()
-        else:
-            logits_BK = outputs(features_BF, prototypes_KF)
-            logits_BK = logits_BK + self.last.bias if self.parts[1].linear == "lb" else logits_BK
-        return F.normalize(logits_BK, dim=1) if self.parts[1].feature_norm else logits_BK
+        with float32(features_BF):
+            if self.last is None or prototypes_KF is None:
+                logits_BK = features_BF.clone()
+            else:
+                logits_BK = outputs(features_BF, prototypes_KF)
+                logits_BK = logits_BK + self.last.bias if self.parts[1].linear == "lb" else logits_BK
+            return F.normalize(logits_BK, dim=1) if self.parts[1].feature_norm else logits_BK
 
     def forward(self, embedding_BD: torch.Tensor) -> torch.Tensor:
         """Embeddings to outputs."""

@@ -41,13 +41,18 @@ OPTIMISATION = _report(
 PLANE = _report(
     "plane", "landscape", "Loss and features on the plane through the teacher and two of its students."
 )
+PRECISION = _report(
+    "precision", "precision", "Students in other precisions less those in float32, and the margin of a point."
+)
 RESTART = _report(
     "restart", "restart", "Test accuracy round after round; each student is the next one's teacher."
 )
 TICKETS = _report(
     "tickets", "tickets", "Test accuracy against the share of weights kept, tickets and controls."
 )
-REPORTS = {one.name: one for one in (ARMS, CONNECT, INIT_DISTANCE, OPTIMISATION, PLANE, RESTART, TICKETS)}
+REPORTS = {
+    one.name: one for one in (ARMS, CONNECT, INIT_DISTANCE, OPTIMISATION, PLANE, PRECISION, RESTART, TICKETS)
+}
 
 
 def along(setting: str) -> Report:

@@ -134,6 +134,25 @@ def equivalence(values: Sequence[float], margin: float) -> float:
     return float(stdtr(len(values) - 1, (abs(mean) - margin) / error))
 
 
+def teachers_needed(values: Sequence[float], margin: float, most: int, power: float = 0.8) -> int | None:
+    """Teachers with which the equivalence test succeeds with a power where there is no difference.
+
+    By the spread of these values, taken as the true one; None where it takes more than `most`, or where two
+    values are not there to tell a spread.
+    """
+    from scipy.special import ndtr, stdtrit
+
+    if len(values) < 2:
+        return None
+    spread = _error(values) * math.sqrt(len(values))
+    for count in range(3, most + 1):
+        error = spread / math.sqrt(count)
+        room = margin / error - float(stdtrit(count - 1, 0.95)) if error else math.inf
+        if 2 * float(ndtr(room)) - 1 >= power:
+            return count
+    return None
+
+
 def _error(values: Sequence[float]) -> float:
     """The standard error of the mean of two values or more."""
     count, mean = len(values), _mean(values)

@@ -50,6 +50,11 @@ class DistillSpec:
             object.__setattr__(self, "target", "exp(log_softmax)")
 
     @property
+    def precision(self) -> str:
+        """How precisely it computes."""
+        return self.distill.precision
+
+    @property
     def augments(self) -> tuple[str, str, str]:
         """Whose images are augmented, by which setting, and how."""
         return self.samples.name, "data.augment", self.augment

@@ -31,6 +31,11 @@ class TrainSpec:
     )
 
     @property
+    def precision(self) -> str:
+        """How precisely it computes."""
+        return self.train.precision
+
+    @property
     def augments(self) -> tuple[str, str, str]:
         """Whose images are augmented, by which setting, and how."""
         return self.samples.name, "train.augment", self.train.augment

@@ -10,6 +10,7 @@ from loaders import Batch, Split
 from loaders.augment import AUGMENTATIONS
 from loaders.streams import stream
 from randteach import nets
+from randteach.nets.precision import autocast
 from randteach.specs import DistillSpec
 from randteach.stages.embed import prepare, to_device
 from randteach.stages.losses import distillation_loss
@@ -104,7 +105,8 @@ class Student(Trajectory):
         """One step on samples index_B with inputs x_BCHW."""
         (index_B, x_BCHW), config = tensors, self.spec.distill
         teacher_BK = self.teacher.logits(index_B, x_BCHW)
-        student_BK = self.head(self.encoder(x_BCHW))
+        with autocast(config.precision, self.device):
+            student_BK = self.head(self.encoder(x_BCHW))
         loss, kl = distillation_loss(
             student_BK,
             teacher_BK,

@@ -12,6 +12,7 @@ from loaders.augment import AUGMENTATIONS
 from randteach import identity, nets
 from randteach.config.schema import Head as HeadConfig
 from randteach.environment.numerics import EMBED_BATCH
+from randteach.nets.precision import autocast
 from randteach.specs import DistillSpec, Draw, Network, Snapshot
 from randteach.stages.embed import drawn_encoder, inputs, to_device
 from randteach.stages.recorder import Tensors, part
@@ -24,14 +25,15 @@ CACHED = 2  # feature tables kept by a worker, (samples, bottleneck) floats each
 class Frozen:
     """A network and its head that only answer; neither has gradients."""
 
-    def __init__(self, encoder: nn.Module, head: nets.Head) -> None:
-        self.encoder, self.head = encoder, head
+    def __init__(self, encoder: nn.Module, head: nets.Head, precision: str = "fp32") -> None:
+        self.encoder, self.head, self.precision = encoder, head, precision
         self.prototypes_KF = head.prototypes()
 
     @torch.no_grad()
     def features(self, x_BCHW: torch.Tensor) -> torch.Tensor:
         """The bottleneck's features_BF, all that the last layer sees."""
-        return self.head.features(self.encoder(x_BCHW))
+        with autocast(self.precision, x_BCHW.device):
+            return self.head.features(self.encoder(x_BCHW))
 
 
 def frozen(
@@ -71,14 +73,14 @@ class Teacher(Frozen):
     ) -> None:
         batches = partial(inputs, data, indices, device)
         one = frozen(spec.teacher, spec.head, data.shape[-1], device, batches, weights)
-        super().__init__(one.encoder, one.head)
+        super().__init__(one.encoder, one.head, spec.precision)
         # Neither augmentation nor the batch around it changes what the teacher makes of a sample.
         self.features_NF = None
         fixed = isinstance(spec.teacher, Snapshot) or spec.teacher.norm != "batch"
         room = data.count * self.head.width * torch.finfo(torch.float32).bits // 8 <= TABLE
         # At alpha 0 the two are one function, whose last bits a table made in other batches may miss.
         if not AUGMENTATIONS[spec.augment].apply and fixed and room and spec.alpha != 0:
-            about = (spec.teacher, spec.head, spec.samples)
+            about = (spec.teacher, spec.head, spec.samples, spec.precision)
             self.features_NF = self._lookup(cache, identity.dumps(about), data, indices, device)
 
     @torch.no_grad()

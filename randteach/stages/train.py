@@ -12,6 +12,7 @@ from loaders.augment import AUGMENTATIONS
 from loaders.streams import stream
 from randteach import nets
 from randteach.nets.classified import Classified
+from randteach.nets.precision import autocast
 from randteach.nets.pruning import Masks
 from randteach.specs import Snapshot, TrainSpec
 from randteach.stages.embed import prepare, to_device
@@ -117,7 +118,8 @@ class Training(Trajectory):
     def update(self, *tensors: torch.Tensor) -> None:
         """One step on inputs x_BCHW with labels y_B."""
         x_BCHW, y_B = tensors
-        logits_BC = self.model(x_BCHW)
+        with autocast(self.config.precision, self.device):
+            logits_BC = self.model(x_BCHW)
         loss = F.cross_entropy(logits_BC, y_B)
         self.optimizer.zero_grad()
         loss.backward()

@@ -35,9 +35,9 @@ def _linear_flops(x_BF: torch.Size, weight_KF: torch.Size, *_: object, **__: obj
 COUNTED = {torch.ops.mkldnn._linear_pointwise: _linear_flops}  # the counter knows mm and convolutions
 
 
-def spec_of(arch: str) -> DistillSpec:
+def spec_of(arch: str, precision: str = "fp32") -> DistillSpec:
     """The paper's student: width 64, 3 x 32 x 32, batch 256, 65,536 outputs; fewer samples."""
-    point = Config(alpha=1e-10, net=Net(arch), distill=Distill(epochs=1))
+    point = Config(alpha=1e-10, net=Net(arch), distill=Distill(epochs=1, precision=precision))
     point.data = Data(name="fashion_mnist", size=32, channels=3, train_size=SAMPLES)
     spec = distill_job(resolve(point)).spec
     assert isinstance(spec, DistillSpec)
@@ -57,8 +57,8 @@ def samples_of(spec: DistillSpec) -> tuple[Split, np.ndarray]:
 class Ours:
     """The step of `randteach.stages.distill`."""
 
-    def __init__(self, arch: str) -> None:
-        spec = spec_of(arch)
+    def __init__(self, arch: str, precision: str = "fp32") -> None:
+        spec = spec_of(arch, precision)
         self.data, self.indices = samples_of(spec)
         device, _ = numerics.set_up(torch.get_num_threads(), 0)
         teacher = Teacher(spec, self.data, self.indices, device, {})
@@ -96,8 +96,8 @@ class Plain:
         self.optimizer.step()
 
 
-def _on_one_batch(kind: type[Ours] | type[Plain], arch: str) -> Callable[[], None]:
-    side = kind(arch)
+def _on_one_batch(make: Callable[[], Ours | Plain]) -> Callable[[], None]:
+    side = make()
     return partial(side.step, next(iter(side.data.reader(256, indices=side.indices).epoch(0))))
 
 
@@ -108,21 +108,26 @@ def _peak() -> None:
 
 
 def run() -> None:
-    """Images a second of both, their ratio, and the share of the peak that our step reaches."""
+    """Images a second of each, their ratios, and the share of the peak that our step reaches."""
     print(f"Training step, batch 256, 3 x 32 x 32, width 64, 65,536 outputs, fp32; {ROUNDS} rounds")
     for arch in ARCHS:
-        plainly, our_way = (partial(_on_one_batch, kind, arch) for kind in (Plain, Ours))
+        plainly, our_way = (partial(_on_one_batch, partial(kind, arch)) for kind in (Plain, Ours))
+        rounded = partial(_on_one_batch, partial(Ours, arch, "bf16"))
         once = our_way()
         with FlopCounterMode(display=False, custom_mapping=COUNTED) as counter:
             once()
-        with elsewhere(plainly) as plain, elsewhere(our_way) as ours:
-            seconds = interleaved({"plain": plain, "ours": ours, "peak": _peak}, ROUNDS)
+        with elsewhere(plainly) as plain, elsewhere(our_way) as ours, elsewhere(rounded) as bf16:
+            seconds = interleaved({"plain": plain, "ours": ours, "bf16": bf16, "peak": _peak}, ROUNDS)
         peak = rate(PRODUCTS * 2 * MATRIX**3, seconds["peak"])
         reached = rate(counter.get_total_flops(), seconds["ours"])
         print(
             f"  {arch:9} plain {rate(256, seconds['plain']):6.1f} images/s, ours "
             f"{rate(256, seconds['ours']):6.1f} images/s: {ratio(seconds['plain'], seconds['ours'])}; "
             f"{reached / 1e9:.0f} of {peak / 1e9:.0f} Gflop/s of matmul, {reached / peak:.0%}"
+        )
+        print(
+            f"  {'':9} in bf16 {rate(256, seconds['bf16']):6.1f} images/s: "
+            f"{ratio(seconds['ours'], seconds['bf16'])} ours in fp32"
         )
 
 

@@ -16,6 +16,7 @@ from randteach.config.overrides import Axes, parse
 from randteach.config.schema import settings
 from randteach.engine.ray import connection, placement
 from randteach.engine.ray.placement import Cluster, Node
+from randteach.environment import numerics
 from randteach.storage.folder import Folder
 
 STUDY = importlib.import_module("sweeps.init_distance").STUDY
@@ -29,12 +30,13 @@ net.arch net.width net.norm head.hidden_dims head.bottleneck_dim head.out_dim he
 data.name data.size data.channels data.train_size data.like data.sigma data.augment data.root
 distill.epochs distill.steps distill.batch_size distill.drop_last distill.lr distill.beta1 distill.beta2
 distill.weight_decay distill.loss distill.teacher_temperature distill.student_temperature distill.teacher_norm
+distill.precision
 probe.data probe.normalise probe.at probe.train_size probe.test_size probe.val_fraction
 probe.epochs probe.batch_size probe.lr
 probe.weight_decay probe.neighbours
 downstream rounds
 train.epochs train.batch_size train.lr train.momentum train.weight_decay train.milestones train.decay
-train.augment train.padding
+train.augment train.padding train.precision
 tickets.fraction tickets.scope tickets.rewind tickets.momentum tickets.controls tickets.at tickets.alphas
 connect.children connect.points connect.train_size connect.test_size connect.at connect.alphas
 plane.alphas plane.of plane.resolution plane.around plane.margin plane.coordinates plane.norm
@@ -244,6 +246,20 @@ def test_a_set_that_is_too_large_to_be_held(
         assert "26 jobs" in dry_run(tmp_path, capsys, "--local", "loader=ffcv", "alpha=0,1", "seed=0", *typed)
         assert dry_run(tmp_path, capsys, "--local", "loader=memory", "data.size=16", typed[0], typed[2])
     assert not any(tmp_path.iterdir())
+
+
+def test_a_precision_that_the_device_lacks(
+    fails: Fails, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(numerics, "bf16_units", lambda: "")
+    monkeypatch.setattr(Folder, "free_bytes", lambda self: 1)  # which stops all that this check lets pass
+    assert "distill.precision=tf32: only GPUs have it, and resources.distill.gpus is 0" in fails(
+        "distill.precision=fp32,tf32"
+    )
+    assert "distill.precision=fp16: allowed are fp32, tf32, bf16" in fails("distill.precision=fp16")
+    assert "train.precision=bf16: has no effect" in fails("train.precision=bf16")
+    assert "are free" in fails("distill.precision=bf16")
+    assert dry_run(tmp_path, capsys, "--local", "distill.precision=tf32")  # for a machine that has a GPU
 
 
 def test_days_on_a_cpu_have_to_be_asked_for(

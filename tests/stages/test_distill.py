@@ -15,7 +15,7 @@ from loaders import ffcv_available, open_split
 from loaders.augment import flip_crop
 from loaders.order import balanced
 from loaders.streams import stream
-from randteach import nets
+from randteach import identity, nets
 from randteach.config.overrides import parse
 from randteach.errors import Stopped
 from randteach.jobs.build import distill_job
@@ -133,10 +133,20 @@ class Plain:
         below 12 samples), so that pass is written out here too."""
         encoder, head = self.teacher
         if self.spec.teacher.norm == "batch" or self.spec.augment != "none":
-            return self.teacher(x)
+            return head.logits(self.features(encoder, head, x), head.prototypes())
         parts = np.split(self.indices, range(256, len(self.indices), 256))
-        table = torch.cat([head.features(encoder(self.inputs(self.data.images[part]))) for part in parts])
+        inputs = [self.inputs(self.data.images[part]) for part in parts]
+        table = torch.cat([self.features(encoder, head, own) for own in inputs])
         return table[np.searchsorted(self.indices, at)] @ head.prototypes().T
+
+    def features(self, encoder: torch.nn.Module, head: nets.Head, x: torch.Tensor) -> torch.Tensor:
+        """Encoder and hidden layers in the precision, the bottleneck and its normalisation in float32."""
+        if self.spec.distill.precision == "fp32":
+            return head.features(encoder(x))
+        with torch.autocast("cpu", torch.bfloat16):
+            hidden = head.layers[:-1](encoder(x))
+        assert hidden.dtype == torch.bfloat16
+        return F.normalize(head.layers[-1](hidden.float()), dim=1)
 
     def train(self, steps: int) -> list[tuple[int, float, float]]:
         """(samples, mean loss, summed KL) of each step, before its update."""
@@ -155,7 +165,9 @@ class Plain:
             x = self.inputs(images)
             with torch.no_grad():
                 target = self.targets(at, x)
-            out, target = self.student(x) / config.student_temperature, target / config.teacher_temperature
+            encoder, head = self.student
+            out = head.logits(self.features(encoder, head, x), head.prototypes())
+            out, target = out / config.student_temperature, target / config.teacher_temperature
             told = target.log_softmax(1).exp() if config.loss == "ce" else target.softmax(1)
             loss = F.mse_loss(out, target) if config.loss == "mse" else F.cross_entropy(out, told)
             log_s, log_t = (y.detach().double().log_softmax(1) for y in (out, target))
@@ -173,6 +185,8 @@ OTHER += "distill.drop_last=true seeds.teacher=1 seeds.student=2 seeds.order=3"
 EXACT: list[tuple[str, ...]] = [(), tuple(OTHER.split()), ("distill.teacher_norm=batch",), VGG]
 EXACT += [("data.augment=flip_crop",), ("data.name=gaussian", "data.sigma=0.5", "alpha=1")]
 EXACT += [(*VGG, "distill.teacher_norm=batch", "alpha=0")]
+BF16 = "distill.precision=bf16"
+EXACT += [(BF16,), (BF16, "data.augment=flip_crop"), (BF16, *VGG)]
 
 
 @pytest.mark.parametrize("pairs", EXACT, ids=" ".join)
@@ -232,9 +246,10 @@ def test_a_resumed_run_is_the_unbroken_one(loader: str, augment: str, folder: Pa
 
 
 @pytest.mark.parametrize("loader", ["memory", pytest.param("ffcv", marks=needs_ffcv)])
-def test_a_stopped_run_goes_on_from_any_state(loader: str, folder: Path) -> None:
+@pytest.mark.parametrize("precision", ["distill.precision=fp32", BF16])
+def test_a_stopped_run_goes_on_from_any_state(loader: str, precision: str, folder: Path) -> None:
     """States can be had at every step but a result's last one; from each the rest is the unbroken run's."""
-    spec = spec_of("data.augment=flip_crop")
+    spec = spec_of("data.augment=flip_crop", precision)
     (split, indices), steps = opened(spec, loader, folder), (4, 10)
     whole, broken = run(spec, 4, 10)[10], Interrupted(9)
     with pytest.raises(Stopped):
@@ -280,3 +295,14 @@ def test_a_student_that_diverges_is_a_result(lr: str, before: list[int], at: int
         else:
             assert result.status == DIVERGED and not result.weights and result.state is None
             assert result.rows[-1]["diverged_at"] == at
+
+
+def test_a_precision_has_a_table_of_teacher_features_of_its_own() -> None:
+    """And float32 is what it was before there were others, in the record, too."""
+    usual, other, cache = spec_of(), spec_of(BF16), dict[str, torch.Tensor]()
+    one = run(usual, 3, cache=cache)[3]
+    two, alone = run(other, 3, cache=cache)[3], run(other, 3)[3]
+    assert len(cache) == 2 and equal(two.weights["encoder"], alone.weights["encoder"])
+    assert not equal(one.weights["encoder"], two.weights["encoder"])
+    assert {value.dtype for value in two.weights["encoder"].values()} <= {torch.float32, torch.int64}
+    assert "precision" not in identity.dumps(usual) and '"precision":"bf16"' in identity.dumps(other)

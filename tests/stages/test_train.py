@@ -214,6 +214,31 @@ def test_steps_are_those_of_sgd_by_hand() -> None:
     assert kept.results[STEPS].rows[-1]["error"] == wrong  # of 100 samples
 
 
+def test_in_bfloat16_the_encoder_alone_is_rounded() -> None:
+    """A step by hand; the classifier, the loss, SGD and the errors that are reported are float32."""
+    about = spec(train=replace(SETTINGS, precision="bf16", augment="none"))
+    (data, indices, test), result = opened(), run(about, 1).results[1]
+    encoder = nets.draw_encoder(NET, 1, 16, "teacher", 0).to(memory_format=torch.channels_last)
+    classifier = nets.draw_classifier(nets.embedding_dim(NET, 16), 10, 0)
+    at = np.random.default_rng([1, 0, about.order]).permutation(indices)[:64]
+    with torch.autocast("cpu", torch.bfloat16):
+        embedding = encoder.train()(prepare(data.images[torch.from_numpy(at)], data, CPU))
+    assert embedding.dtype == torch.bfloat16
+    loss = F.cross_entropy(classifier(embedding.float()), torch.from_numpy(data.labels[at]))
+    loss.backward()
+    for module in (encoder, classifier):
+        for parameter in module.parameters():
+            assert parameter.grad is not None
+            step = parameter.grad.add(parameter.detach(), alpha=SETTINGS.weight_decay)
+            parameter.data.sub_(step, alpha=SETTINGS.lr)
+    for name, module in (("encoder", encoder), ("classifier", classifier)):
+        for key, value in module.state_dict().items():
+            torch.testing.assert_close(result.weights[name][key], value, rtol=0, atol=1e-6)
+    error, loss_ = errors(Classified(encoder.eval(), classifier), test)
+    told = result.rows[-1]
+    assert told["error"] == pytest.approx(error, abs=1) and told["loss"] == pytest.approx(loss_, abs=1e-4)
+
+
 def test_augmentation_has_a_stream_of_its_own() -> None:
     plain, one, two = (run(spec(seed_augment=seed), STEPS).results[STEPS] for seed in (None, 2, 3))
     assert not same(plain, one) and not same(one, two)
