@@ -54,7 +54,7 @@ def make(
     class Standin(worker.Options):  # local, and so sent whole to workers, which need no module for it
         def context(self) -> Context:
             real = numerics.set_up
-            numerics.set_up = lambda cpus, gpus: real(cpus, 0)
+            numerics.set_up = lambda cpus, gpus, precision: real(cpus, 0, precision)
 
             def run(spec: Any, inputs: Any, recorder: Any) -> None:
                 inputs.ready()

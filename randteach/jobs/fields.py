@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from randteach.config.schema import Head, settings
+from randteach.identity import NEVER
 from randteach.kinds import KINDS
 from randteach.nets import ARCHITECTURES
 from randteach.nets.bottleneck import spelled
@@ -28,7 +29,16 @@ def named(kind: str, config: Mapping[str, Any]) -> dict[str, Any]:
                 break
         if path in settings():
             values[path] = value
-    return values | _left_out(values)
+    return _older(config) | values | _left_out(values)
+
+
+def _older(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The values that older records stand for, of settings that were added to their sections since."""
+    return {
+        name: one.absent
+        for name, one in settings().items()
+        if one.absent not in (NEVER, None) and isinstance(config.get(name.partition(".")[0]), dict)
+    }
 
 
 def _left_out(values: Mapping[str, Any]) -> dict[str, Any]:
