@@ -49,13 +49,27 @@ class Line:
 
 def contents(results: Results) -> list[Line]:
     """All arms, by network, measure and alpha."""
-    students = [row for row in features.students(results.rows) if SETTING in row]
-    axes = [*NETWORK, *(name for name in settings(students) if name != SETTING)]
+    students = _students(results)
+    axes = _axes(students)
     return [
         line
         for values in panels(students, axes)
         for line in _network(networks(axes, values), within(students, axes, values))
     ]
+
+
+def _students(results: Results) -> list[Row]:
+    return [row for row in features.students(results.rows) if SETTING in row]
+
+
+def _axes(students: Sequence[Row]) -> list[str]:
+    return [*NETWORK, *(name for name in settings(students) if name != SETTING)]
+
+
+def _sample(results: Results) -> str:
+    """The teachers of a network: those with other norm layers are other draws."""
+    students = _students(results)
+    return sample(students, _axes(students))
 
 
 def _network(network: str, rows: Sequence[Row]) -> Iterator[Line]:
@@ -88,7 +102,7 @@ def _line(
 def show(results: Results) -> list[Grid]:
     """The table: each arm's difference, its test, and how many teachers such a test takes."""
     lines = contents(results)
-    n = sample([row for row in features.students(results.rows) if SETTING in row], ())
+    n = _sample(results)
     heads = ["network", "measure", "alpha", "arm", USUAL, "difference", "90 % interval", "", "p", "takes n ="]
     rows: list[Sequence[str]] = []
     for line in lines:
@@ -136,8 +150,9 @@ def draw(results: Results, folder: Path, name: str = "figure") -> None:
         names = [f"{measured(measure)}, alpha {label(alpha)}" for measure, alpha in places]
         panels_[0].set_yticks(range(len(places)), names)
         panels_[0].set_ylim(len(places) - 0.5, -0.5)
-        n = sample([row for row in features.students(results.rows) if SETTING in row], ())
-        figure.suptitle(f"Equal within {label(RULE.margin)} point? ({n}; bars: 90 % interval)", fontsize=10)
+        figure.suptitle(
+            f"Equal within {label(RULE.margin)} point? ({_sample(results)}; bars: 90 % interval)", fontsize=10
+        )
         handles = [
             Line2D([], [], color=_color(at), marker="o", linewidth=1, label=arm)
             for at, arm in enumerate(arms)

@@ -51,7 +51,7 @@ def test_the_table_and_the_figure_say_it(tmp_path: Path) -> None:
     (grid,) = precision.show(results(GAPS))
     verdicts = {(row[2], row[3]): row[7] for row in grid.rows}
     assert verdicts == {("0.3", "bf16"): "equal", ("0.3", "control"): "unequal", ("1", "bf16"): "undecided"}
-    assert {row[9] for row in grid.rows} == {"3", "> 16"}
+    assert {row[9] for row in grid.rows} == {"3", "> 16"} and "(n = 3 teachers)" in grid.title
     precision.draw(results(GAPS), tmp_path)
     assert (tmp_path / "figure.png").exists()
 
