@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from randteach.engine.progress import Progress
+from randteach.engine.progress import Progress, duration
 from randteach.environment import paths
 from randteach.jobs.study import Plan
 
@@ -29,6 +29,9 @@ def show(
     if left:
         parts.append(f"{left} not made")
     say(f"{plan.study}: {', '.join(parts)}", "bold")
+    if request.estimated and whole:
+        spent, told = duration(progress.spent), duration(request.estimated)
+        say(f"jobs took {spent} of one worker, {told} were estimated")
     if stopping and not whole:
         say(stopping, "yellow")
     for key, kept in progress.stopped.items():

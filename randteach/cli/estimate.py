@@ -19,7 +19,8 @@ from randteach.store import missing as missing_jobs
 from randteach.store.store import Store
 
 SMALL = 4 << 10  # rows, config and provenance of an artifact
-LOOKED_AT = 100  # past artifacts of a kind
+LOOKED_AT = 100  # past artifacts of jobs that are alike
+ALIKE = ("arch", "width", "probed_on", "net.norm", "data.size", "distill.precision")  # among labels
 RATE = 25e12  # operations a second that fp32 may reach on an H100: assumed, about a third of its peak
 
 
@@ -57,22 +58,29 @@ def past_seconds(
 ) -> float | None:
     """Estimate the seconds that one worker needs for the missing jobs, by past jobs of their kinds.
 
-    None if a kind has no past job. The time of a trajectory is proportional to its steps. Artifacts that
-    are to be removed (`gone`) still count as past jobs.
+    By those of the same network and precision, where there are any. None if a kind has no past job. The
+    time of a trajectory is proportional to its steps. Artifacts that are to be removed (`gone`) still count
+    as past jobs.
     """
     kinds = {job.kind for job in jobs}
     done, left = missing_jobs.done(kinds, store), missing_jobs.done(kinds, store, gone)
-    past: defaultdict[str, list[float]] = defaultdict(list)
+    past: defaultdict[tuple[object, ...], list[float]] = defaultdict(list)
     for job in jobs:
         made = [artifact for artifact in job.artifacts if artifact.name in done[job.kind]]
         # A snapshot of step 0 alone says nothing of how long a step takes.
-        if made and made[-1].step != 0 and len(past[job.kind]) < LOOKED_AT:
+        if made and made[-1].step != 0 and len(past[_like(job)]) < LOOKED_AT:
             with suppress(Damaged):  # who reads it later sets it aside
-                seconds = sum(store.commit_of(artifact).seconds for artifact in made)
-                past[job.kind].append(seconds / _length(made))
-    if any(not past[job.kind] for job in missing):
+                seconds = sum(store.commit_of(artifact).seconds for artifact in made) / _length(made)
+                past[_like(job)].append(seconds)
+                past[(job.kind,)].append(seconds)
+    if any(not past[(job.kind,)] for job in missing):
         return None
-    return sum(mean(past[job.kind]) * _left(job, left[job.kind]) for job in missing)
+    return sum(mean(past[_like(job)] or past[(job.kind,)]) * _left(job, left[job.kind]) for job in missing)
+
+
+def _like(job: Job) -> tuple[object, ...]:
+    """What jobs have in common that take about as long."""
+    return (job.kind, *map(job.labels.get, ALIKE))
 
 
 def _left(job: Job, done: set[str]) -> int:

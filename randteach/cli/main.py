@@ -98,7 +98,7 @@ def _sweep(sweep: Study, argv: Sequence[str]) -> int:
         raise UserError(f"--name {name}: there is a file of this name in {out}; give another name")
     again = remake.remake(plan.jobs, store) if args.remake else remake.NOTHING
     missing = lacking(plan.jobs, store, again.artifacts)
-    preview.show(console, plan, missing, store, again)
+    estimated = preview.show(console, plan, missing, store, again)
     have.check(missing)
     machines.check_data(missing, axes, args.address)
     if args.dry_run:
@@ -121,6 +121,7 @@ def _sweep(sweep: Study, argv: Sequence[str]) -> int:
         out=out,
         store=store,
         again=again,
+        estimated=estimated,
         root=root,
         loader=axes.values["loader"][0],
         checkpoint_every=plan.settings["checkpoint_every"][0],

@@ -18,8 +18,9 @@ from randteach.store.store import Store
 LARGE = 1e16  # operations from which on a GPU is what counts
 
 
-def show(console: Console, plan: Plan, missing: Sequence[Job], store: Store, again: Remake) -> None:
-    """Print it; `again` is what is set aside first."""
+def show(console: Console, plan: Plan, missing: Sequence[Job], store: Store, again: Remake) -> float | None:
+    """Print it, and give the estimated seconds of one worker; `again` is what is set aside first."""
+    seconds = None
     todo, total = Counter(job.kind for job in missing), Counter(job.kind for job in plan.jobs)
     console.print(f"{plan.study}: {len(plan.jobs)} jobs, {len(missing)} missing", style="bold")
     for kind, count in total.items():
@@ -33,6 +34,7 @@ def show(console: Console, plan: Plan, missing: Sequence[Job], store: Store, aga
             console.print(f"  trainings: {work / 1e15:,.0f} PFLOP, {hours} (assumed, not measured)")
     for line in (*_other_code(plan, store, again), *_older(plan, missing, store), *_flipped(missing)):
         console.print(f"  {line}")
+    return seconds
 
 
 def _other_code(plan: Plan, store: Store, again: Remake) -> Iterator[str]:

@@ -43,6 +43,7 @@ class Request:
     out: Path
     store: Store
     again: Remake  # what is set aside first
+    estimated: float | None  # seconds of one worker
     root: Path
     loader: str
     checkpoint_every: float

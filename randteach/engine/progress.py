@@ -51,6 +51,11 @@ class Progress:
         return self.planned - len(self.jobs)
 
     @property
+    def spent(self) -> float:
+        """Seconds of workers that jobs have taken."""
+        return sum(map(sum, self.seconds.values()))
+
+    @property
     def counts(self) -> Counter[str]:
         """How many jobs have ended in which way."""
         return Counter(self.ended.values())

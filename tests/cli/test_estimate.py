@@ -100,6 +100,25 @@ def test_time_by_past_jobs(store: Store) -> None:
     assert estimate.past_seconds(jobs, [], store) == 0
 
 
+def test_time_by_past_jobs_of_the_same_network(store: Store) -> None:
+    """And by all of the kind where there is none of it."""
+    jobs = plan("seed=0", "alpha=0,1", "net.width=8,16,32", "distill.precision=fp32,bf16", "probe.at=[]")
+    students = [job for job in jobs if job.kind == "distill"]
+    like = {}
+    for job in students:
+        place = (job.labels["width"], job.labels["distill.precision"])
+        like.setdefault(place, []).append(job)
+    for place, seconds in (((8, "fp32"), 100.0), ((8, "bf16"), 60.0), ((16, "fp32"), 320.0)):
+        commit(store, like[place][0].artifacts[-1], seconds)
+
+    def told(*place: object) -> float | None:
+        return estimate.past_seconds(jobs, [like[place][1]], store)
+
+    assert told(8, "fp32") == pytest.approx(100) and told(8, "bf16") == pytest.approx(60)
+    assert told(16, "fp32") == pytest.approx(320)
+    assert told(16, "bf16") == told(32, "fp32") == pytest.approx(160)
+
+
 def test_a_further_look_costs_the_way_there(store: Store) -> None:
     (before, *_), (after, *_) = plan(*SMALL[3:]), plan(*SMALL[3:], "probe.at=[0,1,2,3,5,10]")
     for artifact in before.artifacts:

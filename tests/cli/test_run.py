@@ -1,5 +1,6 @@
 """Small studies on real images, from the command line to table, figure and tracking."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -47,10 +48,14 @@ def test_again_trains_nothing_and_changes_nothing(
     assert (two_epochs / "init_distance" / "results.csv").read_bytes() == before
 
 
-def test_ray_memory_and_a_lengthened_run_give_the_same_bits(two_epochs: Path, tmp_path: Path) -> None:
+def test_ray_memory_and_a_lengthened_run_give_the_same_bits(
+    two_epochs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """From memory, first one epoch here and then the second under Ray: against two at once, by FFCV."""
     assert here(tmp_path, "loader=memory", "distill.epochs=1") == 0
-    sweep(tmp_path, "loader=memory", *SMALL, "distill.epochs=2")
+    assert "were estimated" not in capsys.readouterr().out  # there was nothing to go by
+    lengthened = sweep(tmp_path, "loader=memory", *SMALL, "distill.epochs=2")
+    assert re.search(r"\njobs took [\d.]+ .+ of one worker, [\d.]+ .+ were estimated\n", lengthened)
     pd.testing.assert_frame_equal(values(two_epochs), values(tmp_path), check_exact=True)
 
 

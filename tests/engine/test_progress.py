@@ -45,6 +45,6 @@ def test_what_other_sweeps_made_is_counted_apart(tmp_path: Path) -> None:
     for job, theirs in zip(jobs[1:], (False, True, True), strict=True):
         progress.handle(Ended(job.key, "done", "", theirs))
     assert said.getvalue().count("made by another sweep") == 2
-    plan, request = SimpleNamespace(study="s"), SimpleNamespace(out=tmp_path, address=None)
+    plan, request = SimpleNamespace(study="s"), SimpleNamespace(out=tmp_path, address=None, estimated=None)
     closing.show(console, plan, progress, request, "", True)  # type: ignore[arg-type]
     assert "s: 1 made, 1 cached, 2 made by other sweeps" in said.getvalue()
